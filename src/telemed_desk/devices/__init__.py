@@ -1,0 +1,1 @@
+"""What this PC brings to a call, and how it is tested."""

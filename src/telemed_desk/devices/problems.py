@@ -1,0 +1,88 @@
+"""Why a device does not work: stable codes with a sentence and a next step."""
+
+from telemed_protocol.errors import KnownError
+
+
+class DeviceProblem(KnownError):
+    """A camera, microphone or speaker cannot be used."""
+
+    code = "TD-DEV-000"
+
+
+class CameraMissing(DeviceProblem):
+    """No camera, or the chosen one is gone (ENOENT, ENODEV)."""
+
+    code = "TD-CAM-001"
+    sentence = "No camera is connected."
+    next_step = "Plug the camera in, or call with sound only."
+
+
+class CameraBusy(DeviceProblem):
+    """Another program streams from it (EBUSY)."""
+
+    code = "TD-CAM-002"
+    sentence = "Another program is using the camera."
+    next_step = "Close that program, or call with sound only."
+
+
+class CameraDenied(DeviceProblem):
+    """The system does not let this program open it (EACCES)."""
+
+    code = "TD-CAM-003"
+    sentence = "The system blocks the camera for this program."
+    next_step = "Allow the camera in the system's privacy settings, or ask your IT contact."
+
+
+class CameraStalled(DeviceProblem):
+    """It opened, but no new picture comes."""
+
+    code = "TD-CAM-004"
+    sentence = "The camera is connected but sends no picture."
+    next_step = "Unplug it, wait five seconds, and plug it in again."
+
+
+class MicrophoneMissing(DeviceProblem):
+    """No microphone, or the chosen one is gone."""
+
+    code = "TD-MIC-001"
+    sentence = "No microphone is connected."
+    next_step = "Plug a headset in, or phone the patient."
+
+
+class MicrophoneFailed(DeviceProblem):
+    """It is listed, but opening or reading it fails."""
+
+    code = "TD-MIC-002"
+    sentence = "The microphone cannot be opened."
+    next_step = "Close other programs that use it, or choose another one."
+
+
+class SpeakerMissing(DeviceProblem):
+    """No speaker, or the chosen one is gone."""
+
+    code = "TD-SPK-001"
+    sentence = "No speaker is connected."
+    next_step = "Plug a headset in."
+
+
+class SpeakerFailed(DeviceProblem):
+    """It is listed, but opening or writing to it fails."""
+
+    code = "TD-SPK-002"
+    sentence = "The speaker cannot be opened."
+    next_step = "Close other programs that use it, or choose another one."
+
+
+PROBLEMS: dict[str, type[DeviceProblem]] = {
+    problem.code: problem
+    for problem in (
+        CameraMissing,
+        CameraBusy,
+        CameraDenied,
+        CameraStalled,
+        MicrophoneMissing,
+        MicrophoneFailed,
+        SpeakerMissing,
+        SpeakerFailed,
+    )
+}

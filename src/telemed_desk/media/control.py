@@ -1,0 +1,314 @@
+"""What desk and media process say to each other over their socket pair.
+
+Each message is a u32 big-endian length and a msgpack struct with a tag. The media process holds no
+key and no token; it sees SDP, device names, relay credentials, and pictures.
+"""
+
+from typing import Literal
+
+import msgspec
+
+from telemed_protocol.errors import FormatError
+
+MAX_MESSAGE_BYTES = 16 * 1024 * 1024
+"""A full-resolution photo is the largest message."""
+CONTROL_VERSION = 1
+HEARTBEAT_S = 1.0
+SILENCE_S = 4.0
+"""A process not heard for this long is taken for dead and restarted."""
+
+# ---- desk to media ------------------------------------------------------------------------------
+
+
+class Devices(msgspec.Struct, frozen=True, tag_field="t", tag="devices"):
+    """Which devices to use; also changes them in a running call.
+
+    Each is a spec: ``default``, ``none``, ``id:<stable id>``, or for tests and demonstrations
+    ``pattern[:<width>x<height>@<fps>]`` (camera: moving bars and the frame counter),
+    ``file:<path>`` (camera y4m or any video; microphone and speaker wav), ``tone[:<hz>]``
+    (microphone), ``null`` (speaker).
+    """
+
+    camera: str = "default"
+    microphone: str = "default"
+    speaker: str = "default"
+
+
+class Ping(msgspec.Struct, frozen=True, tag_field="t", tag="ping"):
+    """Heartbeat; answered by a :class:`Pong` with the same number."""
+
+    n: int
+
+
+class Preview(msgspec.Struct, frozen=True, tag_field="t", tag="preview"):
+    """Show the own camera and levels without a call, or stop that."""
+
+    on: bool
+
+
+class IceServerSpec(msgspec.Struct, frozen=True):
+    """A STUN or TURN server."""
+
+    urls: list[str]
+    username: str = ""
+    credential: str = ""
+
+
+class StartCall(msgspec.Struct, frozen=True, tag_field="t", tag="start-call"):
+    """Begin a call. As offerer, a :class:`LocalDescription` follows at once."""
+
+    call: str
+    offer: bool
+    ice_servers: list[IceServerSpec] = []
+    relay_only: bool = False
+    start_rung: int = 4
+
+
+class RemoteDescription(msgspec.Struct, frozen=True, tag_field="t", tag="remote-description"):
+    """The other side's SDP, authenticated by the desk before it comes here."""
+
+    call: str
+    kind: Literal["offer", "answer"]
+    sdp: str
+    revision: int = 0
+
+
+class RemoteCandidate(msgspec.Struct, frozen=True, tag_field="t", tag="remote-candidate"):
+    """One trickled candidate; empty = no more."""
+
+    call: str
+    candidate: str
+    mid: str | None = None
+    mline: int | None = None
+
+
+class Mute(msgspec.Struct, frozen=True, tag_field="t", tag="mute"):
+    """Stop or go on sending sound and picture; devices stay open, the call is untouched."""
+
+    microphone: bool
+    camera: bool
+
+
+class TakePhoto(msgspec.Struct, frozen=True, tag_field="t", tag="take-photo"):
+    """Ask the patient's page for a full-resolution still; the current frame is the fall-back."""
+
+    call: str
+    photo: str
+
+
+class EndCall(msgspec.Struct, frozen=True, tag_field="t", tag="end-call"):
+    """End a call and free its streams."""
+
+    call: str
+
+
+class RunDeviceChecks(msgspec.Struct, frozen=True, tag_field="t", tag="run-device-checks"):
+    """Run the self-check's probes that need devices or codecs; refused during a call."""
+
+    run: str
+    names: list[str]
+
+
+class Shutdown(msgspec.Struct, frozen=True, tag_field="t", tag="shutdown"):
+    """Stop in good order."""
+
+
+ToMedia = (
+    Devices
+    | Ping
+    | Preview
+    | StartCall
+    | RemoteDescription
+    | RemoteCandidate
+    | Mute
+    | TakePhoto
+    | EndCall
+    | RunDeviceChecks
+    | Shutdown
+)
+
+# ---- media to desk ------------------------------------------------------------------------------
+
+
+class Ready(msgspec.Struct, frozen=True, tag_field="t", tag="ready"):
+    """The process is up."""
+
+    version: int
+    pid: int
+
+
+class Pong(msgspec.Struct, frozen=True, tag_field="t", tag="pong"):
+    """Heartbeat answer."""
+
+    n: int
+
+
+class LocalDescription(msgspec.Struct, frozen=True, tag_field="t", tag="local-description"):
+    """Our SDP, to be sealed and sent. A higher revision of the same call is an ICE restart."""
+
+    call: str
+    kind: Literal["offer", "answer"]
+    sdp: str
+    revision: int
+
+
+class LocalCandidate(msgspec.Struct, frozen=True, tag_field="t", tag="local-candidate"):
+    """A candidate found after the description was sent; empty = no more."""
+
+    call: str
+    candidate: str
+    mid: str | None
+    mline: int | None
+
+
+CallPhase = Literal["connecting", "connected", "reconnecting", "ended", "failed"]
+
+
+class CallState(msgspec.Struct, frozen=True, tag_field="t", tag="call-state"):
+    """Where the call stands; ``reason`` is a stable code, empty when all is well."""
+
+    call: str
+    phase: CallPhase
+    reason: str = ""
+
+
+class VideoStream(msgspec.Struct, frozen=True, tag_field="t", tag="video-stream"):
+    """A picture to draw lives in shared memory under this name (:mod:`.frames`)."""
+
+    stream: Literal["remote", "local"]
+    memory: str
+    call: str = ""
+
+
+class CallStats(msgspec.Struct, frozen=True, tag_field="t", tag="call-stats"):
+    """Once a second. None = cannot tell. ``rung`` is a :class:`..clinical.ladder.Rung` value."""
+
+    call: str
+    rung: int
+    reason: str
+    rtt_ms: float | None
+    send_bps: float
+    receive_bps: float
+    send_loss_ratio: float | None
+    receive_loss_ratio: float | None
+    estimate_bps: float | None
+    sent_width: int = 0
+    sent_height: int = 0
+    sent_fps: float = 0.0
+    shown_width: int = 0
+    shown_height: int = 0
+    shown_fps: float = 0.0
+    freezes: int = 0
+    frozen_s: float = 0.0
+    playout_delay_ms: float | None = None
+    concealed_ratio: float | None = None
+    path: str = ""
+
+
+class Level(msgspec.Struct, frozen=True, tag_field="t", tag="level"):
+    """Sound levels in dBFS, 10 times a second while devices are open."""
+
+    microphone_dbfs: float
+    speaker_dbfs: float
+    speaking_while_muted: bool = False
+
+
+class Photo(msgspec.Struct, frozen=True, tag_field="t", tag="photo"):
+    """A photo, decoded and re-encoded here, without EXIF."""
+
+    call: str
+    photo: str
+    jpeg: bytes
+    preview_jpeg: bytes
+    width: int
+    height: int
+    source: Literal["camera", "video"]
+
+
+class PhotoProgress(msgspec.Struct, frozen=True, tag_field="t", tag="photo-progress"):
+    """How far a photo is, or why it will not come (``declined``, ``no-channel``, ``broken``)."""
+
+    call: str
+    photo: str
+    received: int
+    size: int
+    problem: str = ""
+
+
+class DeviceState(msgspec.Struct, frozen=True, tag_field="t", tag="device-state"):
+    """What a device does; ``code`` empty = works. Codes: :mod:`telemed_desk.devices.problems`."""
+
+    kind: Literal["camera", "microphone", "speaker"]
+    name: str
+    code: str = ""
+    detail: str = ""
+
+
+class CheckResult(msgspec.Struct, frozen=True, tag_field="t", tag="check-result"):
+    """One finding of the self-check; fields as in :class:`telemed_desk.devices.findings.Finding`."""
+
+    run: str
+    check: str
+    outcome: Literal["pass", "warn", "fail", "cannot-tell"]
+    value: float | None
+    unit: str
+    limit: float | None
+    cause: str
+    action: str
+
+
+class ChecksDone(msgspec.Struct, frozen=True, tag_field="t", tag="checks-done"):
+    """All asked-for checks have reported."""
+
+    run: str
+
+
+class Fault(msgspec.Struct, frozen=True, tag_field="t", tag="fault"):
+    """A request could not be carried out; the process goes on."""
+
+    code: str
+    detail: str = ""
+
+
+FromMedia = (
+    Ready
+    | Pong
+    | LocalDescription
+    | LocalCandidate
+    | CallState
+    | VideoStream
+    | CallStats
+    | Level
+    | Photo
+    | PhotoProgress
+    | DeviceState
+    | CheckResult
+    | ChecksDone
+    | Fault
+)
+
+_encoder = msgspec.msgpack.Encoder()
+_to_media: msgspec.msgpack.Decoder[ToMedia] = msgspec.msgpack.Decoder(ToMedia)
+_from_media: msgspec.msgpack.Decoder[FromMedia] = msgspec.msgpack.Decoder(FromMedia)
+
+
+def encode_control(message: ToMedia | FromMedia) -> bytes:
+    """Encode with its length in front."""
+    body = _encoder.encode(message)
+    return len(body).to_bytes(4, "big") + body
+
+
+def decode_to_media(body: bytes) -> ToMedia:
+    """Decode a message from the desk (without its length). Raises FormatError."""
+    try:
+        return _to_media.decode(body)
+    except msgspec.DecodeError as error:
+        raise FormatError("control message") from error
+
+
+def decode_from_media(body: bytes) -> FromMedia:
+    """Decode a message from the media process (without its length). Raises FormatError."""
+    try:
+        return _from_media.decode(body)
+    except msgspec.DecodeError as error:
+        raise FormatError("control message") from error

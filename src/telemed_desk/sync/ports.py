@@ -1,0 +1,91 @@
+"""What sync needs of the store. The vault is handed in as this by ``desk.py``."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from telemed_protocol.membership import SignedRecord
+from telemed_protocol.op import Op
+from telemed_protocol.segment import SealedSegment
+
+
+@dataclass(frozen=True, slots=True)
+class PendingBatch:
+    """Ops of one lane that still have to be sealed, in order, all of this device."""
+
+    lane: int
+    ops: tuple[Op, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LaneHead:
+    """Where this device stands in one lane: the last reserved n and that segment's hash."""
+
+    n: int
+    hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """How far this desk has verified the server's log."""
+
+    sseq: int
+    log_hash: bytes
+
+
+class SegmentStore(Protocol):
+    """The vault, as seen by sync.
+
+    Called from the core thread; each call blocks until it is durable, so sync runs them off the
+    event loop. Every method either happens as a whole or not at all.
+    """
+
+    def pending_batches(self, max_plain_bytes: int) -> list[PendingBatch]:
+        """Return unsealed ops by lane, most urgent lane first, each at most this large."""
+        ...
+
+    def lane_head(self, lane: int) -> LaneHead:
+        """Return the last segment of this device in a lane; n = 0 and zeros when none."""
+        ...
+
+    def keep_sealed(self, segment: SealedSegment, ops: tuple[Op, ...]) -> None:
+        """Store a sealed segment and mark its ops as sealed, in one transaction, before sending."""
+        ...
+
+    def unacknowledged(self) -> list[SealedSegment]:
+        """Return sealed segments without a receipt: by lane, then n."""
+        ...
+
+    def acknowledge(self, segment_hash: bytes, sseq: int, stored_ms: int) -> None:
+        """Note the server's receipt for one of our segments; repeating it changes nothing."""
+        ...
+
+    def cursor(self) -> Cursor:
+        """Return how far the log was pulled and verified."""
+        ...
+
+    def apply_pulled(self, segment: SealedSegment, ops: tuple[Op, ...], cursor: Cursor) -> None:
+        """Store a verified foreign (or own) segment, apply its ops and advance the cursor, at once.
+
+        Ops already known are skipped. An op that cannot be applied is kept verbatim.
+        """
+        ...
+
+    def quarantine(self, wire: bytes, reason: str, cursor: Cursor) -> None:
+        """Keep what could not be read and advance the cursor; nothing is ever dropped."""
+        ...
+
+    def epoch_key(self, epoch: int) -> bytes | None:
+        """Return a clinic key, or None when this desk was not given it."""
+        ...
+
+    def member_records(self) -> list[SignedRecord]:
+        """Return the member chain as last verified."""
+        ...
+
+    def keep_member_records(self, records: list[SignedRecord]) -> None:
+        """Store the verified chain."""
+        ...
+
+    def keep_epoch_key(self, epoch: int, key: bytes) -> None:
+        """Store a clinic key received from another desk."""
+        ...

@@ -1,0 +1,1 @@
+"""Windows: theme, widgets, and a view and a presenter for each screen."""

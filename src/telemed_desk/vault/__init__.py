@@ -1,0 +1,1 @@
+"""The encrypted store on this PC: keys, unlock, op log, projections, drafts, attachments."""

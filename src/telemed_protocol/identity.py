@@ -1,0 +1,99 @@
+"""Who a PC is: its signing and its receiving key, and how it proves itself to the server."""
+
+from typing import Final
+
+import msgspec
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
+
+from telemed_protocol.errors import ForgeryError, FormatError
+
+AUTH_CONTEXT: Final = b"telemed/auth/v1"
+SUITE_X25519: Final = 1
+"""HPKE suite 1: X25519, HKDF-SHA256, ChaCha20-Poly1305 (RFC 9180). 2 is kept for a hybrid."""
+_suite = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.CHACHA20_POLY1305)
+
+
+class DevicePublic(msgspec.Struct, frozen=True, array_like=True):
+    """The public half: what other desks and the server know of a PC."""
+
+    device: bytes
+    signing: bytes
+    receiving: bytes
+
+
+class DeviceIdentity(msgspec.Struct, frozen=True, array_like=True):
+    """A PC's private keys; lives inside the vault only."""
+
+    device: bytes
+    signing_seed: bytes
+    receiving_seed: bytes
+
+    def __repr__(self) -> str:
+        """Never show key bytes."""
+        return "DeviceIdentity(…)"
+
+    @classmethod
+    def generate(cls, device: bytes) -> "DeviceIdentity":
+        """Make fresh keys for a device id."""
+        return cls(
+            device,
+            Ed25519PrivateKey.generate().private_bytes_raw(),
+            X25519PrivateKey.generate().private_bytes_raw(),
+        )
+
+    @property
+    def public(self) -> DevicePublic:
+        """The keys to publish."""
+        return DevicePublic(
+            self.device,
+            Ed25519PrivateKey.from_private_bytes(self.signing_seed).public_key().public_bytes_raw(),
+            X25519PrivateKey.from_private_bytes(self.receiving_seed)
+            .public_key()
+            .public_bytes_raw(),
+        )
+
+    def sign(self, message: bytes) -> bytes:
+        """Sign with Ed25519 (RFC 8032); 64 bytes."""
+        return Ed25519PrivateKey.from_private_bytes(self.signing_seed).sign(message)
+
+    def open_wrap(self, wrap: bytes, info: bytes) -> bytes:
+        """Open what :func:`wrap_for` sealed for this device.
+
+        Raises:
+            ForgeryError: Sealed for another device, for another purpose, or altered.
+            FormatError: An unknown suite.
+        """
+        if not wrap or wrap[0] != SUITE_X25519:
+            raise FormatError("wrap suite")
+        key = X25519PrivateKey.from_private_bytes(self.receiving_seed)
+        try:
+            return bytes(_suite.decrypt(wrap[1:], key, info=info))
+        except Exception as error:  # cryptography raises several types for a bad ciphertext
+            raise ForgeryError("wrap") from error
+
+
+def verify(public_signing: bytes, signature: bytes, message: bytes) -> None:
+    """Check an Ed25519 signature.
+
+    Raises:
+        ForgeryError: It does not verify.
+    """
+    try:
+        Ed25519PublicKey.from_public_bytes(public_signing).verify(signature, message)
+    except (InvalidSignature, ValueError) as error:
+        raise ForgeryError("signature") from error
+
+
+def wrap_for(receiver: DevicePublic, secret: bytes, info: bytes) -> bytes:
+    """Seal a secret so that only one device can open it: suite byte, then HPKE base mode."""
+    key = X25519PublicKey.from_public_bytes(receiver.receiving)
+    return bytes([SUITE_X25519]) + bytes(_suite.encrypt(secret, key, info=info))
+
+
+def auth_message(host: str, device: bytes, nonce: bytes) -> bytes:
+    """What a device signs to log in: bound to the server's name, so no other server can use it."""
+    name = host.encode("idna") if not host.isascii() else host.lower().encode("ascii")
+    return b"\0".join((AUTH_CONTEXT, name, device.hex().encode(), nonce.hex().encode()))
