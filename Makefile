@@ -1,0 +1,42 @@
+# One command each. Everything is set up on first use, in .venv and through the system's packages.
+SHELL := /bin/bash
+PY := .venv/bin/python
+.DEFAULT_GOAL := help
+
+.PHONY: help run tour test check bench bench-calls lock setup setup-tests clean
+
+help:
+	@echo "make run    set up, then start the small server, the desk in practice mode and a patient link"
+	@echo "make tour   the whole first visit without a display, with screenshots in build/tour/"
+	@echo "make test   all tests        make check  lint, types, layers, licences, secrets"
+	@echo "make bench  benchmarks       make lock   renew requirements/*.txt"
+
+setup:
+	@scripts/setup.sh run
+
+setup-tests:
+	@scripts/setup.sh tests
+
+run: setup
+	@$(PY) -m telemed_desk.practice
+
+tour: setup-tests
+	@$(PY) -m tests.end_to_end.tour --out build/tour
+
+test: setup-tests
+	@scripts/run_tests.sh
+
+check: setup-tests
+	@scripts/run_checks.sh
+
+bench: setup-tests
+	@$(PY) -m benchmarks
+
+bench-calls: setup-tests
+	@$(PY) -m benchmarks.calls
+
+lock: setup-tests
+	@scripts/lock.sh
+
+clean:
+	rm -rf build .mypy_cache .ruff_cache .pytest_cache
