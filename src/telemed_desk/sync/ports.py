@@ -89,3 +89,23 @@ class SegmentStore(Protocol):
     def keep_epoch_key(self, epoch: int, key: bytes) -> None:
         """Store a clinic key received from another desk."""
         ...
+
+    def log_head_of(self, device: bytes, lane: int) -> LaneHead:
+        """Return the newest segment of a device and lane that stood in the pulled log.
+
+        Own segments count too, and quarantined ones whose header can be read. n = 0 and zeros when
+        none. By it sync sees that the server left one out or swapped two.
+        """
+        ...
+
+    def log_hash_at(self, sseq: int) -> bytes | None:
+        """Return the server log's hash at a number that was pulled; None when not known.
+
+        Number 0 is :data:`telemed_protocol.segment.GENESIS_HASH`. Compared with what other desks
+        say they saw, so that a server which shows two histories is found out.
+        """
+        ...
+
+    def receipts_after(self, sseq: int) -> list[tuple[int, bytes]]:
+        """Return (number, segment hash) of our acknowledged segments above a number, in order."""
+        ...
