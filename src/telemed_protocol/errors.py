@@ -13,7 +13,9 @@ A known error has a stable ``code``, a ``sentence`` for the clinician and a ``ne
 three may contain what a patient or clinician wrote, a name, a number or an address.
 """
 
-from typing import ClassVar
+from typing import ClassVar, Final
+
+import msgspec
 
 
 class TelemedError(Exception):
@@ -46,6 +48,10 @@ class FormatError(KnownError):
     code = "TD-FMT-001"
     sentence = "Data arrived damaged or from a newer version."
     next_step = "Nothing was changed. Update this PC, or ask for the data to be sent again."
+
+
+UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""Everything msgspec raises for bytes that a stranger chose (the latter two are no DecodeError)."""
 
 
 class ForgeryError(KnownError):

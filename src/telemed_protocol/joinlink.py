@@ -57,7 +57,10 @@ class JoinLink:
         Raises:
             FormatError: Not one of ours.
         """
-        parts = urlsplit(url)
+        try:
+            parts = urlsplit(url)
+        except ValueError as error:
+            raise FormatError("join link") from error
         version, _, secret = parts.fragment.partition(".")
         if version != str(LINK_VERSION) or not parts.path.startswith("/j/"):
             raise FormatError("join link")

@@ -10,7 +10,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from telemed_protocol.errors import ForgeryError, FormatError
+from telemed_protocol.errors import UNREADABLE, ForgeryError, FormatError
 from telemed_protocol.identity import DeviceIdentity, DevicePublic, verify
 
 RECORD_VERSION: Final = 1
@@ -61,9 +61,18 @@ class SignedRecord(msgspec.Struct, frozen=True, array_like=True):
             FormatError: Not a membership record.
         """
         try:
-            return msgspec.msgpack.decode(self.record, type=MemberRecord)
-        except msgspec.DecodeError as error:
+            record = msgspec.msgpack.decode(self.record, type=MemberRecord)
+        except UNREADABLE as error:
             raise FormatError("member record") from error
+        public = record.member
+        if not (
+            len(record.clinic) == len(record.by) == len(public.device) == 16
+            and len(record.prev_hash) == len(public.signing) == len(public.receiving) == 32
+            and record.n >= 1
+            and 0 <= record.epoch < 2**32
+        ):
+            raise FormatError("member record fields")
+        return record
 
 
 def sign_record(record: MemberRecord, identity: DeviceIdentity) -> SignedRecord:

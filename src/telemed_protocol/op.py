@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from telemed_protocol.errors import FormatError
+from telemed_protocol.errors import UNREADABLE, FormatError
 
 OP_VERSION: Final = 1
 READER_VERSION: Final = 1
@@ -85,7 +85,7 @@ def decode_op(data: bytes) -> Op:
     """
     try:
         return _op_decoder.decode(data)
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise FormatError("op") from error
 
 
@@ -102,7 +102,7 @@ def decode_ops(data: bytes) -> tuple[Op, ...]:
     """
     try:
         return _ops_decoder.decode(data)
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise FormatError("ops") from error
 
 
@@ -119,5 +119,5 @@ def unpack_payload(payload: bytes) -> dict[str, object]:
     """
     try:
         return msgspec.msgpack.decode(payload, type=dict[str, object])
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise FormatError("payload") from error

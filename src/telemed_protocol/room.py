@@ -9,7 +9,7 @@ from typing import Literal, TypeVar
 
 import msgspec
 
-from telemed_protocol.errors import FormatError
+from telemed_protocol.errors import UNREADABLE, FormatError
 from telemed_protocol.talk import IceServer
 
 T = TypeVar("T")
@@ -179,7 +179,7 @@ def _decode(decoder: "msgspec.json.Decoder[T]", data: str | bytes) -> T:
         raise FormatError("frame too long")
     try:
         return decoder.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         raise FormatError("frame") from error
 
 

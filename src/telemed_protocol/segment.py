@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from telemed_protocol.errors import ForgeryError, FormatError
+from telemed_protocol.errors import UNREADABLE, ForgeryError, FormatError
 from telemed_protocol.identity import DeviceIdentity, verify
 from telemed_protocol.op import Op, decode_ops, encode_ops
 
@@ -27,6 +27,8 @@ MAX_SEGMENT_BYTES: Final = 64 * 1024
 MAX_PLAIN_BYTES: Final = 4 * 1024 * 1024
 HASH_BYTES: Final = 32
 SIGNATURE_BYTES: Final = 64
+MAX_NUMBER: Final = 2**63 - 1
+"""Databases count in signed 64-bit integers; so do we."""
 GENESIS_HASH: Final = bytes(HASH_BYTES)
 _ZERO_NONCE: Final = bytes(12)  # safe: each segment key is used once, n is never used again
 
@@ -142,11 +144,21 @@ def parse_segment(wire: bytes) -> SealedSegment:
         raise FormatError("segment length")
     try:
         header = _header_decoder.decode(wire[3:body])
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise FormatError("segment header") from error
     if len(header.clinic) != 16 or len(header.device) != 16 or len(header.prev_hash) != HASH_BYTES:
         raise FormatError("segment ids")
-    if header.n < 1 or not 0 <= header.lane <= 4 or header.epoch < 0 or header.ops < 1:
+    if len(header.seen_log_hash) != HASH_BYTES:
+        raise FormatError("segment ids")
+    if not (
+        1 <= header.n <= MAX_NUMBER
+        and 0 <= header.lane <= 4
+        and 0 <= header.epoch < 2**32
+        and 1 <= header.ops <= MAX_NUMBER
+        and 0 <= header.compression <= MAX_NUMBER
+        and 0 <= header.compartment <= MAX_NUMBER
+        and 0 <= header.seen_sseq <= MAX_NUMBER
+    ):
         raise FormatError("segment numbers")
     return SealedSegment(header, wire[3:body], wire[body + 4 : end], wire[end:], wire)
 
@@ -181,6 +193,9 @@ def open_segment(segment: SealedSegment, epoch_key: bytes) -> tuple[Op, ...]:
     if segment.header.compression != COMPRESSION_ZSTD:
         raise FormatError("segment compression")
     try:
+        # A frame that states its size is unpacked whole, whatever max_output_size says.
+        if zstandard.frame_content_size(packed) > MAX_PLAIN_BYTES:
+            raise FormatError("segment too large inside")
         plain = zstandard.ZstdDecompressor().decompress(
             packed, max_output_size=MAX_PLAIN_BYTES, allow_extra_data=False
         )

@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 
-from telemed_protocol.errors import FormatError
+from telemed_protocol.errors import UNREADABLE, FormatError
 
 # ---- page to desk -------------------------------------------------------------------------------
 
@@ -159,7 +159,7 @@ def decode_from_page(data: bytes) -> FromPage:
     """
     try:
         return _page_decoder.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise FormatError("page message") from error
 
 
@@ -171,7 +171,7 @@ def decode_from_desk(data: bytes) -> FromDesk:
     """
     try:
         return _desk_decoder.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise FormatError("desk message") from error
 
 
