@@ -113,7 +113,7 @@ async def test_nothing_is_left_running_or_lying_about() -> None:
         profile = _profile_of(browser)
         assert len(_alive_in_group(group)) > 2
     await until(lambda: not _alive_in_group(group), "all of the browser's processes are gone")
-    assert not profile.exists()  # noqa: ASYNC240 - one look at a local path
+    assert not profile.exists()
 
 
 async def test_a_missing_browser_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
