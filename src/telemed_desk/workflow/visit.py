@@ -1,0 +1,305 @@
+"""One consultation by video or voice: admit, call, keep the call, photo, end.
+
+The consultation outlives every connection: a dead media process, a reloaded page or a failed path
+lead to a fresh offer inside it. Lives on the core thread.
+"""
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+import structlog
+
+from telemed_desk.clinical.consultations import ConsultationState
+from telemed_desk.clinical.ladder import Rung
+from telemed_desk.clinical.queue import Waiting
+from telemed_desk.media import control
+from telemed_desk.vault import OpDraft, Vault
+from telemed_protocol import talk
+
+_log = structlog.get_logger("visit")
+
+VisitPhase = Literal["calling", "connected", "reconnecting", "patient-away", "restarting", "ended"]
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoTaken:
+    """A photo of this visit; the full picture is in the vault."""
+
+    entity: bytes
+    preview_jpeg: bytes
+    at_ms: int
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class VisitState:
+    """Everything the call screen shows. Times are Unix milliseconds UTC."""
+
+    waiting: Waiting
+    phase: VisitPhase
+    started_ms: int
+    call: str
+    connected_ms: int | None = None
+    lost_ms: int | None = None
+    rung: Rung = Rung.VIDEO
+    reason: str = ""
+    stats: control.CallStats | None = None
+    remote_memory: str = ""
+    local_memory: str = ""
+    microphone_muted: bool = False
+    camera_off: bool = False
+    patient_camera: bool = True
+    patient_microphone: bool = True
+    microphone_dbfs: float = -96.0
+    speaker_dbfs: float = -96.0
+    speaking_while_muted: bool = False
+    photos: tuple[PhotoTaken, ...] = ()
+    photo_progress: control.PhotoProgress | None = None
+    devices: dict[str, control.DeviceState] = field(default_factory=dict)
+    restarts: int = 0
+    problem: str = ""
+
+
+class VisitPorts:
+    """What a visit needs of its surroundings; all called on the core thread."""
+
+    def __init__(
+        self,
+        *,
+        say: Callable[[str, talk.DeskMessage], None],
+        admit: Callable[[str], None],
+        end_seat: Callable[[str], None],
+        media: Callable[[control.ToMedia], None],
+        later: Callable[[float, Callable[[], None]], None],
+        ice_servers: Callable[[], list[talk.IceServer]],
+        now_ms: Callable[[], int],
+    ) -> None:
+        self.say = say
+        self.admit = admit
+        self.end_seat = end_seat
+        self.media = media
+        self.later = later
+        self.ice_servers = ice_servers
+        self.now_ms = now_ms
+
+
+RETRY_S = 2.0
+"""A failed call is offered again after this; the page may need a moment to come back."""
+
+
+class Visit:
+    """Runs one consultation's call. Core thread only."""
+
+    def __init__(
+        self,
+        waiting: Waiting,
+        vault: Vault,
+        ports: VisitPorts,
+        on_state: Callable[[VisitState], None],
+        *,
+        start_rung: Rung,
+    ) -> None:
+        self._vault = vault
+        self._ports = ports
+        self._on_state = on_state
+        self._start_rung = start_rung
+        self._revision = 0
+        self.state = VisitState(
+            waiting=waiting, phase="calling", started_ms=ports.now_ms(), call=""
+        )
+
+    @property
+    def seat(self) -> str:
+        """The patient's seat."""
+        return self.state.waiting.seat
+
+    def _set(self, **changes: object) -> None:
+        self.state = replace(self.state, **changes)  # type: ignore[arg-type]  # names checked by replace
+        self._on_state(self.state)
+
+    # ---- the doctor ----------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Admit the patient and call."""
+        consultation = self.state.waiting.consultation
+        self._ports.admit(self.seat)
+        self._vault.commit(
+            OpDraft(
+                "consult.state",
+                consultation.entity,
+                {
+                    "state": ConsultationState.IN_CALL.value,
+                    "at_ms": self._ports.now_ms(),
+                    "way": consultation.way.value,
+                },
+            )
+        )
+        self._offer_anew()
+
+    def mute(self, *, microphone: bool, camera: bool) -> None:
+        """Stop or go on sending sound or picture."""
+        self._ports.media(control.Mute(microphone=microphone, camera=camera))
+        self._set(microphone_muted=microphone, camera_off=camera)
+
+    def take_photo(self) -> None:
+        """Ask the patient's page for a still. Needs the patient's consent to photos."""
+        if not self.state.waiting.consultation.consent_photos:
+            self._set(problem="photo-consent")
+            return
+        self._ports.media(control.TakePhoto(self.state.call, secrets.token_hex(8)))
+        self._set(problem="")
+
+    def end(self, agreed: list[str]) -> None:
+        """End the call; the page shows what was agreed."""
+        if self.state.phase == "ended":
+            return
+        self._ports.media(control.EndCall(self.state.call))
+        self._ports.say(self.seat, talk.Ended(agreed))
+        self._ports.end_seat(self.seat)
+        self._vault.commit(
+            OpDraft(
+                "consult.state",
+                self.state.waiting.consultation.entity,
+                {"state": ConsultationState.WRITING.value, "at_ms": self._ports.now_ms()},
+            )
+        )
+        self._set(phase="ended")
+
+    # ---- the page ------------------------------------------------------------------------------
+
+    def on_page(self, message: talk.PageMessage) -> None:
+        """Act on an opened, authentic message of the patient's page."""
+        match message:
+            case talk.Answer() if message.call == self.state.call:
+                self._ports.media(
+                    control.RemoteDescription(message.call, "answer", message.sdp, message.revision)
+                )
+            case talk.Candidate() if message.call == self.state.call:
+                self._ports.media(
+                    control.RemoteCandidate(
+                        message.call, message.candidate, message.mid, message.mline
+                    )
+                )
+            case talk.PageState():
+                self._set(patient_camera=message.camera, patient_microphone=message.microphone)
+            case talk.NeedOffer():
+                self._offer_anew()
+            case talk.Bye():
+                self._set(phase="patient-away", lost_ms=self._ports.now_ms())
+            case _:
+                _log.info("page_message_ignored", kind=type(message).__name__)
+
+    # ---- the media process ---------------------------------------------------------------------
+
+    def on_media(self, message: control.FromMedia) -> None:
+        """Act on what the media process says."""
+        match message:
+            case control.LocalDescription() if message.call == self.state.call:
+                self._ports.say(
+                    self.seat,
+                    talk.Offer(
+                        message.call, message.revision, message.sdp, self._ports.ice_servers()
+                    ),
+                )
+            case control.LocalCandidate() if message.call == self.state.call:
+                self._ports.say(
+                    self.seat,
+                    talk.Candidate(message.call, message.candidate, message.mid, message.mline),
+                )
+            case control.CallState() if message.call == self.state.call:
+                self._call_state(message)
+            case control.VideoStream(stream="remote"):
+                self._set(remote_memory=message.memory)
+            case control.VideoStream(stream="local"):
+                self._set(local_memory=message.memory)
+            case control.CallStats() if message.call == self.state.call:
+                self._set(stats=message, rung=Rung(message.rung), reason=message.reason)
+            case control.Level():
+                self._set(
+                    microphone_dbfs=message.microphone_dbfs,
+                    speaker_dbfs=message.speaker_dbfs,
+                    speaking_while_muted=message.speaking_while_muted,
+                )
+            case control.Photo() if message.call == self.state.call:
+                self._keep_photo(message)
+            case control.PhotoProgress():
+                self._set(photo_progress=message)
+            case control.DeviceState():
+                self._set(devices={**self.state.devices, message.kind: message})
+            case control.Fault():
+                self._set(problem=message.code)
+            case _:
+                pass
+
+    def on_media_died(self) -> None:
+        """The media process is gone; it is being restarted."""
+        if self.state.phase != "ended":
+            self._set(phase="restarting", lost_ms=self._ports.now_ms(), remote_memory="")
+
+    def on_media_ready(self) -> None:
+        """A fresh media process is up: call again inside the same consultation."""
+        if self.state.phase == "restarting":
+            self._set(restarts=self.state.restarts + 1)
+            self._offer_anew()
+            if self.state.microphone_muted or self.state.camera_off:
+                self.mute(microphone=self.state.microphone_muted, camera=self.state.camera_off)
+
+    def _call_state(self, message: control.CallState) -> None:
+        now = self._ports.now_ms()
+        if message.phase == "connected":
+            self._set(
+                phase="connected",
+                connected_ms=self.state.connected_ms or now,
+                lost_ms=None,
+                reason=message.reason,
+            )
+        elif message.phase == "reconnecting":
+            self._set(phase="reconnecting", lost_ms=self.state.lost_ms or now)
+        elif message.phase == "failed" and self.state.phase not in ("ended", "patient-away"):
+            self._set(phase="reconnecting", lost_ms=self.state.lost_ms or now)
+            failed = self.state.call
+            self._ports.later(RETRY_S, lambda: self._retry(failed))
+
+    def _retry(self, failed_call: str) -> None:
+        if self.state.call == failed_call and self.state.phase == "reconnecting":
+            self._offer_anew()
+
+    def _offer_anew(self) -> None:
+        """Start a new peer connection inside this consultation."""
+        if self.state.call:
+            self._ports.media(control.EndCall(self.state.call))
+        call = secrets.token_hex(8)
+        phase: VisitPhase = "calling" if self.state.connected_ms is None else "reconnecting"
+        self._set(call=call, phase=phase)
+        self._ports.media(
+            control.StartCall(
+                call,
+                offer=True,
+                ice_servers=[
+                    control.IceServerSpec(s.urls, s.username, s.credential)
+                    for s in self._ports.ice_servers()
+                ],
+                start_rung=int(self._start_rung),
+            )
+        )
+
+    def _keep_photo(self, photo: control.Photo) -> None:
+        now = self._ports.now_ms()
+        kept = self._vault.put_photo(
+            self.state.waiting.consultation.entity,
+            photo.jpeg,
+            photo.preview_jpeg,
+            photo.width,
+            photo.height,
+            photo.source,
+            now,
+        )
+
+        def stored(op: object) -> None:
+            entity = getattr(op, "entity", b"")
+            taken = PhotoTaken(entity, photo.preview_jpeg, now, photo.source)
+            self._set(photos=(*self.state.photos, taken), photo_progress=None)
+
+        kept.add_done_callback(lambda future: self._ports.later(0, lambda: stored(future.result())))
