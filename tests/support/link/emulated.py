@@ -18,12 +18,12 @@ import json
 import os
 import shutil
 import subprocess
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
+from tests.support.cache import cached
 from tests.support.link.spec import CLEAN, LinkSpec
 
 _SOURCE = Path(__file__).with_name("emulator.c")
@@ -74,16 +74,11 @@ def build_emulator() -> Path:
         if shutil.which(tool) is None:
             raise LinkUnavailable(f"the program '{tool}' is missing")
     digest = hashlib.sha256(_SOURCE.read_bytes()).hexdigest()[:16]
-    folder = Path(tempfile.gettempdir()) / f"telemed-tests-{os.getuid()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    if folder.stat().st_uid != os.getuid():
-        raise LinkUnavailable(f"{folder} belongs to somebody else")
-    program = folder / f"link-emulator-{digest}"
-    if not program.exists():
-        fresh = folder / f"link-emulator-{digest}.{os.getpid()}"
-        _run("gcc", "-O2", "-Wall", "-Wextra", "-Werror", "-o", str(fresh), str(_SOURCE))
-        fresh.replace(program)  # atomic: a second test run may build at the same time
-    return program
+    flags = ("-O2", "-Wall", "-Wextra", "-Werror")
+    return cached(
+        f"link-emulator-{digest}",
+        lambda path: _run("gcc", *flags, "-o", str(path), str(_SOURCE)),
+    )
 
 
 def remove_stale() -> None:
