@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass
 
+import msgspec
+
 from telemed_desk.clinical.consultations import Consultation
 from telemed_desk.clinical.people import Clinician, Patient
 from telemed_desk.sync.server_client import ServerClient
 from telemed_desk.vault import OpDraft, Vault
 from telemed_protocol.api import NewLink
 from telemed_protocol.joinlink import Card, JoinLink
-
-import msgspec
 
 OPENS_BEFORE_MS = 15 * 60_000
 OPEN_AFTER_MS = 60 * 60_000

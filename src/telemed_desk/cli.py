@@ -1,0 +1,70 @@
+"""``telemed-desk``: the window, the self-check for fleets, practice mode, and a headless peer."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+
+def default_data() -> Path:
+    """Return where this user's vault lives: never a folder that is synced to a cloud."""
+    if sys.platform == "win32":
+        base = os.environ.get("LOCALAPPDATA") or str(Path.home() / "AppData" / "Local")
+        return Path(base) / "TeleMed Desk"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support" / "TeleMed Desk"
+    base = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
+    return Path(base) / "telemed-desk" / "clinic"
+
+
+def _devices(parser: argparse.ArgumentParser) -> None:
+    specs = "default, none, id:<id>, file:<path>"
+    parser.add_argument("--camera", default="default", help=f"{specs}, pattern")
+    parser.add_argument("--microphone", default="default", help=f"{specs}, tone")
+    parser.add_argument("--speaker", default="default", help=f"{specs}, null")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; return the exit code."""
+    parser = argparse.ArgumentParser(prog="telemed-desk", description=__doc__)
+    commands = parser.add_subparsers(dest="command")
+    run = commands.add_parser("run", help="open the window (also without any command)")
+    check = commands.add_parser("selfcheck", help="test this PC and its link, without a window")
+    commands.add_parser("practice", help="a fictional clinic on this PC", add_help=False)
+    commands.add_parser("peer", help="a headless call endpoint on standard input", add_help=False)
+    for with_data in (parser, run):
+        with_data.add_argument("--data", type=Path, default=default_data())
+        with_data.add_argument("--server", default="", help="https address, for the first set-up")
+        _devices(with_data)
+    _devices(check)
+    check.add_argument("--server", default="", help="address of the clinic's server")
+    check.add_argument("--data", type=Path, default=default_data())
+    check.add_argument("--quick", action="store_true", help="at most 6 s and 0.5 MB")
+    check.add_argument("--json", action="store_true", help="print the whole report as JSON")
+    options, rest = parser.parse_known_args(arguments)
+    # Imported where needed: each command starts only what it uses.
+    if options.command == "practice":
+        from telemed_desk import practice
+
+        return practice.main(rest)
+    if options.command == "peer":
+        from telemed_desk.media import peer
+
+        return peer.main(rest)
+    if rest:
+        parser.error(f"not understood: {' '.join(rest)}")
+    if options.command == "selfcheck":
+        from telemed_desk.workflow import self_check_command
+
+        return self_check_command.run(options)
+    from telemed_desk.desk import run_desk
+
+    return run_desk(
+        data=options.data,
+        server_url=options.server,
+        devices=(options.camera, options.microphone, options.speaker),
+    )
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,51 @@
+"""Adding a desk to the clinic: a member makes a code, the new PC asks, a member grants."""
+
+from collections.abc import Callable
+
+import structlog
+
+from telemed_desk.sync.enrolment import grant_pending, make_invitation
+from telemed_desk.sync.server_client import ServerClient
+from telemed_desk.vault import OpDraft, Vault
+from telemed_protocol.codes import EnrolCode
+from telemed_protocol.errors import KnownError
+
+_log = structlog.get_logger("enrolment")
+INVITATION_MS = 24 * 3600_000
+
+
+class Granting:
+    """Makes invitations and grants the requests that prove to hold their code. Core thread."""
+
+    def __init__(self, vault: Vault, client: ServerClient, now_ms: Callable[[], int]) -> None:
+        self._vault = vault
+        self._client = client
+        self._now_ms = now_ms
+
+    async def invite(self) -> EnrolCode:
+        """Make a code for one more desk; good for a day.
+
+        Raises:
+            KnownError: The server cannot be reached or refused.
+        """
+        expires_ms = self._now_ms() + INVITATION_MS
+        code = await make_invitation(self._client, expires_ms / 1000)
+        self._vault.commit(
+            OpDraft(
+                "member.invite",
+                self._vault.identity.device,
+                {"secret": code.text, "expires_ms": expires_ms},
+            )
+        )
+        return code
+
+    async def look(self) -> int:
+        """Grant what asks with one of our codes; return how many."""
+        codes = [EnrolCode.parse(text) for text in self._vault.open_invitations(self._now_ms())]
+        if not codes:
+            return 0
+        try:
+            return len(await grant_pending(self._client, self._vault, codes))
+        except KnownError as error:
+            _log.warning("grant_failed", code=error.code)
+            return 0

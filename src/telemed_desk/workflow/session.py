@@ -1,0 +1,365 @@
+"""Everything that lives between unlock and lock: vault, sync, waiting room, visit, note.
+
+Public methods are called on the GUI thread and return at once; what happens is seen in the
+:class:`Watched` values. The work is done on the core thread.
+"""
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+from telemed_desk.clinical.ladder import Rung
+from telemed_desk.clinical.notes import Section
+from telemed_desk.media import control
+from telemed_desk.sync.desk_socket import DeskSocket
+from telemed_desk.sync.driver import SyncDriver
+from telemed_desk.sync.server_client import ServerClient
+from telemed_desk.vault import Vault
+from telemed_desk.workflow.booking import PatientLink, make_link
+from telemed_desk.workflow.core_thread import CoreThread
+from telemed_desk.workflow.enrolment import Granting
+from telemed_desk.workflow.media_hub import MediaHub
+from telemed_desk.workflow.note_taking import NoteState, NoteTaking
+from telemed_desk.workflow.status import DeskStatus, StatusModel
+from telemed_desk.workflow.visit import Visit, VisitPorts, VisitState
+from telemed_desk.workflow.waiting_room import RoomView, WaitingRoom
+from telemed_desk.workflow.watched import Watched
+from telemed_protocol.errors import KnownError
+from telemed_protocol.room import RoomFrame
+from telemed_protocol.talk import IceServer, PageMessage
+
+_log = structlog.get_logger("session")
+OUTBOX_EVERY_S = 0.5
+
+
+def wall_ms() -> int:
+    """Return the wall clock in Unix milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class LinkResult:
+    """A patient's link, or why there is none."""
+
+    link: PatientLink | None = None
+    problem: KnownError | None = None
+
+
+class Session:
+    """One clinician at work on this PC.
+
+    Args:
+        core: The core thread.
+        vault: Unlocked.
+        client: Speaks to the clinic's server as this device.
+        hub: The media process.
+        start_rung: From the last self-check.
+    """
+
+    def __init__(
+        self,
+        core: CoreThread,
+        vault: Vault,
+        client: ServerClient,
+        hub: MediaHub,
+        start_rung: Callable[[], Rung],
+    ) -> None:
+        self.core = core
+        self.vault = vault
+        self.client = client
+        self.hub = hub
+        self._start_rung = start_rung
+        post = core.post
+        self.room: Watched[RoomView] = Watched(post, RoomView())
+        self.status: Watched[DeskStatus] = Watched(post, DeskStatus())
+        self.visit: Watched[VisitState | None] = Watched(post, None)
+        self.note: Watched[NoteState | None] = Watched(post, None)
+        self.changed: Watched[int] = Watched(post, 0)
+        self._ice: list[IceServer] = []
+        self._status = StatusModel(self.status.set, wall_ms)
+        self._visit: Visit | None = None
+        self._note: NoteTaking | None = None
+        self._ends: list[Callable[[], None]] = []
+        self._outbox_due = False
+        self._closed = False
+        self._room = WaitingRoom(
+            vault=vault,
+            send_box=self._send_box,
+            now_ms=wall_ms,
+            on_change=self.room.set,
+            on_call_message=self._call_message,
+        )
+        self.granting = Granting(vault, client, wall_ms)
+        self._socket = DeskSocket(
+            client,
+            on_room=self._on_room,
+            on_box=self._on_box,
+            on_head=lambda _sseq: self._sync.poke(),
+            on_enrol=self._spawn_grant,
+            on_link=self._on_link,
+            jitter=random.random,
+        )
+        self._sync = SyncDriver(
+            vault,
+            vault.identity,
+            client,
+            clock=wall_ms,
+            on_status=self._status.sync,
+            on_applied=self._on_applied,
+        )
+
+    # ---- life ----------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Connect, sync, and listen. GUI thread."""
+        self.core.call(self._start)
+
+    def _start(self) -> None:
+        self._tasks = [
+            self.core.spawn(self._socket.run()),
+            self.core.spawn(self._sync.run()),
+            self.core.spawn(self._refresh_ice()),
+        ]
+        self._ends = [
+            self.hub.listen(self._on_media),
+            self.hub.watch(self._media_died, self._media_ready),
+            self.vault.on_change(lambda _tables: self.core.call(self._vault_changed)),
+        ]
+        self._count_outbox()
+
+    async def close(self) -> None:
+        """Save what is typed, end a call, stop sync; then lock the vault. Core thread."""
+        self._closed = True
+        if self._note is not None:
+            self._note.close()
+        if self._visit is not None and self._visit.state.phase != "ended":
+            self._visit.end([])
+        for end in self._ends:
+            end()
+        for task in self._tasks:
+            task.cancel()
+        for task in self._tasks:
+            try:
+                await task
+            except BaseException as error:  # noqa: BLE001 - a cancelled task may end in any way
+                _log.debug("task_ended", error_type=type(error).__name__)
+        await self.client.aclose()
+        await self.core.loop.run_in_executor(None, self.vault.lock)
+
+    # ---- waiting room and visit ----------------------------------------------------------------
+
+    def start_visit(self, seat: str) -> None:
+        """Admit the patient and call them."""
+        self.core.call(lambda: self._start_visit(seat))
+
+    def _start_visit(self, seat: str) -> None:
+        waiting = self._room.waiting_at(seat)
+        running = self._visit is not None and self._visit.state.phase != "ended"
+        if waiting is None or running:
+            return
+        ports = VisitPorts(
+            say=self._room.say,
+            admit=self._socket.admit,
+            end_seat=self._socket.end,
+            media=self.hub.send,
+            later=self._later,
+            ice_servers=lambda: self._ice,
+            now_ms=wall_ms,
+        )
+        self._visit = Visit(
+            waiting, self.vault, ports, self.visit.set, start_rung=self._start_rung()
+        )
+        for state in self.hub.states.values():
+            self._visit.on_media(state)
+        self._open_note(waiting.consultation.entity)
+        self._visit.start()
+
+    def mute(self, *, microphone: bool, camera: bool) -> None:
+        """Stop or go on sending sound or picture."""
+        self._with_visit(lambda v: v.mute(microphone=microphone, camera=camera))
+
+    def take_photo(self) -> None:
+        """Ask the patient for a photo."""
+        self._with_visit(lambda v: v.take_photo())
+
+    def end_visit(self, agreed: list[str]) -> None:
+        """End the call; the note stays open."""
+
+        def end(visit: Visit) -> None:
+            visit.end(agreed)
+            if self._note is not None:
+                self._note.save_now()
+
+        self._with_visit(end)
+
+    def leave_visit(self) -> None:
+        """Close the call screen after the call: the note becomes a revision that travels."""
+        self.core.call(self._leave_visit)
+
+    def _leave_visit(self) -> None:
+        if self._note is not None:
+            self._note.close()
+            self._note = None
+            self.note.set(None)
+        if self._visit is not None and self._visit.state.phase == "ended":
+            self._visit = None
+            self.visit.set(None)
+
+    def clear_urgent(self, seat: str, reason: str) -> None:
+        """Take the urgent flag off a waiting patient."""
+        self.core.call(lambda: self._room.clear_urgent(seat, reason))
+
+    def _with_visit(self, action: Callable[[Visit], None]) -> None:
+        def run() -> None:
+            if self._visit is not None:
+                action(self._visit)
+
+        self.core.call(run)
+
+    # ---- note ----------------------------------------------------------------------------------
+
+    def open_note(self, consultation: bytes) -> None:
+        """Open a consultation's note without a call."""
+        self.core.call(lambda: self._open_note(consultation))
+
+    def _open_note(self, consultation: bytes) -> None:
+        if self._note is not None:
+            if self._note.state.consultation == consultation:
+                return
+            self._note.close()
+        self._note = NoteTaking(
+            consultation, self.vault, later=self._later, now_ms=wall_ms, on_state=self._on_note
+        )
+        self._on_note(self._note.state)
+
+    def edit(self, section: Section, text: str) -> None:
+        """Take what was typed."""
+
+        def run() -> None:
+            if self._note is not None:
+                self._note.edit(section, text)
+
+        self.core.call(run)
+
+    def save_now(self) -> None:
+        """Write what was typed at once."""
+
+        def run() -> None:
+            if self._note is not None:
+                self._note.save_now()
+
+        self.core.call(run)
+
+    def sign(self, done: Callable[[KnownError | None], None]) -> None:
+        """Sign and lock the open note; ``done`` is called on the GUI thread."""
+
+        def run() -> None:
+            if self._note is not None:
+                self._note.sign(lambda problem: self.core.post(lambda: done(problem)))
+
+        self.core.call(run)
+
+    # ---- links and sync ------------------------------------------------------------------------
+
+    def link_for(self, consultation: bytes, done: Callable[[LinkResult], None]) -> None:
+        """Make a link for a booking."""
+
+        async def run() -> LinkResult:
+            booked = self.vault.consultation(consultation)
+            if booked is None:
+                return LinkResult()
+            try:
+                return LinkResult(await make_link(self.vault, self.client, booked, wall_ms()))
+            except KnownError as error:
+                return LinkResult(problem=error)
+
+        self.core.run(run(), done)
+
+    def sync_now(self) -> None:
+        """Try now, whatever the back-off says."""
+        self.core.call(self._sync.try_now)
+
+    def pause_sync(self, *, paused: bool) -> None:
+        """Hold sync back, or let it go on."""
+        self.core.call(self._sync.pause if paused else self._sync.resume)
+
+    # ---- what arrives (core thread) ------------------------------------------------------------
+
+    def _later(self, delay_s: float, action: Callable[[], None]) -> None:
+        # Also called from the vault's writer thread, hence threadsafe first.
+        self.core.loop.call_soon_threadsafe(
+            lambda: self.core.loop.call_later(delay_s, action) if delay_s else action()
+        )
+
+    def _on_room(self, frame: RoomFrame) -> None:
+        self._room.on_room(frame)
+
+    def _on_box(self, seat: str, box: bytes) -> None:
+        self._room.on_box(seat, box)
+
+    def _send_box(self, seat: str, box: bytes) -> None:
+        self._socket.send_box(seat, box)
+
+    def _call_message(self, seat: str, message: PageMessage) -> None:
+        if self._visit is not None and self._visit.seat == seat:
+            self._visit.on_page(message)
+
+    def _on_link(self, state: str, rtt_ms: float | None) -> None:
+        if state == "online":
+            self._status.link("online", rtt_ms)
+        elif state == "offline":
+            self._status.link("offline", None)
+        else:
+            self._status.link("connecting", None)
+
+    def _on_note(self, state: NoteState) -> None:
+        self.note.set(state)
+        self._status.saved(
+            state.saved_ms,
+            unsaved=state.unsaved,
+            problem=state.problem.code if state.problem else "",
+        )
+
+    def _on_media(self, message: control.FromMedia) -> None:
+        if self._visit is not None:
+            self._visit.on_media(message)
+
+    def _media_died(self) -> None:
+        if self._visit is not None:
+            self._visit.on_media_died()
+
+    def _media_ready(self) -> None:
+        if self._visit is not None:
+            self._visit.on_media_ready()
+
+    def _on_applied(self) -> None:
+        self._room.look_again()
+        self._vault_changed()
+
+    def _vault_changed(self) -> None:
+        if self._closed:
+            return
+        self._sync.poke()
+        self.changed.set(self.changed.value + 1)
+        if not self._outbox_due:
+            self._outbox_due = True
+            self.core.loop.call_later(OUTBOX_EVERY_S, self._count_outbox)
+
+    def _count_outbox(self) -> None:
+        self._outbox_due = False
+        if self._closed:
+            return
+        outbox = self.vault.outbox()
+        self._status.outbox(outbox.waiting, outbox.waiting_bytes)
+
+    async def _refresh_ice(self) -> None:
+        try:
+            self._ice = await self.client.ice_servers()
+        except KnownError as error:
+            _log.info("no_relay_list", code=error.code)
+
+    def _spawn_grant(self) -> None:
+        self.core.spawn(self.granting.look())
