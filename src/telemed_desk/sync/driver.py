@@ -1,0 +1,195 @@
+"""Runs the sync core on the core thread's loop, with the real store and the real server."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final, TypeVar
+
+from telemed_desk.sync.core import SyncCore
+from telemed_desk.sync.events import (
+    Activity,
+    Effect,
+    Event,
+    HeadAnnounced,
+    LinkChanged,
+    Paused,
+    Pull,
+    Refresh,
+    Seal,
+    Send,
+    Tick,
+    TryNow,
+    WaitUntil,
+)
+from telemed_desk.sync.hands import StoreHands, failed
+from telemed_desk.sync.ports import SegmentStore
+from telemed_desk.sync.server_client import ServerClient
+from telemed_desk.sync.status import Phase, SyncStatus
+from telemed_protocol.errors import KnownError
+from telemed_protocol.identity import DeviceIdentity
+from telemed_protocol.op import Op
+
+PAGE_SEGMENTS: Final = 32
+"""A page of a weak line: at most 1.5 MiB, usually some 30 KiB."""
+
+R = TypeVar("R")
+
+
+class SyncDriver:
+    """Keeps this desk and the server's log the same.
+
+    :meth:`run` and the callbacks are on the core thread; :meth:`poke`, :meth:`try_now`,
+    :meth:`pause`, :meth:`resume`, :meth:`head_announced` and :meth:`link_changed` may be called
+    from any thread. Store calls run one at a time on a thread of asyncio's pool.
+
+    Args:
+        store: The vault.
+        identity: This PC.
+        client: The server.
+        clock: Unix ms.
+        on_status: Told of every change.
+        on_applied: Told which ops of other desks are in the store now.
+    """
+
+    def __init__(
+        self,
+        store: SegmentStore,
+        identity: DeviceIdentity,
+        client: ServerClient,
+        *,
+        clock: Callable[[], int],
+        on_status: Callable[[SyncStatus], None],
+        on_applied: Callable[[tuple[Op, ...]], None],
+    ) -> None:
+        self._store = store
+        self._identity = identity
+        self._client = client
+        self._clock = clock
+        self._on_status = on_status
+        self._on_applied = on_applied
+        self._events: asyncio.Queue[Event | None] = asyncio.Queue()
+        self._store_lock = asyncio.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._early: list[Event | None] = []
+        self._poked = False
+        self.status = SyncStatus(Phase.OFFLINE)
+
+    async def run(self) -> None:
+        """Sync until cancelled.
+
+        Raises:
+            KnownError: The store could not even be read at the start.
+        """
+        loop = asyncio.get_running_loop()
+        self._loop = loop
+
+        def applied(ops: tuple[Op, ...]) -> None:
+            loop.call_soon_threadsafe(self._on_applied, ops)
+
+        def start() -> tuple[StoreHands, SyncCore]:
+            hands = StoreHands(self._store, self._identity, self._clock, applied)
+            return hands, SyncCore(hands.waiting(), hands.cursor_sseq())
+
+        hands, core = await self._stored(start)
+        for event in [*self._early, None]:
+            self._arrived(event)
+        self._early = []
+        async with asyncio.TaskGroup() as tasks:
+            wake_ms: int | None = self._clock()
+            while True:
+                event = await self._next_event(wake_ms)
+                if event is None:
+                    event = await self._stored(hands.count_pending)
+                effects = core.handle(event, self._clock())
+                wake_ms = self._start_all(effects, tasks, hands)
+                self._publish(core.status())
+
+    def poke(self) -> None:
+        """Say that ops were recorded."""
+        self._post(None)
+
+    def try_now(self) -> None:
+        """Try everything again at once."""
+        self._post(TryNow())
+
+    def pause(self) -> None:
+        """Start nothing new; what is on its way is let finish."""
+        self._post(Paused(True))
+
+    def resume(self) -> None:
+        """Go on after a pause."""
+        self._post(Paused(False))
+
+    def head_announced(self, sseq: int) -> None:
+        """Say that the log has grown; from the desk's socket."""
+        self._post(HeadAnnounced(sseq))
+
+    def link_changed(self, *, up: bool) -> None:
+        """Say that the desk's socket came up or went down."""
+        self._post(LinkChanged(up))
+
+    def _post(self, event: Event | None) -> None:
+        if self._loop is None:
+            self._early.append(event)
+        else:
+            self._loop.call_soon_threadsafe(self._arrived, event)
+
+    def _arrived(self, event: Event | None) -> None:
+        if event is None:
+            if self._poked:
+                return  # many changes in a burst are counted once
+            self._poked = True
+        self._events.put_nowait(event)
+
+    async def _next_event(self, wake_ms: int | None) -> Event | None:
+        wait_s = None if wake_ms is None else max(0.0, (wake_ms - self._clock()) / 1000)
+        try:
+            async with asyncio.timeout(wait_s):
+                event = await self._events.get()
+        except TimeoutError:
+            return Tick()
+        if event is None:
+            self._poked = False
+        return event
+
+    def _start_all(
+        self, effects: list[Effect], tasks: asyncio.TaskGroup, hands: StoreHands
+    ) -> int | None:
+        wake_ms: int | None = None
+        for effect in effects:
+            if isinstance(effect, WaitUntil):
+                wake_ms = effect.at_ms
+            else:
+                tasks.create_task(self._perform(effect, hands))
+        return wake_ms
+
+    async def _perform(self, activity: Activity, hands: StoreHands) -> None:
+        try:
+            event = await self._outcome(activity, hands)
+        except KnownError as error:
+            event = failed(activity, error)
+        self._events.put_nowait(event)
+
+    async def _outcome(self, activity: Activity, hands: StoreHands) -> Event:
+        match activity:
+            case Seal():
+                return await self._stored(hands.seal)
+            case Send(queued):
+                receipt = await self._client.push(hands.segment(queued))
+                return await self._stored(lambda: hands.take_receipt(queued, receipt))
+            case Pull():
+                asked = await self._stored(hands.position)
+                page = await self._client.pull(asked.cursor.sseq, PAGE_SEGMENTS)
+                return await self._stored(lambda: hands.take_page(page, asked))
+            case Refresh():
+                records = await self._client.members()
+                wraps = await self._client.wraps()
+                return await self._stored(lambda: hands.take_members(records, wraps))
+
+    async def _stored(self, call: Callable[[], R]) -> R:
+        async with self._store_lock:
+            return await asyncio.to_thread(call)
+
+    def _publish(self, status: SyncStatus) -> None:
+        if status != self.status:
+            self.status = status
+            self._on_status(status)

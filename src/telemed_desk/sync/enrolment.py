@@ -1,0 +1,289 @@
+"""How a PC becomes a member of a clinic, and how a member lets the next one in.
+
+The server carries the requests and can neither make a member nor hand a stranger the clinic's key:
+both need the code, which travels from person to person.
+"""
+
+import secrets
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+from telemed_desk.sync.membership import grown_chain, verified_chain
+from telemed_desk.sync.problems import CodeRefused, NotAuthorised, Refused, WrongKindOfCode
+from telemed_desk.sync.server_client import ServerClient
+from telemed_protocol.api import AddMember, EnrolRequest, EnrolStatus, PendingDesk, WrappedKey
+from telemed_protocol.codes import CodeKind, EnrolCode
+from telemed_protocol.errors import ForgeryError
+from telemed_protocol.identity import DeviceIdentity, DevicePublic, wrap_for
+from telemed_protocol.ids import new_id
+from telemed_protocol.membership import (
+    RECORD_VERSION,
+    MemberChain,
+    MemberRecord,
+    SignedRecord,
+    sign_record,
+    wrap_info,
+)
+
+EPOCH_KEY_BYTES: Final = 32
+INVITATION_S: Final = 24 * 3600.0
+POLL_S: Final = 3.0
+_CHAIN_TRIES: Final = 4
+_CONFLICT: Final = 409
+_CODE_STATUSES: Final = frozenset({403, 404, 409, 410})
+
+
+@dataclass(frozen=True, slots=True)
+class FoundingResult:
+    """A clinic that now exists; keep chain and key in the vault before anything else."""
+
+    clinic: bytes
+    chain: MemberChain
+    epoch_key: bytes
+
+    def __repr__(self) -> str:
+        """Never show the key."""
+        return "FoundingResult(…)"
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """A clinic that this PC was added to; ``keys`` by epoch."""
+
+    clinic: bytes
+    chain: MemberChain
+    keys: dict[int, bytes]
+
+    def __repr__(self) -> str:
+        """Never show the keys."""
+        return "Granted(…)"
+
+
+def parse_code(text: str, kind: CodeKind) -> EnrolCode:
+    """Read a typed code of one kind.
+
+    Raises:
+        CodeTypoError: Not a code.
+        WrongKindOfCode: A code of the other kind.
+    """
+    code = EnrolCode.parse(text)
+    if code.kind != kind:
+        raise WrongKindOfCode
+    return code
+
+
+async def found_clinic(
+    client: ServerClient, code_text: str, identity: DeviceIdentity
+) -> FoundingResult:
+    """Found a clinic with the code of the server's keeper.
+
+    Safe to repeat with the same identity: if the first answer was lost, the clinic is found again.
+
+    Raises:
+        CodeTypoError, WrongKindOfCode: What was typed is not such a code.
+        CodeRefused: The server does not accept it.
+        KnownError: Those of :class:`ServerClient`.
+    """
+    code = parse_code(code_text, "TMC")
+    clinic = new_id()
+    record = MemberRecord(
+        RECORD_VERSION, clinic, 1, bytes(32), "found", identity.public, 0, identity.device
+    )
+    founding = sign_record(record, identity)
+    try:
+        await client.found(code.lookup_id, founding)
+        chain = verified_chain([founding])
+    except Refused as error:
+        chain = await _founded_earlier(client, identity, error)
+    return FoundingResult(chain.clinic, chain, secrets.token_bytes(EPOCH_KEY_BYTES))
+
+
+async def _founded_earlier(
+    client: ServerClient, identity: DeviceIdentity, refused: Refused
+) -> MemberChain:
+    if refused.status not in _CODE_STATUSES:
+        raise refused
+    try:
+        chain = verified_chain(await client.members())
+    except (NotAuthorised, Refused) as error:
+        raise CodeRefused(refused.reason) from error
+    if len(chain.records) != 1 or chain.public_of(identity.device) != identity.public:
+        raise CodeRefused(refused.reason)
+    return chain
+
+
+async def make_invitation(client: ServerClient, now_s: float) -> EnrolCode:
+    """Make a code by which one more PC may ask to be added; good for a day.
+
+    Keep it (op ``member.invite``): without it a request cannot be checked.
+    """
+    code = EnrolCode.generate("TMD")
+    await client.invite(code.lookup_id, now_s + INVITATION_S)
+    return code
+
+
+async def request_enrolment(
+    client: ServerClient, code_text: str, identity: DeviceIdentity
+) -> EnrolCode:
+    """Ask to be added; repeating it changes nothing. Return the code for :func:`await_grant`.
+
+    Raises:
+        CodeTypoError, WrongKindOfCode, CodeRefused: The code is not one that works here.
+    """
+    code = parse_code(code_text, "TMD")
+    public = identity.public
+    mac = code.mac(b"request", msgspec.msgpack.encode(public))
+    try:
+        await client.ask_to_enrol(EnrolRequest(code.lookup_id, public, mac))
+    except Refused as error:
+        if error.status in _CODE_STATUSES:
+            raise CodeRefused(error.reason) from error
+        raise
+    return code
+
+
+async def check_grant(
+    client: ServerClient, code: EnrolCode, identity: DeviceIdentity
+) -> Granted | None:
+    """Ask once whether a member has granted the request; None while none has.
+
+    Raises:
+        ForgeryError: The answer is not from a member of the clinic that invited this PC.
+    """
+    status = await client.enrol_status(code.lookup_id, identity.device)
+    return open_grant(status, code, identity) if status.granted else None
+
+
+async def await_grant(
+    client: ServerClient,
+    code: EnrolCode,
+    identity: DeviceIdentity,
+    *,
+    wait: Callable[[float], Awaitable[object]],
+) -> Granted:
+    """Ask until granted; ``wait`` is asyncio.sleep, handed in. Cancel to give up.
+
+    Raises:
+        ForgeryError: The answer is not from a member of the clinic that invited this PC.
+    """
+    while True:
+        granted = await check_grant(client, code, identity)
+        if granted is not None:
+            return granted
+        await wait(POLL_S)
+
+
+def open_grant(status: EnrolStatus, code: EnrolCode, identity: DeviceIdentity) -> Granted:
+    """Check that a grant comes from the clinic that invited us, and open its keys.
+
+    Raises:
+        ForgeryError: Chain, proof or keys do not fit.
+        FormatError: They are not what they claim to be.
+    """
+    chain = verified_chain(status.records)
+    device = identity.device
+    if chain.members.get(device) != identity.public or chain.clinic != status.clinic:
+        raise ForgeryError("grant without membership")
+    if not code.check_mac(b"approve", _approval(chain, device), status.proof):
+        raise ForgeryError("grant proof")
+    keys = {
+        w.epoch: identity.open_wrap(w.wrap, wrap_info(chain.clinic, w.epoch, device))
+        for w in status.wraps
+        if w.device == device and 0 <= w.epoch <= chain.epoch
+    }
+    if chain.epoch not in keys or any(len(key) != EPOCH_KEY_BYTES for key in keys.values()):
+        raise ForgeryError("grant without key")
+    return Granted(chain.clinic, chain, keys)
+
+
+async def grant_pending(
+    client: ServerClient,
+    identity: DeviceIdentity,
+    chain: MemberChain,
+    invitations: Iterable[EnrolCode],
+    keys: Mapping[int, bytes],
+) -> tuple[MemberChain, list[DevicePublic]]:
+    """Add every PC that asks with one of our codes; return the grown chain and who was added.
+
+    Requests without the code's mac are left alone: the server, or anyone, can put them there.
+
+    Raises:
+        ServerInconsistent: The server's chain is not ours, grown.
+        KnownError: Those of :class:`ServerClient`.
+    """
+    codes = {code.lookup_id: code for code in invitations}
+    granted: list[DevicePublic] = []
+    for pending in await client.pending_desks():
+        code = codes.get(pending.lookup_id)
+        if code is None or not _is_genuine(pending, code):
+            continue
+        chain = grown_chain(chain, await client.members())
+        if chain.public_of(pending.public.device) is None:
+            chain = await _add(client, identity, chain, pending.public, code=code, keys=keys)
+            granted.append(pending.public)
+    return chain, granted
+
+
+async def _add(
+    client: ServerClient,
+    identity: DeviceIdentity,
+    chain: MemberChain,
+    public: DevicePublic,
+    *,
+    code: EnrolCode,
+    keys: Mapping[int, bytes],
+) -> MemberChain:
+    """Append the record; when another desk was quicker, look again and try anew."""
+    tries_left = _CHAIN_TRIES
+    while True:
+        record = _next_record(chain, public, identity)
+        proof = code.mac(b"approve", _approval(chain, public.device))
+        wraps = [
+            WrappedKey(
+                epoch,
+                public.device,
+                wrap_for(public, key, wrap_info(chain.clinic, epoch, public.device)),
+            )
+            for epoch, key in sorted(keys.items())
+        ]
+        try:
+            await client.add_member(AddMember(record, wraps, code.lookup_id, proof))
+        except Refused as error:
+            tries_left -= 1
+            if error.status != _CONFLICT or not tries_left:
+                raise
+        else:
+            return grown_chain(chain, [*chain.records, record])
+        chain = grown_chain(chain, await client.members())
+        if chain.public_of(public.device) is not None:
+            return chain
+
+
+def _next_record(
+    chain: MemberChain, public: DevicePublic, identity: DeviceIdentity
+) -> SignedRecord:
+    record = MemberRecord(
+        RECORD_VERSION,
+        chain.clinic,
+        len(chain.records) + 1,
+        chain.head,
+        "add",
+        public,
+        chain.epoch,
+        identity.device,
+    )
+    return sign_record(record, identity)
+
+
+def _is_genuine(pending: PendingDesk, code: EnrolCode) -> bool:
+    public = pending.public
+    sizes = (len(public.device), len(public.signing), len(public.receiving))
+    message = msgspec.msgpack.encode(public)
+    return sizes == (16, 32, 32) and code.check_mac(b"request", message, pending.mac)
+
+
+def _approval(chain: MemberChain, device: bytes) -> bytes:
+    return chain.clinic + chain.genesis + device

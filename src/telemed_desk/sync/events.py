@@ -1,0 +1,165 @@
+"""What the sync core hears (events) and what it asks for (effects), as plain values."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """A sealed segment without a receipt, as far as the core needs to know it."""
+
+    hash: bytes
+    lane: int
+    n: int
+    ops: int
+    size: int
+
+
+class Failure(StrEnum):
+    """What kind of thing went wrong: it decides what to try next."""
+
+    LINK = "link"
+    AUTH = "auth"
+    BUSY = "busy"
+    REFUSED = "refused"
+    INCONSISTENT = "inconsistent"
+    STORE = "store"
+
+
+# ---- effects ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """Seal what is pending and keep it; answer with :class:`Sealed`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Push one segment and note its receipt; answer with :class:`Sent`."""
+
+    segment: Queued
+
+
+@dataclass(frozen=True, slots=True)
+class Pull:
+    """Fetch a page of the log from the cursor on and take it in; answer with :class:`Pulled`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refresh:
+    """Fetch member chain and keys; answer with :class:`Refreshed`."""
+
+
+@dataclass(frozen=True, slots=True)
+class WaitUntil:
+    """Send a :class:`Tick` at this time (Unix ms) if nothing else happens; None = do not."""
+
+    at_ms: int | None
+
+
+Activity = Seal | Send | Pull | Refresh
+Effect = Activity | WaitUntil
+
+# ---- events -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Time has passed."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpsPending:
+    """How much is recorded and not sealed yet; ``size`` in bytes before packing."""
+
+    ops: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class HeadAnnounced:
+    """The server says its log has grown to this number."""
+
+    sseq: int
+
+
+@dataclass(frozen=True, slots=True)
+class LinkChanged:
+    """The desk's socket came up or went down."""
+
+    up: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TryNow:
+    """A person asks to try everything again now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Paused:
+    """A person pauses sync, or lets it go on. What is on its way is let finish."""
+
+    paused: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """New segments are kept; ``stuck`` when an op is too large for any."""
+
+    segments: tuple[Queued, ...]
+    left_ops: int = 0
+    left_bytes: int = 0
+    stuck: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """The server's receipt was checked and noted."""
+
+    hash: bytes
+    lane: int
+    sseq: int
+    cursor_sseq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pulled:
+    """A page was taken in; ``own`` are hashes of our segments that stood in it."""
+
+    cursor_sseq: int
+    head: int
+    own: tuple[bytes, ...] = ()
+    quarantined: int = 0
+    need_members: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Refreshed:
+    """Member chain and keys are as the server has them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """An activity came to nothing; ``code`` and ``detail`` are those of the known error."""
+
+    during: Activity
+    failure: Failure
+    code: str
+    detail: str = ""
+    retry_after_ms: int = 0
+
+
+Event = (
+    Tick
+    | OpsPending
+    | HeadAnnounced
+    | LinkChanged
+    | TryNow
+    | Paused
+    | Sealed
+    | Sent
+    | Pulled
+    | Refreshed
+    | Failed
+)

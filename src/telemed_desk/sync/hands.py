@@ -1,0 +1,165 @@
+"""Does with store and server what the core asked for, and says what came of it as an event.
+
+The store's half of every activity is here too, as plain functions, so that the simulation runs the
+very same code as the desk.
+"""
+
+from collections.abc import Callable
+
+from telemed_desk.sync.events import (
+    Activity,
+    Failed,
+    Failure,
+    OpsPending,
+    Pulled,
+    Queued,
+    Refreshed,
+    Sealed,
+    Sent,
+)
+from telemed_desk.sync.membership import grown_chain, verified_chain
+from telemed_desk.sync.ports import SegmentStore
+from telemed_desk.sync.problems import (
+    NotAuthorised,
+    Refused,
+    ServerBusy,
+    ServerInconsistent,
+    ServerUnreachable,
+)
+from telemed_desk.sync.receiving import LogReader, Position, Taken
+from telemed_desk.sync.sealing import BATCH_PLAIN_BYTES, Sealer
+from telemed_protocol.api import PulledSegments, Receipt, WrappedKey
+from telemed_protocol.errors import ForgeryError, FormatError, KnownError
+from telemed_protocol.identity import DeviceIdentity
+from telemed_protocol.membership import SignedRecord, wrap_info
+from telemed_protocol.op import Op, encode_op
+from telemed_protocol.segment import SealedSegment
+
+
+class StoreHands:
+    """The store's side of sync. Blocks; one caller at a time.
+
+    Args:
+        store: The vault.
+        identity: This PC.
+        wall_ms: Unix ms.
+        on_applied: Told which foreign ops were taken in, on the calling thread.
+    """
+
+    def __init__(
+        self,
+        store: SegmentStore,
+        identity: DeviceIdentity,
+        wall_ms: Callable[[], int],
+        on_applied: Callable[[tuple[Op, ...]], None],
+    ) -> None:
+        self._store = store
+        self._identity = identity
+        self._on_applied = on_applied
+        self._chain = verified_chain(store.member_records())
+        self._sealer = Sealer(store, identity, self._chain.clinic)
+        self._reader = LogReader(store, identity.device, wall_ms)
+        self._segments: dict[bytes, SealedSegment] = {}
+
+    def waiting(self) -> tuple[Queued, ...]:
+        """Return what was sealed earlier and has no receipt yet."""
+        return tuple(self._queued(s) for s in self._store.unacknowledged())
+
+    def cursor_sseq(self) -> int:
+        """Return how far the log is verified."""
+        return self._store.cursor().sseq
+
+    def count_pending(self) -> OpsPending:
+        """Return how much is recorded and not sealed."""
+        batches = self._store.pending_batches(BATCH_PLAIN_BYTES)
+        ops = [op for batch in batches for op in batch.ops]
+        return OpsPending(len(ops), sum(len(encode_op(op)) for op in ops))
+
+    def seal(self) -> Sealed:
+        """Seal what is pending.
+
+        Raises:
+            KeyMissing: The current epoch's key is not here.
+        """
+        outcome = self._sealer.seal_pending(self._chain.epoch)
+        left = self.count_pending()
+        queued = tuple(self._queued(s) for s in outcome.segments)
+        return Sealed(queued, left.ops, left.size, bool(outcome.stuck_lanes))
+
+    def segment(self, queued: Queued) -> SealedSegment:
+        """Return the bytes to send."""
+        return self._segments[queued.hash]
+
+    def take_receipt(self, queued: Queued, receipt: Receipt) -> Sent:
+        """Check and note a receipt.
+
+        Raises:
+            ServerInconsistent: It contradicts the log.
+        """
+        cursor = self._reader.take_receipt(self._segments[queued.hash], receipt)
+        del self._segments[queued.hash]
+        return Sent(queued.hash, queued.lane, receipt.sseq, cursor.sseq)
+
+    def position(self) -> Position:
+        """Return where to pull from."""
+        return self._reader.position()
+
+    def take_page(self, page: PulledSegments, asked: Position) -> Pulled:
+        """Verify and take in a page.
+
+        Raises:
+            ServerInconsistent: It contradicts what is known; nothing was applied.
+        """
+        taken: Taken = self._reader.take(page, asked, self._chain)
+        if taken.ops:
+            self._on_applied(taken.ops)
+        return Pulled(
+            taken.cursor.sseq, taken.head, taken.own, taken.quarantined, taken.need_members
+        )
+
+    def take_members(self, records: list[SignedRecord], wraps: list[WrappedKey]) -> Refreshed:
+        """Verify and keep the member chain, then the keys that were wrapped for this PC.
+
+        Raises:
+            ServerInconsistent: The chain is not ours, grown; or a wrap does not open.
+        """
+        chain = grown_chain(self._chain, records)
+        if len(chain.records) > len(self._chain.records):
+            self._store.keep_member_records(chain.records)
+        for wrapped in wraps:
+            if wrapped.epoch <= chain.epoch and self._store.epoch_key(wrapped.epoch) is None:
+                info = wrap_info(chain.clinic, wrapped.epoch, self._identity.device)
+                try:
+                    key = self._identity.open_wrap(wrapped.wrap, info)
+                except (ForgeryError, FormatError) as error:
+                    raise ServerInconsistent("members", len(chain.records)) from error
+                self._store.keep_epoch_key(wrapped.epoch, key)
+        self._chain = chain
+        return Refreshed()
+
+    def _queued(self, segment: SealedSegment) -> Queued:
+        self._segments[segment.hash] = segment
+        header = segment.header
+        return Queued(segment.hash, header.lane, header.n, header.ops, len(segment.wire))
+
+
+def failed(during: Activity, error: KnownError) -> Failed:
+    """Say what kind of failure a known error is."""
+    retry_after_ms = 0
+    match error:
+        case ServerInconsistent():
+            failure = Failure.INCONSISTENT
+        case ServerBusy():
+            failure = Failure.BUSY
+            retry_after_ms = int((error.retry_after_s or 0.0) * 1000)
+        case NotAuthorised():
+            failure = Failure.AUTH
+        case Refused():
+            failure = Failure.REFUSED
+        case ServerUnreachable():
+            failure = Failure.LINK
+        case _ if error.code.startswith("TD-NET-"):
+            failure = Failure.LINK
+        case _:
+            failure = Failure.STORE
+    return Failed(during, failure, error.code, error.detail, retry_after_ms)

@@ -1,0 +1,115 @@
+"""What can stand between this PC and the server, in words for the clinician."""
+
+from telemed_protocol.errors import ForgeryError, KnownError
+
+
+class ServerUnreachable(KnownError):
+    """No route, no name, no answer, or the line broke."""
+
+    code = "TD-NET-001"
+    sentence = "The server cannot be reached. Your work is kept on this PC."
+    next_step = "Nothing to do: this PC tries again by itself. Check the network if it stays."
+
+
+class NotAuthorised(KnownError):
+    """The server does not accept this PC as a member of the clinic."""
+
+    code = "TD-NET-002"
+    sentence = "The server does not know this PC, or no longer accepts it."
+    next_step = "Ask who looks after the clinic's PCs whether this one was removed."
+
+
+class ServerBusy(KnownError):
+    """The server answered that it cannot take this now.
+
+    Args:
+        detail: Status and code.
+        retry_after_s: How long the server asks us to wait, when it says so.
+    """
+
+    code = "TD-NET-003"
+    sentence = "The server is busy. Your work is kept on this PC."
+    next_step = "Nothing to do: this PC tries again by itself."
+
+    def __init__(self, detail: str = "", retry_after_s: float | None = None) -> None:
+        super().__init__(detail)
+        self.retry_after_s = retry_after_s
+
+
+class Refused(KnownError):
+    """The server understood the request and said no.
+
+    Args:
+        reason: The server's stable code.
+        status: The HTTP status.
+    """
+
+    code = "TD-NET-004"
+    sentence = "The server refused what this PC sent. It is kept on this PC."
+    next_step = "Send the report for IT: it names the reason."
+
+    def __init__(self, reason: str, status: int) -> None:
+        super().__init__(f"{status} {reason}")
+        self.reason = reason
+        self.status = status
+
+
+class CertificateUntrusted(KnownError):
+    """TLS worked, but not with whom we meant."""
+
+    code = "TD-NET-005"
+    sentence = "The server's identity could not be confirmed, so nothing was sent."
+    next_step = "Check this PC's date and time. On a public network, sign in to it first."
+
+
+class BadAnswer(KnownError):
+    """Something answered that does not speak our protocol: a proxy's page, or another version."""
+
+    code = "TD-NET-006"
+    sentence = "What answered is not the clinic's server, or it is of another version."
+    next_step = "On a public network, sign in to it first. Otherwise check the server's address."
+
+
+class InsecureServer(KnownError):
+    """An address without TLS that is not this PC itself."""
+
+    code = "TD-NET-007"
+    sentence = "That address is not protected, so this PC does not use it."
+    next_step = "Use the address that begins with https."
+
+
+class ServerInconsistent(ForgeryError):
+    """The server's log contradicts what this PC, or another of the clinic, has seen of it.
+
+    Args:
+        reason: ``gap``, ``rollback``, ``fork``, ``withheld``, ``lane-chain``, ``signature``,
+            ``stranger``, ``clinic``, ``seen`` or ``members``.
+        sseq: At which number of the log it showed.
+    """
+
+    code = "TD-SEC-002"
+    sentence = "The server's records do not match what this PC has seen. Nothing was taken over."
+    next_step = "Go on working: everything is kept here. Tell your IT contact the code."
+
+    def __init__(self, reason: str, sseq: int) -> None:
+        super().__init__(f"{reason} at {sseq}")
+        self.reason = reason
+        self.sseq = sseq
+
+
+class CodeRefused(KnownError):
+    """The server does not accept the typed code."""
+
+    code = "TD-ENR-002"
+    sentence = (
+        "This code is not valid here: it was used already, has expired, or is for another server."
+    )
+    next_step = "Ask for a new code, and check the server's address."
+
+
+class WrongKindOfCode(KnownError):
+    """A code that founds a clinic where one that adds a PC is needed, or the other way round."""
+
+    code = "TD-ENR-003"
+    sentence = "That is the other kind of code."
+    next_step = "A code with TMC sets up a new clinic. A code with TMD adds this PC to your clinic."

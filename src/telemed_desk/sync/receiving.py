@@ -1,0 +1,251 @@
+"""Whether to believe what the server says: its log, its receipts, and every segment in them.
+
+The log's hash chain shows that a log only ever grew. It cannot show that it was honest from the
+start, so three more things are compared: each device's own chain of segments, which the server
+cannot forge; what the writers say they had seen of the log (two histories shown to two desks do not
+agree); and the receipts that this desk holds.
+"""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from telemed_desk.sync.ports import Cursor, LaneHead, SegmentStore
+from telemed_desk.sync.problems import ServerInconsistent
+from telemed_protocol.api import PulledSegment, PulledSegments, Receipt
+from telemed_protocol.errors import ForgeryError, FormatError
+from telemed_protocol.membership import MemberChain
+from telemed_protocol.op import Op
+from telemed_protocol.segment import (
+    GENESIS_HASH,
+    SealedSegment,
+    next_log_hash,
+    open_segment,
+    parse_segment,
+    verify_segment,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """What this desk knew when it asked for a page: its cursor, and the highest number it saw."""
+
+    cursor: Cursor
+    known_head: int
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What became of a page.
+
+    Attributes:
+        cursor: How far the log is verified now.
+        head: Where the server says its log ends.
+        ops: Ops of other desks that were handed to the store.
+        own: Hashes of our own segments that stood in the page.
+        quarantined: How many segments were kept unread.
+        need_members: A segment names a device or an epoch that we do not know yet.
+    """
+
+    cursor: Cursor
+    head: int
+    ops: tuple[Op, ...] = ()
+    own: tuple[bytes, ...] = ()
+    quarantined: int = 0
+    need_members: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """One verified step along the log: apply a segment, or keep its bytes unread."""
+
+    cursor: Cursor
+    wire: bytes
+    segment: SealedSegment | None = None
+    ops: tuple[Op, ...] = ()
+    reason: str = ""
+
+
+@dataclass(slots=True)
+class _Page:
+    """What was learned from the page's earlier segments before they are applied."""
+
+    receipts: dict[int, bytes]
+    heads: dict[tuple[bytes, int], LaneHead] = field(default_factory=dict)
+    log_hashes: dict[int, bytes] = field(default_factory=dict)
+
+
+_TRY_MEMBERS: Final = "try-members"
+
+
+class LogReader:
+    """Verifies and takes in what the server sends.
+
+    Not thread-safe; every method blocks on the store. ``own_device`` is this PC, ``wall_ms`` the
+    clock for receipts that were lost on the way.
+    """
+
+    def __init__(self, store: SegmentStore, own_device: bytes, wall_ms: Callable[[], int]) -> None:
+        self._store = store
+        self._own_device = own_device
+        self._wall_ms = wall_ms
+        self._asked_at = 0
+
+    def position(self) -> Position:
+        """Return where to pull from; take it before asking the server."""
+        cursor = self._store.cursor()
+        receipts = self._store.receipts_after(cursor.sseq)
+        return Position(cursor, max([cursor.sseq, *(sseq for sseq, _ in receipts)]))
+
+    def take_receipt(self, segment: SealedSegment, receipt: Receipt) -> Cursor:
+        """Check a receipt against the log and note it; return the cursor.
+
+        When the segment is the next in the log, the cursor passes over it: what we sent need not
+        be fetched again.
+
+        Raises:
+            ServerInconsistent: The receipt contradicts the log. Nothing was noted.
+        """
+        cursor = self._store.cursor()
+        if receipt.sseq < 1:
+            raise ServerInconsistent("fork", receipt.sseq)
+        advanced: Cursor | None = None
+        if receipt.sseq <= cursor.sseq:
+            known = self._store.log_hash_at(receipt.sseq)
+            if known is not None and known != receipt.log_hash:
+                raise ServerInconsistent("fork", receipt.sseq)
+        elif receipt.sseq == cursor.sseq + 1:
+            if next_log_hash(cursor.log_hash, segment.hash) != receipt.log_hash:
+                raise ServerInconsistent("fork", receipt.sseq)
+            advanced = Cursor(receipt.sseq, receipt.log_hash)
+        self._store.acknowledge(segment.hash, receipt.sseq, int(receipt.stored_at * 1000))
+        key = self._store.epoch_key(segment.header.epoch) if advanced is not None else None
+        if advanced is not None and key is not None:
+            self._store.apply_pulled(segment, open_segment(segment, key), advanced)
+            return advanced
+        return cursor
+
+    def take(self, page: PulledSegments, asked: Position, chain: MemberChain) -> Taken:
+        """Verify a whole page, then take it in; all of it is believed or nothing.
+
+        Raises:
+            ServerInconsistent: The page contradicts what is known. Nothing was applied.
+        """
+        cursor = self._store.cursor()
+        if page.head < asked.known_head:
+            raise ServerInconsistent("rollback", page.head)
+        if page.head > asked.cursor.sseq and not page.segments:
+            raise ServerInconsistent("withheld", page.head)
+        fresh = check_log_chain(page, asked.cursor, cursor)
+        steps: list[_Step] = []
+        seen = _Page(receipts=dict(self._store.receipts_after(cursor.sseq)))
+        need_members = False
+        for pulled in fresh:
+            step = self._verify(pulled, chain, seen)
+            if step.reason == _TRY_MEMBERS:
+                need_members = True
+                self._asked_at = pulled.sseq
+                break
+            steps.append(step)
+        return self._apply(steps, cursor, page.head, need_members=need_members)
+
+    def _verify(self, pulled: PulledSegment, chain: MemberChain, page: _Page) -> _Step:
+        cursor = Cursor(pulled.sseq, pulled.log_hash)
+        page.log_hashes[pulled.sseq] = pulled.log_hash
+        try:
+            segment = parse_segment(pulled.wire)
+        except FormatError:
+            return _Step(cursor, pulled.wire, reason="format")
+        header = segment.header
+        if header.clinic != chain.clinic:
+            raise ServerInconsistent("clinic", pulled.sseq)
+        asked_before = self._asked_at == pulled.sseq
+        public = chain.public_of(header.device)
+        if public is None:
+            if asked_before:
+                raise ServerInconsistent("stranger", pulled.sseq)
+            return _Step(cursor, pulled.wire, reason=_TRY_MEMBERS)
+        try:
+            verify_segment(segment, public.signing)
+        except ForgeryError as error:
+            # An honest server checks signatures before it stores; this one did not, or changed it.
+            raise ServerInconsistent("signature", pulled.sseq) from error
+        self._check_chains(segment, pulled.sseq, page)
+        key = self._store.epoch_key(header.epoch)
+        if key is None:
+            reason = "no-key" if asked_before else _TRY_MEMBERS
+            return _Step(cursor, pulled.wire, reason=reason)
+        page.heads[header.device, header.lane] = LaneHead(header.n, segment.hash)
+        try:
+            return _Step(cursor, pulled.wire, segment, open_segment(segment, key))
+        except (ForgeryError, FormatError) as error:
+            return _Step(cursor, pulled.wire, reason=error.code)
+
+    def _check_chains(self, segment: SealedSegment, sseq: int, page: _Page) -> None:
+        header = segment.header
+        lane = (header.device, header.lane)
+        head = page.heads.get(lane) or self._store.log_head_of(*lane)
+        if header.n != head.n + 1 or header.prev_hash != head.hash:
+            raise ServerInconsistent("lane-chain", sseq)
+        if header.seen_sseq >= sseq:
+            raise ServerInconsistent("seen", sseq)
+        if header.seen_sseq == 0:
+            known: bytes | None = GENESIS_HASH
+        else:
+            known = page.log_hashes.get(header.seen_sseq) or self._store.log_hash_at(
+                header.seen_sseq
+            )
+        if known is not None and known != header.seen_log_hash:
+            raise ServerInconsistent("seen", sseq)
+        receipt = page.receipts.get(sseq)
+        if receipt is not None and receipt != segment.hash:
+            raise ServerInconsistent("fork", sseq)
+
+    def _apply(
+        self, steps: Sequence[_Step], cursor: Cursor, head: int, *, need_members: bool
+    ) -> Taken:
+        ops: list[Op] = []
+        own: list[bytes] = []
+        quarantined = 0
+        for step in steps:
+            cursor = step.cursor
+            if step.segment is None:
+                self._store.quarantine(step.wire, step.reason, cursor)
+                quarantined += 1
+                continue
+            self._store.apply_pulled(step.segment, step.ops, cursor)
+            if step.segment.header.device == self._own_device:
+                self._store.acknowledge(step.segment.hash, cursor.sseq, self._wall_ms())
+                own.append(step.segment.hash)
+            else:
+                ops += step.ops
+        return Taken(cursor, head, tuple(ops), tuple(own), quarantined, need_members)
+
+
+def check_log_chain(
+    page: PulledSegments, asked: Cursor, cursor: Cursor
+) -> tuple[PulledSegment, ...]:
+    """Check that a page continues the log without gap; return what lies behind the cursor.
+
+    ``asked`` is the cursor that the page was asked with; ``cursor`` may have moved on since, by
+    receipts.
+
+    Raises:
+        ServerInconsistent: A number is missing or repeated, or the hashes do not follow.
+    """
+    sseq, log_hash = asked.sseq, asked.log_hash
+    for pulled in page.segments:
+        sseq += 1
+        if pulled.sseq != sseq or sseq > page.head:
+            raise ServerInconsistent("gap", pulled.sseq)
+        log_hash = next_log_hash(log_hash, _hash_of(pulled.wire))
+        if pulled.log_hash != log_hash:
+            raise ServerInconsistent("fork", sseq)
+        if sseq == cursor.sseq and log_hash != cursor.log_hash:
+            raise ServerInconsistent("fork", sseq)
+    return tuple(p for p in page.segments if p.sseq > cursor.sseq)
+
+
+def _hash_of(wire: bytes) -> bytes:
+    return hashlib.sha256(wire).digest()

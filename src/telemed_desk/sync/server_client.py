@@ -1,0 +1,291 @@
+"""The server's HTTP interface, as typed calls."""
+
+import asyncio
+import ssl
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, TypeVar
+from urllib.parse import urlsplit
+
+import httpx
+import msgspec
+import truststore
+
+from telemed_desk.sync.problems import (
+    BadAnswer,
+    CertificateUntrusted,
+    InsecureServer,
+    NotAuthorised,
+    Refused,
+    ServerBusy,
+    ServerUnreachable,
+)
+from telemed_protocol import api
+from telemed_protocol.errors import UNREADABLE
+from telemed_protocol.identity import DeviceIdentity, auth_message
+from telemed_protocol.membership import SignedRecord
+from telemed_protocol.segment import SealedSegment
+from telemed_protocol.talk import IceServer
+
+T = TypeVar("T")
+
+TIMEOUT: Final = httpx.Timeout(30.0, connect=15.0, write=60.0)
+"""48 KiB at 16 kbit/s take 25 s, and nobody waits in front of these calls."""
+MAX_ANSWER_BYTES: Final = 16 * 1024 * 1024
+TOKEN_MARGIN_S: Final = 30.0
+_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+class ServerClient:
+    """Speaks to one server as one device; lives on the core thread's loop.
+
+    Tokens are fetched and renewed here. Errors: :class:`ServerUnreachable`, :class:`ServerBusy`,
+    :class:`NotAuthorised`, :class:`Refused`, :class:`CertificateUntrusted`, :class:`BadAnswer`.
+
+    Args:
+        origin: ``https://host[:port]``; plain ``http`` is for a server on this PC only.
+        identity: Who signs in; None before this PC has an identity of its own.
+        ca_file: Trust this CA instead of the system's store.
+        monotonic: Seconds, for the age of tokens.
+
+    Raises:
+        InsecureServer: The address is not protected.
+    """
+
+    def __init__(
+        self,
+        origin: str,
+        identity: DeviceIdentity | None = None,
+        *,
+        ca_file: Path | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        parts = urlsplit(origin)
+        host = parts.hostname or ""
+        if not host or not (
+            parts.scheme == "https" or (parts.scheme == "http" and host in _LOOPBACK)
+        ):
+            raise InsecureServer
+        self.origin = origin.rstrip("/")
+        self.host = host.lower()
+        self.is_local = self.host in _LOOPBACK
+        self.identity = identity
+        self.ssl_context = _ssl_context(ca_file) if parts.scheme == "https" else None
+        self._http = httpx.AsyncClient(
+            base_url=self.origin,
+            timeout=TIMEOUT,
+            verify=self.ssl_context if self.ssl_context is not None else False,
+            follow_redirects=False,
+            trust_env=not self.is_local,
+            limits=httpx.Limits(max_connections=6, max_keepalive_connections=3),
+        )
+        self._monotonic = monotonic
+        self._token = ""
+        self._token_until = 0.0
+        self._token_lock = asyncio.Lock()
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    # ---- becoming a member -----------------------------------------------------------------
+
+    async def found(self, lookup_id: bytes, founding: SignedRecord) -> api.Enrolled:
+        """Found a clinic; open to whoever holds the keeper's code."""
+        body = api.FoundClinic(lookup_id, founding)
+        return await self._open_post("/v1/clinics", body, api.Enrolled)
+
+    async def ask_to_enrol(self, request: api.EnrolRequest) -> None:
+        """Ask to be added to a clinic."""
+        await self._exchange("POST", "/v1/enrol", _pack(request))
+
+    async def enrol_status(self, lookup_id: bytes, device: bytes) -> api.EnrolStatus:
+        """Ask whether a member desk has granted the request."""
+        query = api.EnrolQuery(lookup_id, device)
+        return await self._open_post("/v1/enrol/status", query, api.EnrolStatus)
+
+    async def invite(self, lookup_id: bytes, expires_at: float) -> None:
+        """Announce that a new desk may ask; ``expires_at`` in Unix seconds."""
+        await self._signed("POST", "/v1/invitations", _pack(api.Invite(lookup_id, expires_at)))
+
+    async def pending_desks(self) -> list[api.PendingDesk]:
+        """List who asks to be added."""
+        return _read(await self._signed("GET", "/v1/enrol"), list[api.PendingDesk])
+
+    async def add_member(self, change: api.AddMember) -> None:
+        """Append to the member chain."""
+        await self._signed("POST", "/v1/members", _pack(change))
+
+    async def members(self) -> list[SignedRecord]:
+        """Fetch the member chain; the caller verifies it."""
+        return _read(await self._signed("GET", "/v1/members"), list[SignedRecord])
+
+    async def wraps(self) -> list[api.WrappedKey]:
+        """Fetch the clinic keys that were sealed for this device."""
+        return _read(await self._signed("GET", "/v1/wraps"), list[api.WrappedKey])
+
+    # ---- the log ---------------------------------------------------------------------------
+
+    async def push(self, segment: SealedSegment) -> api.Receipt:
+        """Hand over a segment; a repeat gives the same receipt again."""
+        return _read(await self._signed("POST", "/v1/segments", segment.wire), api.Receipt)
+
+    async def pull(self, after: int, limit: int) -> api.PulledSegments:
+        """Fetch the log after a number; the caller verifies it."""
+        path = f"/v1/segments?after={after}&limit={limit}"
+        return _read(await self._signed("GET", path), api.PulledSegments)
+
+    # ---- patients' links and the call ------------------------------------------------------
+
+    async def register_link(self, link: api.NewLink) -> None:
+        """Register a join link."""
+        await self._signed("POST", "/v1/links", _pack(link))
+
+    async def close_link(self, jti_hash: bytes) -> None:
+        """Withdraw a join link."""
+        await self._signed("POST", "/v1/links/close", _pack(api.CloseLink(jti_hash)))
+
+    async def ice_servers(self) -> list[IceServer]:
+        """Fetch STUN and TURN servers with short-lived credentials."""
+        return _read(await self._signed("GET", "/v1/ice"), list[IceServer])
+
+    # ---- the link's measure ----------------------------------------------------------------
+
+    async def probe_down(self, size: int) -> bytes:
+        """Fetch random bytes, at most :data:`telemed_protocol.api.MAX_PROBE_BYTES`."""
+        return await self._signed("GET", f"/v1/probe?bytes={size}")
+
+    async def probe_up(self, data: bytes) -> api.ProbeReceipt:
+        """Send bytes and learn how long they took to arrive."""
+        return _read(await self._signed("POST", "/v1/probe", data), api.ProbeReceipt)
+
+    async def health(self) -> api.Health:
+        """Ask whether the server is there; open to anyone."""
+        answer = await self._exchange("GET", "/healthz")
+        try:
+            return msgspec.json.decode(answer, type=api.Health)
+        except UNREADABLE as error:
+            raise BadAnswer("health") from error
+
+    # ---- signing in ------------------------------------------------------------------------
+
+    async def token(self) -> str:
+        """Return a token that is good for a while; signs in when there is none.
+
+        Raises:
+            NotAuthorised: The server does not know this device.
+        """
+        async with self._token_lock:
+            if not self._token or self._monotonic() >= self._token_until:
+                await self._sign_in()
+            return self._token
+
+    def forget_token(self, refused: str) -> None:
+        """Drop a token that the server refused, unless it was renewed meanwhile."""
+        if self._token == refused:
+            self._token = ""
+
+    async def _sign_in(self) -> None:
+        if self.identity is None:
+            raise NotAuthorised("no identity")
+        device = self.identity.device
+        asked = api.ChallengeRequest(device)
+        challenge = await self._open_post("/v1/auth/challenge", asked, api.Challenge)
+        signature = self.identity.sign(auth_message(self.host, device, challenge.nonce))
+        answer = api.TokenRequest(device, challenge.nonce, signature)
+        token = await self._open_post("/v1/auth/token", answer, api.Token)
+        self._token = token.token
+        self._token_until = self._monotonic() + max(1.0, token.expires_in_s - TOKEN_MARGIN_S)
+
+    # ---- one request -----------------------------------------------------------------------
+
+    async def _open_post(self, path: str, body: msgspec.Struct, kind: type[T]) -> T:
+        return _read(await self._exchange("POST", path, _pack(body)), kind)
+
+    async def _signed(self, method: str, path: str, body: bytes | None = None) -> bytes:
+        token = await self.token()
+        try:
+            return await self._exchange(method, path, body, token)
+        except NotAuthorised:
+            self.forget_token(token)
+        return await self._exchange(method, path, body, await self.token())
+
+    async def _exchange(
+        self, method: str, path: str, body: bytes | None = None, token: str = ""
+    ) -> bytes:
+        headers = {"Accept": api.CONTENT_TYPE, "Accept-Encoding": "identity"}
+        if body is not None:
+            headers["Content-Type"] = api.CONTENT_TYPE
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
+        try:
+            async with self._http.stream(method, path, content=body, headers=headers) as answer:
+                data = await _body(answer)
+        except httpx.RequestError as error:
+            raise _translated(error) from error
+        if answer.is_success:
+            return data
+        raise _problem(answer, data)
+
+
+def _ssl_context(ca_file: Path | None) -> ssl.SSLContext:
+    if ca_file is not None:
+        return ssl.create_default_context(cafile=str(ca_file))
+    return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
+async def _body(answer: httpx.Response) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    async for part in answer.aiter_bytes():
+        size += len(part)
+        if size > MAX_ANSWER_BYTES:
+            raise BadAnswer("answer too long")
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _translated(error: httpx.RequestError) -> Exception:
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return CertificateUntrusted(cause.verify_message)
+        cause = cause.__cause__ or cause.__context__
+    if isinstance(error, httpx.ProtocolError):
+        return ServerUnreachable("line broke")
+    return ServerUnreachable(type(error).__name__)
+
+
+def _problem(answer: httpx.Response, data: bytes) -> Exception:
+    status = answer.status_code
+    code = f"http-{status}"
+    if answer.headers.get("Content-Type", "").startswith(api.CONTENT_TYPE):
+        try:
+            code = msgspec.msgpack.decode(data, type=api.Problem).code[:64]
+        except UNREADABLE as error:
+            return BadAnswer(f"problem {error.__class__.__name__}")
+    if status == httpx.codes.UNAUTHORIZED:
+        return NotAuthorised(code)
+    if status == httpx.codes.TOO_MANY_REQUESTS or status >= httpx.codes.INTERNAL_SERVER_ERROR:
+        return ServerBusy(f"{status} {code}", _retry_after(answer))
+    if answer.is_redirect:
+        # A hotel's sign-in page redirects everything; our server redirects nothing.
+        return BadAnswer("redirect")
+    return Refused(code, status)
+
+
+def _retry_after(answer: httpx.Response) -> float | None:
+    text = answer.headers.get("Retry-After", "")
+    return float(text) if text.isascii() and text.isdigit() else None
+
+
+def _pack(body: msgspec.Struct) -> bytes:
+    return msgspec.msgpack.encode(body)
+
+
+def _read(data: bytes, kind: type[T]) -> T:
+    try:
+        return msgspec.msgpack.decode(data, type=kind)
+    except UNREADABLE as error:
+        raise BadAnswer(getattr(kind, "__name__", "answer")) from error
