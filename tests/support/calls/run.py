@@ -1,0 +1,136 @@
+"""Hold one call between two ends over an emulated link, and keep all that was seen of it."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+
+from tests.support.calls.endpoints import Endpoint, Event
+from tests.support.calls.processor import machine_busy_s, session_cpu_s
+from tests.support.calls.recording import Recording
+from tests.support.link.emulated import Counters, EmulatedLink
+
+Change = tuple[float, Callable[[], Awaitable[None]]]
+"""Seconds after the click, and what to do to the link then."""
+_TICK_S = 0.05
+
+
+@dataclass
+class CallRecord:
+    """A finished call. ``a`` made the offer.
+
+    Attributes:
+        click_ms: When the call was begun, Unix ms.
+        end_ms: When the measuring ended.
+        a: The offerer's record.
+        b: The answerer's record.
+        events: Of both ends, each with ``who``.
+        link: Counters per direction (``ab``, ``ba``), between click and end.
+        cpu_cores: Processor use of each end.
+        background_cores: Processor use of everything else on this machine meanwhile.
+    """
+
+    click_ms: float
+    end_ms: float
+    a: Recording
+    b: Recording
+    events: list[Event]
+    link: dict[str, Counters]
+    cpu_cores: dict[str, float] = field(default_factory=dict)
+    background_cores: float = 0.0
+
+    def states(self, who: str) -> list[str]:
+        """Connection states that an end went through."""
+        return [e["v"] for e in self.events if e["ev"] == "connectionState" and e["who"] == who]
+
+    def errors(self) -> list[str]:
+        """What the ends complained about."""
+        return [
+            f"{e['who']}: {e.get('e', 'gone')}" for e in self.events if e["ev"] in ("error", "gone")
+        ]
+
+
+class _Signalling:
+    """Carries descriptions and candidates between the ends, as late as the link would."""
+
+    def __init__(self, ends: dict[str, Endpoint], link: EmulatedLink) -> None:
+        self.events: list[Event] = []
+        self._ends = ends
+        self._link = link
+        self._deliveries: set[asyncio.Task[None]] = set()
+        self._pumps = [asyncio.create_task(self._pump(who)) for who in ends]
+
+    async def _pump(self, who: str) -> None:
+        other = "b" if who == "a" else "a"
+        while True:
+            event = await self._ends[who].events.get()
+            self.events.append({**event, "who": who})
+            match event:
+                case {"ev": "offer" | "reoffer", "sdp": sdp}:
+                    self._later(other, {"cmd": "onoffer", "sdp": sdp, "cfg": {"iceServers": []}})
+                case {"ev": "answer", "sdp": sdp}:
+                    self._later(other, {"cmd": "onanswer", "sdp": sdp})
+                case {"ev": "candidate", "c": dict() as candidate}:
+                    self._later(other, {"cmd": "candidate", "c": candidate})
+
+    def _later(self, who: str, command: Event) -> None:
+        delivery = asyncio.create_task(self._deliver(who, command))
+        self._deliveries.add(delivery)
+        delivery.add_done_callback(self._deliveries.discard)
+
+    async def _deliver(self, who: str, command: Event) -> None:
+        await asyncio.sleep(self._link.spec.delay_ms / 1000)
+        try:
+            await self._ends[who].send(command)
+        except Exception as error:  # noqa: BLE001 - a refused command is a result of the call
+            wall = time.time() * 1000
+            self.events.append({"ev": "error", "e": repr(error), "wall": wall, "who": who})
+
+    async def stop(self) -> None:
+        jobs = [*self._pumps, *self._deliveries]
+        for job in jobs:
+            job.cancel()
+        for job in jobs:
+            with contextlib.suppress(asyncio.CancelledError):
+                await job
+
+
+async def run_call(
+    link: EmulatedLink,
+    a: Endpoint,
+    b: Endpoint,
+    seconds: float,
+    changes: Sequence[Change] = (),
+) -> CallRecord:
+    """Let ``a`` call ``b``, wait, and collect the records. Both ends are prepared already."""
+    ends = {"a": a, "b": b}
+    signalling = _Signalling(ends, link)
+    try:
+        cpu_s = {who: session_cpu_s(end.session_pid) for who, end in ends.items()}
+        busy_s = machine_busy_s()
+        began = time.time()
+        await a.send({"cmd": "offer", "cfg": {"iceServers": []}})
+        left = sorted(changes, key=lambda change: change[0])
+        while (passed := time.time() - began) < seconds:
+            while left and passed >= left[0][0]:
+                await left.pop(0)[1]()
+            await asyncio.sleep(_TICK_S)
+        took = time.time() - began
+        cpu_cores = {
+            who: (session_cpu_s(end.session_pid) - cpu_s[who]) / took for who, end in ends.items()
+        }
+        background = (machine_busy_s() - busy_s) / took - sum(cpu_cores.values())
+        counters = await link.counters()
+        recordings = await asyncio.gather(a.finish(), b.finish())
+    finally:
+        await signalling.stop()
+    return CallRecord(
+        began * 1000,
+        (began + took) * 1000,
+        *recordings,
+        events=signalling.events,
+        link=counters,
+        cpu_cores=cpu_cores,
+        background_cores=max(0.0, background),
+    )
