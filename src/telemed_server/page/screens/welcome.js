@@ -1,0 +1,34 @@
+// Before the first touch: nothing about the person, nothing sent. The touch opens the link.
+
+import { fill, h, point } from "../dom.js";
+import { button, frame, heading, notice } from "./frame.js";
+
+export function welcome(app) {
+  const problem = h("div", { role: "alert" });
+  const go = button(app.t("go"), () => app.join(), "", "arrow-right", true);
+  go.id = "continue";
+  const el = frame(
+    app,
+    [
+      h("div", null, heading(app.t("title")), h("p", { class: "c2" }, app.t("invited"))),
+      h(
+        "ul",
+        { class: "know" },
+        point("shield-check", app.t("know1")),
+        point("hand", app.t("know2")),
+        point("download", app.t("know3")),
+      ),
+      problem,
+    ],
+    [go],
+  );
+  return {
+    el,
+    update() {
+      go.disabled = app.busy;
+      go.firstChild.textContent = app.t(app.busy ? "opening" : "go");
+      if (app.problem) fill(problem, notice("warn", "circle-alert", app.t(app.problem)));
+      else fill(problem);
+    },
+  };
+}
