@@ -1,0 +1,145 @@
+"""What a headless peer took, showed, said and heard, written down for whoever compares both ends."""
+
+import json
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from telemed_desk.media.ports import SAMPLE_RATE_HZ, Picture, SoundBlock
+from telemed_desk.media.sources.barcode import read_count
+
+THUMB_EVERY_MS = 1000.0
+THUMB_WIDTH = 640
+_SLIP_MS = 400.0
+"""A clock this far behind has stood still (a stalled machine) and is set again, with silence between."""
+
+
+class WallClock:
+    """Turns ``time.monotonic_ns`` of this machine into Unix milliseconds, steadily."""
+
+    def __init__(self) -> None:
+        self._ahead_ns = time.time_ns() - time.monotonic_ns()
+
+    def at(self, monotonic_ns: int) -> float:
+        """Unix ms of a monotonic moment."""
+        return (monotonic_ns + self._ahead_ns) / 1e6
+
+    def now(self) -> float:
+        """Unix ms."""
+        return self.at(time.monotonic_ns())
+
+
+class Tape:
+    """Sound laid end to end from the first block's time on. One writing thread."""
+
+    def __init__(self) -> None:
+        self._blocks: list[SoundBlock] = []
+        self._samples = 0
+        self.start_ms: float | None = None
+
+    def add(self, block: SoundBlock, begins_ms: float) -> None:
+        """Append a block that begins at this wall time."""
+        if self.start_ms is None:
+            self.start_ms = begins_ms
+        late_ms = begins_ms - self.start_ms - self._samples * 1000 / SAMPLE_RATE_HZ
+        if late_ms > _SLIP_MS:
+            gap = int(late_ms * SAMPLE_RATE_HZ / 1000)
+            self._blocks.append(np.zeros(gap, np.int16))
+            self._samples += gap
+        self._blocks.append(block.copy())
+        self._samples += block.size
+
+    def sound(self) -> SoundBlock:
+        """All of it as one array."""
+        return np.concatenate(self._blocks) if self._blocks else np.zeros(0, np.int16)
+
+
+class PeerRecorder:
+    """Collects from the capture, decoder and sound threads; written out once at the end.
+
+    ``data.npz`` holds ``vtx`` and ``vrx`` (rows of wall ms, counter or -1, width, height: pictures
+    taken and shown), ``atx`` and ``arx`` (int16 mono 48 kHz: said and heard) with ``atx_t``/``arx_t``
+    (wall ms of the first sample) and ``atx_n``/``arx_n`` (samples from there), ``mic_t0`` (as
+    ``atx_t``), ``messages`` (JSON) and ``kind``. ``thumbs.npz``: one small luma picture a second.
+    """
+
+    def __init__(self) -> None:
+        self.clock = WallClock()
+        self.said = Tape()
+        self.heard = Tape()
+        self.stats: list[dict[str, Any]] = []
+        self.messages: list[str | int] = []
+        self._lock = threading.Lock()
+        self._taken: list[tuple[float, int, int, int]] = []
+        self._shown: list[tuple[float, int, int, int]] = []
+        self._thumbs: list[tuple[int, float, NDArray[np.uint8]]] = []
+
+    def take(self, picture: Picture) -> None:
+        """Note a picture from the camera."""
+        self._taken.append(self._row(picture.y, self.clock.at(picture.taken_ns)))
+
+    def show(self, luma: NDArray[np.uint8]) -> bool:
+        """Note a picture of the other side, shown now; True for the very first."""
+        row = self._row(luma, self.clock.now())
+        with self._lock:
+            self._shown.append(row)
+            if row[1] >= 0 and (not self._thumbs or row[0] - self._thumbs[-1][1] >= THUMB_EVERY_MS):
+                self._thumbs.append((row[1], row[0], _shrink(luma)))
+            return len(self._shown) == 1
+
+    def say(self, block: SoundBlock, taken_ns: int) -> None:
+        """Note a block from the microphone; ``taken_ns`` is when it was complete."""
+        length_ms = block.size * 1000 / SAMPLE_RATE_HZ
+        self.said.add(block, self.clock.at(taken_ns) - length_ms)
+
+    def hear(self, block: SoundBlock) -> None:
+        """Note a block that the speaker begins to play now."""
+        self.heard.add(block, self.clock.now())
+
+    def write(self, folder: Path) -> None:
+        """Write everything. The folder is made."""
+        folder.mkdir(parents=True, exist_ok=True)
+        said, heard = self.said.sound(), self.heard.sound()
+        np.savez(
+            folder / "data.npz",
+            vtx=_table(self._taken),
+            vrx=_table(self._shown),
+            atx=said,
+            atx_t=np.array([self.said.start_ms or 0.0]),
+            atx_n=np.array([said.size]),
+            arx=heard,
+            arx_t=np.array([self.heard.start_ms or 0.0]),
+            arx_n=np.array([heard.size]),
+            mic_t0=np.array(self.said.start_ms or 0.0),
+            messages=np.array(json.dumps(self.messages)),
+            kind=np.array("playout"),
+        )
+        thumbs = {f"t{i}": luma for i, (_, _, luma) in enumerate(self._thumbs)}
+        np.savez(
+            folder / "thumbs.npz",
+            n=np.array([count for count, _, _ in self._thumbs]),
+            wall=np.array([wall_ms for _, wall_ms, _ in self._thumbs]),
+            **thumbs,
+        )
+        (folder / "stats.json").write_text(json.dumps(self.stats))
+
+    @staticmethod
+    def _row(luma: NDArray[np.uint8], wall_ms: float) -> tuple[float, int, int, int]:
+        count = read_count(luma)
+        return (wall_ms, -1 if count is None else count, int(luma.shape[1]), int(luma.shape[0]))
+
+
+def _shrink(luma: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    step = max(1, luma.shape[1] // THUMB_WIDTH)
+    height, width = luma.shape[0] // step * step, luma.shape[1] // step * step
+    blocks = luma[:height, :width].reshape(height // step, step, width // step, step)
+    small: NDArray[np.uint8] = blocks.mean(axis=(1, 3)).astype(np.uint8)
+    return small
+
+
+def _table(rows: list[tuple[float, int, int, int]]) -> NDArray[np.float64]:
+    return np.array(rows, np.float64) if rows else np.zeros((0, 4))
