@@ -1,35 +1,14 @@
 """What sync needs of the store. The vault is handed in as this by ``desk.py``."""
 
-from dataclasses import dataclass
 from typing import Protocol
 
 from telemed_protocol.membership import SignedRecord
 from telemed_protocol.op import Op
+from telemed_protocol.progress import Cursor, LaneHead, PendingBatch
 from telemed_protocol.segment import SealedSegment
 
 
-@dataclass(frozen=True, slots=True)
-class PendingBatch:
-    """Ops of one lane that still have to be sealed, in order, all of this device."""
-
-    lane: int
-    ops: tuple[Op, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class LaneHead:
-    """Where this device stands in one lane: the last reserved n and that segment's hash."""
-
-    n: int
-    hash: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Cursor:
-    """How far this desk has verified the server's log."""
-
-    sseq: int
-    log_hash: bytes
+__all__ = ["Cursor", "LaneHead", "PendingBatch", "SegmentStore"]
 
 
 class SegmentStore(Protocol):
