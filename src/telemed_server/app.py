@@ -1,0 +1,53 @@
+"""The ASGI application: routes, errors, and the tasks that live as long as it does."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+
+from telemed_server import desk_routes, open_routes, sockets
+from telemed_server.errors import RequestRefused
+from telemed_server.guard import Guard
+from telemed_server.http import on_bug, on_http_exception, on_refused
+from telemed_server.parts import Parts
+from telemed_server.settings import Settings
+from telemed_server.storage import Store
+
+
+def build_app(settings: Settings, store: Store) -> Guard:
+    """Put the server together. The app closes ``store`` when it ends."""
+    parts = Parts(settings, store)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        clock = asyncio.create_task(parts.hub.keep_time(), name="keep-time")
+        clock.add_done_callback(_fail_loudly)
+        try:
+            yield
+        finally:
+            clock.cancel()
+            await asyncio.gather(clock, return_exceptions=True)
+            parts.hub.close()
+            store.close()
+
+    app = Starlette(
+        routes=[*open_routes.ROUTES, *desk_routes.ROUTES, *sockets.ROUTES],
+        exception_handlers={
+            RequestRefused: on_refused,
+            HTTPException: on_http_exception,
+            Exception: on_bug,
+        },
+        lifespan=lifespan,
+    )
+    app.state.parts = parts
+    return Guard(app, settings)  # outside of everything: the answer to a bug is dressed as well
+
+
+def _fail_loudly(clock: "asyncio.Task[None]") -> None:
+    """A server whose leases no longer end must not look healthy: hand the error to the loop."""
+    if not clock.cancelled() and clock.exception() is not None:
+        clock.get_loop().call_exception_handler(
+            {"message": "keep_time stopped", "exception": clock.exception()}
+        )

@@ -1,0 +1,54 @@
+"""What every route needs, made once, and who is asking."""
+
+import time
+from typing import cast
+
+from starlette.requests import HTTPConnection, Request
+
+from telemed_server import auth
+from telemed_server.auth import Challenges, Member
+from telemed_server.errors import RequestRefused
+from telemed_server.hub import Hub
+from telemed_server.limiting import Limiter, network_of
+from telemed_server.page import PageFiles
+from telemed_server.settings import Settings
+from telemed_server.storage import Store
+
+
+class Parts:
+    """The server's parts. The event loop owns all of them; the store has a thread of its own."""
+
+    def __init__(self, settings: Settings, store: Store) -> None:
+        self.settings = settings
+        self.store = store
+        self.limiter = Limiter(settings.limits)
+        self.challenges = Challenges()
+        self.hub = Hub(settings, store)
+        self.page = PageFiles(settings.page)
+
+    async def member(self, request: Request) -> Member:
+        """Return the device that asks.
+
+        Raises:
+            RequestRefused: 401, or 429.
+        """
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            raise RequestRefused(401, "not_authorised")
+        member = await self.store.run(lambda db: auth.member_of(db, time.time(), token))
+        self.limiter.check("device", member.device.hex())
+        return member
+
+    def check_network(self, connection: HTTPConnection, limit: str) -> None:
+        """Count one for the sender's network.
+
+        Raises:
+            RequestRefused: 429.
+        """
+        address = connection.client.host if connection.client else ""
+        self.limiter.check(limit, network_of(address))
+
+
+def parts_of(connection: HTTPConnection) -> Parts:
+    """Return the parts of the app that handles this request."""
+    return cast("Parts", connection.app.state.parts)

@@ -1,0 +1,129 @@
+"""The clinic's log: sealed segments under gapless numbers, each hash built on the one before.
+
+Every function runs in the database thread, inside the caller's transaction.
+"""
+
+from typing import Final, NamedTuple
+
+import sqlalchemy as sa
+
+from telemed_protocol.api import PulledSegment, PulledSegments, Receipt
+from telemed_protocol.errors import ForgeryError, FormatError
+from telemed_protocol.segment import (
+    GENESIS_HASH,
+    SealedSegment,
+    next_log_hash,
+    parse_segment,
+    verify_segment,
+)
+from telemed_server.auth import Member
+from telemed_server.errors import RequestRefused
+from telemed_server.schema import clinics, devices, segments
+
+PULL_BYTES: Final = 1024 * 1024
+"""A page of a pull ends after this many bytes, so that one answer never holds the thread long."""
+
+
+class Appended(NamedTuple):
+    """The receipt, and whether the segment was new."""
+
+    receipt: Receipt
+    new: bool
+
+
+def parse_pushed(wire: bytes, member: Member) -> SealedSegment:
+    """Read a segment and check that it is the sender's own.
+
+    Raises:
+        RequestRefused: 422.
+    """
+    try:
+        segment = parse_segment(wire)
+    except FormatError as error:
+        raise RequestRefused(422, "segment_format", error.detail) from error
+    if segment.header.device != member.device:
+        raise RequestRefused(422, "segment_other_device")
+    if segment.header.clinic != member.clinic:
+        raise RequestRefused(422, "segment_other_clinic")
+    return segment
+
+
+def append(db: sa.Connection, now: float, member: Member, segment: SealedSegment) -> Appended:
+    """Give a segment its number, or return the receipt it already has.
+
+    Raises:
+        RequestRefused: 409 other bytes under this number (``segment_conflict``), a number that is
+            not the next (``segment_gap``, with the one expected) or another past
+            (``segment_fork``); 422 not signed by this device.
+    """
+    header = segment.header
+    key = db.execute(
+        sa.select(devices.c.signing).where(
+            devices.c.device == member.device, devices.c.active.is_(True)
+        )
+    ).scalar()
+    if key is None:
+        raise RequestRefused(401, "not_authorised")
+    try:
+        verify_segment(segment, key)
+    except ForgeryError as error:
+        raise RequestRefused(422, "segment_forged") from error
+    lane = (segments.c.device == header.device) & (segments.c.lane == header.lane)
+    last = db.execute(
+        sa.select(segments.c.n, segments.c.hash).where(lane).order_by(segments.c.n.desc()).limit(1)
+    ).first()
+    last_n, last_hash = (last.n, last.hash) if last else (0, GENESIS_HASH)
+    if header.n <= last_n:
+        known = db.execute(sa.select(segments).where(lane, segments.c.n == header.n)).one()
+        if known.hash != segment.hash:
+            raise RequestRefused(409, "segment_conflict")
+        return Appended(Receipt(known.sseq, known.log_hash, known.stored_at), new=False)
+    if header.n != last_n + 1:
+        raise RequestRefused(409, "segment_gap", f"expected {last_n + 1}")
+    if header.prev_hash != last_hash:
+        raise RequestRefused(409, "segment_fork")
+    head = db.execute(
+        clinics.update()
+        .where(clinics.c.clinic == member.clinic)
+        .values(head=clinics.c.head + 1)
+        .returning(clinics.c.head, clinics.c.log_hash)
+    ).one()
+    log_hash = next_log_hash(head.log_hash, segment.hash)
+    db.execute(clinics.update().where(clinics.c.clinic == member.clinic).values(log_hash=log_hash))
+    db.execute(
+        segments.insert().values(
+            clinic=member.clinic,
+            sseq=head.head,
+            device=header.device,
+            lane=header.lane,
+            n=header.n,
+            hash=segment.hash,
+            log_hash=log_hash,
+            stored_at=now,
+            wire=segment.wire,
+        )
+    )
+    return Appended(Receipt(head.head, log_hash, now), new=True)
+
+
+def head_of(db: sa.Connection, clinic: bytes) -> int:
+    """Return the clinic's newest number; 0 for an empty log."""
+    return int(db.execute(sa.select(clinics.c.head).where(clinics.c.clinic == clinic)).scalar_one())
+
+
+def pull(db: sa.Connection, clinic: bytes, after: int, limit: int) -> PulledSegments:
+    """Return what follows a number, in order; at least one if there is any."""
+    rows = db.execute(
+        sa.select(segments.c.sseq, segments.c.log_hash, segments.c.wire)
+        .where(segments.c.clinic == clinic, segments.c.sseq > after)
+        .order_by(segments.c.sseq)
+        .limit(limit)
+    )
+    page: list[PulledSegment] = []
+    size = 0
+    for row in rows:
+        size += len(row.wire)
+        if page and size > PULL_BYTES:
+            break
+        page.append(PulledSegment(row.sseq, row.log_hash, row.wire))
+    return PulledSegments(page, head_of(db, clinic))
