@@ -7,7 +7,6 @@ from telemed_protocol.op import Op
 from telemed_protocol.progress import Cursor, LaneHead, PendingBatch
 from telemed_protocol.segment import SealedSegment
 
-
 __all__ = ["Cursor", "LaneHead", "PendingBatch", "SegmentStore"]
 
 
