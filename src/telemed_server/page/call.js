@@ -147,8 +147,12 @@ export class Call {
     this.channel = channel;
     channel.binaryType = "arraybuffer";
     channel.onmessage = (event) => this.told(event.data);
-    channel.onopen = () => this.tell({ t: "hello", v: 1 });
-    if (channel.readyState === "open") channel.onopen();
+    const greet = () => {
+      if (!this.greeted) this.tell({ t: "hello", v: 1 });
+      this.greeted = true;
+    };
+    channel.onopen = greet;
+    if (channel.readyState === "open") greet(); // some browsers hand it over open already
   }
 
   tell(message) {

@@ -175,8 +175,8 @@ class App {
     }
     this.busy = false;
     if (answer && !answer.ok) {
-      const fatal = { 404: "expired", 410: "expired", 409: "used", 403: "used", 425: "early" };
-      if (fatal[answer.status]) return this.stop(fatal[answer.status]);
+      const fatal = { link_not_valid: "expired", link_in_use: "used", link_too_early: "early" };
+      if (fatal[body.code]) return this.stop(fatal[body.code]);
       this.problem = answer.status === 429 ? "busy" : "notReached";
     }
     if (this.problem) return this.update();
@@ -243,8 +243,9 @@ class App {
     document.documentElement.dataset.refused = code;
     if (this.stage === "ended") return;
     if (code === "replaced") this.stop("elsewhere");
-    else if (code === "seat-ended") this.finish();
-    else if (code === "unknown-seat" || code === "no-seat") this.stop("expired");
+    else if (code === "seat_ended") this.finish();
+    else if (code === "no_seat") this.stop("used");
+    else if (code === "link_not_valid") this.stop("expired");
   }
 
   seated(frame) {

@@ -7,7 +7,8 @@ const PROTOCOL = 1;
 const PING_MS = 5000;
 const SILENT_MS = 15000;
 const MAX_WAIT_MS = 8000;
-const FINAL = ["replaced", "unknown-seat", "seat-ended", "no-seat"];
+// After these the server will not have us back; after any other refusal we try again.
+const FINAL = ["replaced", "no_seat", "link_not_valid", "seat_ended"];
 
 /**
  * Calls `on.seat(frame)`, `on.box(box)` (awaited, in order), `on.online(bool)`, `on.rtt(ms)`,

@@ -38,8 +38,8 @@ export function call(app) {
   own.setAttribute("aria-label", app.t("you"));
   const ownBox = h("div", { class: "own" }, own, h("span", { id: "count", "aria-live": "assertive" }));
   const count = ownBox.lastChild;
-  const name = h("h1", { class: "tag left", tabindex: "-1" }, app.clinician());
-  const link = h("div", { class: "tag right", id: "link", role: "status" });
+  const name = h("h1", { class: "tag", tabindex: "-1" }, app.clinician());
+  const link = h("div", { class: "tag link", id: "link", role: "status" });
   const quiet = h("div", { class: "quiet", role: "status" });
   const cards = h("div", { class: "cards", "aria-live": "polite" });
   const mute = control("mute", () => app.media.setMuted(!app.media.muted));
@@ -149,7 +149,14 @@ export function call(app) {
   const el = h(
     "div",
     { class: "screen call" },
-    h("main", { class: "stage" }, remote, screen, quiet, name, link, ownBox, cards),
+    h(
+      "main",
+      { class: "stage" },
+      remote,
+      screen,
+      h("div", { class: "top" }, h("div", { class: "tags" }, name, link), ownBox),
+      h("div", { class: "bottom" }, quiet, cards),
+    ),
     h("div", { class: "controls" }, mute.el, turn.el, only.el, end.el),
   );
   return {

@@ -4,10 +4,11 @@ import { fill, h, icon, point } from "../dom.js";
 import { when } from "../strings.js";
 import { button, frame, heading, notice, phone } from "./frame.js";
 
-function choice(app, form, value, words, onchange) {
+function choice(form, value, words, onchange) {
   const input = h("input", { type: "radio", name: "who", id: "who-" + value, value, onchange });
   input.checked = form.who === value;
-  return h("label", { class: "op" }, input, h("span", { class: "rb" }), h("span", null, words));
+  const kind = "op" + (form.who === value ? " on" : "");
+  return h("label", { class: kind }, input, h("span", { class: "rb" }), h("span", null, words));
 }
 
 function consent(id, words, strong, form, name) {
@@ -87,6 +88,9 @@ export function join(app) {
 
   function choose(event) {
     form.who = event.target.value;
+    Array.from(el.querySelectorAll(".op")).forEach((label) => {
+      label.className = label.firstChild.checked ? "op on" : "op";
+    });
     app.update();
   }
 
@@ -106,8 +110,8 @@ export function join(app) {
         "fieldset",
         null,
         h("legend", { class: "m small" }, app.t("who")),
-        choice(app, form, "self", app.t("me", { name: app.card.patient }), choose),
-        choice(app, form, "helper", app.t("help", { name: first }), choose),
+        choice(form, "self", app.t("me", { name: app.card.patient }), choose),
+        choice(form, "helper", app.t("help", { name: first }), choose),
       ),
       nameRow,
       h(

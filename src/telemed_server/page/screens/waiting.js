@@ -15,7 +15,7 @@ export function waiting(app) {
   const media = h("div", { id: "media" });
   const messages = h("div", { id: "messages", "aria-live": "polite" });
   const worse = h("div", { class: "worse", "aria-live": "assertive" });
-  let shown = null;
+  let shown = "";
 
   function askAgain() {
     app.worse = "asking";

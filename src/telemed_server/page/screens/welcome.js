@@ -14,9 +14,9 @@ export function welcome(app) {
       h(
         "ul",
         { class: "know" },
-        point("shield-check", app.t("know1")),
-        point("hand", app.t("know2")),
-        point("download", app.t("know3")),
+        point("smartphone", app.t("step1")),
+        point("camera", app.t("step2")),
+        point("bell", app.t("step3")),
       ),
       problem,
     ],
