@@ -122,6 +122,7 @@ async def run_call(
         }
         background = (machine_busy_s() - busy_s) / took - sum(cpu_cores.values())
         counters = await link.counters()
+        events = list(signalling.events)  # what happens while they leave is no part of the call
         recordings = await asyncio.gather(a.finish(), b.finish())
     finally:
         await signalling.stop()
@@ -129,7 +130,7 @@ async def run_call(
         began * 1000,
         (began + took) * 1000,
         *recordings,
-        events=signalling.events,
+        events=events,
         link=counters,
         cpu_cores=cpu_cores,
         background_cores=max(0.0, background),
