@@ -1,5 +1,8 @@
 """Video on its way to the screen: three picture slots in shared memory, newest wins.
 
+This is the reader and the layout; :mod:`.frame_writer` is the other end. The window imports this
+module, so it loads neither numpy nor OpenCV.
+
 The media process writes, the window reads; neither ever waits for the other. Layout, little-endian::
 
     0    16 B  b"TDVF" magic, u32 version, u64 number of the newest picture (0 = none yet)
@@ -11,33 +14,20 @@ after: a reader that finds another guard after its copy than before has a torn p
 (a sequence lock; Boehm, "Can seqlocks get along with programming language memory models?", 2012).
 """
 
-import mmap
 import struct
 import threading
-import time
 from dataclasses import dataclass
 
-import cv2
-import numpy as np
-from numpy.typing import NDArray
-
-from telemed_desk.media.ports import Picture
-from telemed_desk.media.shared_block import (
-    SharedBlockMissing,
-    make_block,
-    new_block_name,
-    open_block,
-    remove_block,
-)
+from telemed_desk.media.shared_block import SharedBlockMissing, new_block_name, open_block
 
 SLOTS = 3
-_MAGIC = b"TDVF"
-_VERSION = 1
-_HEAD = struct.Struct("<4sIQ")
-_NEWEST_AT = 8
-_NUMBER = struct.Struct("<Q")
-_SLOT = struct.Struct("<IIIIQQ")
-_PIXELS_AT = 4096
+MAGIC = b"TDVF"
+VERSION = 1
+HEAD = struct.Struct("<4sIQ")
+NEWEST_AT = 8
+NUMBER = struct.Struct("<Q")
+SLOT = struct.Struct("<IIIIQQ")
+PIXELS_AT = 4096
 MAX_TRIES = 8
 """A reader that meets this many torn pictures in a row lets this repaint go by."""
 
@@ -49,7 +39,7 @@ def padded_stride(width: int) -> int:
 
 def block_bytes(max_width: int, max_height: int) -> int:
     """Return how much memory pictures up to this size need."""
-    return _PIXELS_AT + SLOTS * padded_stride(max_width) * max_height
+    return PIXELS_AT + SLOTS * padded_stride(max_width) * max_height
 
 
 def frame_block_name(stream: str, max_width: int, max_height: int) -> str:
@@ -81,98 +71,6 @@ class Frame:
     sequence: int
 
 
-class FrameWriter:
-    """Converts pictures to RGB and puts them where the window finds them; a ``PictureSink``.
-
-    Any thread may present; larger pictures are scaled down. About 1 ms for 1280x720 (measured:
-    OpenCV 0.74 ms straight into the block, swscale 0.66 ms and a copy more at either end).
-
-    Args:
-        name: From :func:`frame_block_name` for the same size.
-        max_width: Pixels.
-        max_height: Pixels.
-    """
-
-    def __init__(self, name: str, max_width: int, max_height: int) -> None:
-        self.name = name
-        self._max_width = max_width
-        self._max_height = max_height
-        self._slot_bytes = padded_stride(max_width) * max_height
-        self._lock = threading.Lock()
-        self._block: mmap.mmap | None = make_block(name)
-        self._number = 0
-        self._packed: NDArray[np.uint8] = np.empty((0, 0), np.uint8)
-        _HEAD.pack_into(self._block, 0, _MAGIC, _VERSION, 0)
-
-    def present(self, picture: Picture) -> None:
-        """Convert and publish. Does nothing once closed."""
-        with self._lock:
-            if self._block is not None:
-                self._publish(self._block, picture)
-
-    def close(self) -> None:
-        """Give the memory back; readers keep what they have mapped."""
-        with self._lock:
-            if self._block is not None:
-                self._block.close()
-                self._block = None
-                remove_block(self.name)
-
-    def _publish(self, block: mmap.mmap, picture: Picture) -> None:
-        i420 = self._pack(picture)
-        width, height = self._fit(picture.width, picture.height)
-        stride = padded_stride(width)
-        number = self._number + 1
-        slot = number % SLOTS
-        guard_at = 64 + 64 * slot
-        _NUMBER.pack_into(block, guard_at, 2 * number - 1)
-        _fence()
-        _SLOT.pack_into(
-            block,
-            guard_at + 8,
-            width,
-            height,
-            stride,
-            0,
-            picture.taken_ns,
-            time.time_ns() // 1000,
-        )
-        pixels = np.frombuffer(
-            block, np.uint8, stride * height, _PIXELS_AT + slot * self._slot_bytes
-        )
-        rows = pixels.reshape(height, stride)[:, : width * 3].reshape(height, width, 3)
-        straight = stride == width * 3 and (width, height) == (picture.width, picture.height)
-        if straight:
-            cv2.cvtColor(i420, cv2.COLOR_YUV2RGB_I420, dst=rows)
-        else:
-            rgb = cv2.cvtColor(i420, cv2.COLOR_YUV2RGB_I420)
-            if (width, height) != (picture.width, picture.height):
-                rgb = cv2.resize(rgb, (width, height), interpolation=cv2.INTER_AREA)
-            padded = pixels.reshape(height, stride)
-            padded[:, : width * 3] = rgb.reshape(height, width * 3)
-        _fence()
-        _NUMBER.pack_into(block, guard_at, 2 * number)
-        _NUMBER.pack_into(block, _NEWEST_AT, number)
-        self._number = number
-
-    def _pack(self, picture: Picture) -> NDArray[np.uint8]:
-        """Lay the three planes one after the other, as OpenCV wants I420."""
-        width, height = picture.width, picture.height
-        if self._packed.shape != (height * 3 // 2, width):
-            self._packed = np.empty((height * 3 // 2, width), np.uint8)
-        packed = self._packed
-        packed[:height] = picture.y
-        chroma = packed[height:].reshape(-1)
-        quarter = picture.u.size
-        chroma[:quarter] = picture.u.reshape(-1)
-        chroma[quarter:] = picture.v.reshape(-1)
-        return packed
-
-    def _fit(self, width: int, height: int) -> tuple[int, int]:
-        scale = min(1.0, self._max_width / width, self._max_height / height)
-        return max(2, int(width * scale)), max(2, int(height * scale))
-
-
 class FrameReader:
     """Finds the newest picture. One thread.
 
@@ -188,16 +86,16 @@ class FrameReader:
         self._last = 0
         self.torn = 0
         size = len(self._block)
-        magic, version, _ = _HEAD.unpack_from(self._block, 0) if size > _PIXELS_AT else (b"", 0, 0)
-        if (magic, version) != (_MAGIC, _VERSION):
+        magic, version, _ = HEAD.unpack_from(self._block, 0) if size > PIXELS_AT else (b"", 0, 0)
+        if (magic, version) != (MAGIC, VERSION):
             self._block.close()
             raise SharedBlockMissing("not a video block")
-        self._slot_bytes = (size - _PIXELS_AT) // SLOTS
+        self._slot_bytes = (size - PIXELS_AT) // SLOTS
 
     def newest(self) -> Frame | None:
         """Return the newest picture if there is one newer than the last returned; never blocks."""
         for _ in range(MAX_TRIES):
-            (number,) = _NUMBER.unpack_from(self._block, _NEWEST_AT)
+            (number,) = NUMBER.unpack_from(self._block, NEWEST_AT)
             if number == self._last:
                 return None
             frame = self._copy(number)
@@ -213,19 +111,19 @@ class FrameReader:
 
     def _copy(self, number: int) -> Frame | None:
         guard_at = 64 + 64 * (number % SLOTS)
-        (before,) = _NUMBER.unpack_from(self._block, guard_at)
+        (before,) = NUMBER.unpack_from(self._block, guard_at)
         if before != 2 * number:
             return None
-        _fence()
-        width, height, stride, _, taken_ns, wall_us = _SLOT.unpack_from(self._block, guard_at + 8)
-        start = _PIXELS_AT + (number % SLOTS) * self._slot_bytes
+        fence()
+        width, height, stride, _, taken_ns, wall_us = SLOT.unpack_from(self._block, guard_at + 8)
+        start = PIXELS_AT + (number % SLOTS) * self._slot_bytes
         size = stride * height
         # The other process decodes strangers' bytes: nothing it writes is trusted to be in bounds.
         if not (0 < size <= self._slot_bytes and width > 0 and stride == padded_stride(width)):
             return None
         data = self._block[start : start + size]
-        _fence()
-        (after,) = _NUMBER.unpack_from(self._block, guard_at)
+        fence()
+        (after,) = NUMBER.unpack_from(self._block, guard_at)
         if after != before:
             return None
         return Frame(data, width, height, stride, taken_ns, wall_us, number)
@@ -234,7 +132,7 @@ class FrameReader:
 _fence_lock = threading.Lock()
 
 
-def _fence() -> None:
+def fence() -> None:
     """Keep the processor from moving memory accesses across this point.
 
     Python has no fence; taking a lock is an acquire and a release, which on ARM is a barrier where

@@ -12,13 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from telemed_desk.media.frames import (
-    Frame,
-    FrameReader,
-    FrameWriter,
-    frame_block_name,
-    padded_stride,
-)
+from telemed_desk.media.frame_writer import FrameWriter
+from telemed_desk.media.frames import Frame, FrameReader, frame_block_name, padded_stride
 from telemed_desk.media.ports import Picture
 from telemed_desk.media.shared_block import (
     SharedBlockMissing,

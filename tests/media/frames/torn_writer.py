@@ -6,7 +6,8 @@ import time
 
 import numpy as np
 
-from telemed_desk.media.frames import FrameWriter, frame_block_name
+from telemed_desk.media.frame_writer import FrameWriter
+from telemed_desk.media.frames import frame_block_name
 from telemed_desk.media.ports import Picture
 
 

@@ -40,10 +40,11 @@ class PatternCamera(Capture):
         self._say("")
         count = 0
         while pace.next():
-            self._pictures.put(self._draw(count))
+            self._pictures.put(self.draw(count))
             count += 1
 
-    def _draw(self, count: int) -> Picture:
+    def draw(self, count: int) -> Picture:
+        """Return the picture with this number, taken now."""
         width = self._width
         shift = count * 4 % width
         shift -= shift % 2

@@ -1,0 +1,1 @@
+"""The self-check's probes: each looks at one thing and returns findings. Limits: ``devices.limits``."""

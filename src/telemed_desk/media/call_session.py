@@ -1,0 +1,151 @@
+"""One call inside the media process: the engine's :class:`Call` joined to devices and to the desk."""
+
+import asyncio
+import json
+from collections.abc import Callable
+
+import structlog
+
+from telemed_desk.media import control
+from telemed_desk.media.engine.call import Call, CallParts
+from telemed_desk.media.photo_taking import PhotoTaking
+from telemed_desk.media.remote_pictures import RemotePictures
+from telemed_desk.media.station import Station
+
+HELLO = json.dumps({"t": "hello", "v": 1})
+STATS_S = 1.0
+
+_log = structlog.get_logger(__name__)
+
+
+class CallSession:
+    """Made on StartCall, closed on EndCall. Everything on the loop, but for events of the engine.
+
+    Args:
+        start: What the desk asked for.
+        station: The devices; held open while the call lives.
+        report: Thread-safe way to tell the desk something.
+    """
+
+    def __init__(
+        self,
+        start: control.StartCall,
+        station: Station,
+        report: Callable[[control.FromMedia], None],
+    ) -> None:
+        self.id = start.call
+        self._start = start
+        self._station = station
+        self._report = report
+        self._loop = asyncio.get_running_loop()
+        self._pictures = RemotePictures()
+        self._call: Call | None = None
+        self._photos: PhotoTaking | None = None
+        self._stats: asyncio.Task[None] | None = None
+
+    async def begin(self) -> None:
+        """Open the devices and the connection; as offerer the offer follows."""
+        await self._station.use(self._user)
+        call = Call(
+            self.id,
+            self._parts(),
+            self,
+            offer=self._start.offer,
+            ice_servers=list(self._start.ice_servers),
+            relay_only=self._start.relay_only,
+            start_rung=self._start.start_rung,
+        )
+        self._call = call
+        self._photos = PhotoTaking(self.id, call.send_data, self._pictures, self._report)
+        self._station.play(call.feed)
+        self._report(control.VideoStream("remote", self._pictures.memory, self.id))
+        self._stats = asyncio.create_task(self._report_stats(call), name="call-stats")
+        if self._start.offer:
+            sdp = await call.make_offer()
+            self._report(control.LocalDescription(self.id, "offer", sdp, 0))
+
+    async def describe(self, message: control.RemoteDescription) -> None:
+        """Take the other side's description; an offer is answered."""
+        if self._call is None:
+            return
+        if message.kind == "answer":
+            await self._call.accept_answer(message.sdp)
+            return
+        sdp = await self._call.accept_offer(message.sdp)
+        self._report(control.LocalDescription(self.id, "answer", sdp, message.revision))
+
+    async def add_candidate(self, message: control.RemoteCandidate) -> None:
+        """Take a candidate of the other side."""
+        if self._call is not None:
+            await self._call.add_candidate(message.candidate, message.mid, message.mline)
+
+    def mute(self, message: control.Mute) -> None:
+        """Stop or go on sending; the devices stay open."""
+        if self._call is not None:
+            self._call.set_muted(message.microphone, message.camera)
+
+    def devices_changed(self) -> None:
+        """Send from the devices that are open now."""
+        if self._call is not None:
+            self._call.replace_parts(self._parts())
+
+    def take_photo(self, photo: str) -> None:
+        """Ask for a photo."""
+        if self._photos is not None:
+            self._photos.take(photo)
+
+    async def close(self) -> None:
+        """End the connection, give memory and devices back."""
+        self._station.play(None)
+        if self._stats is not None:
+            self._stats.cancel()
+        if self._photos is not None:
+            await self._photos.close()
+        if self._call is not None:
+            await self._call.close()
+        await self._station.release(self._user)
+        self._pictures.close()
+
+    # ---- CallEvents: the engine may call these from any of its threads --------------------------
+
+    def on_phase(self, phase: control.CallPhase, reason: str) -> None:
+        """The connection changed its state."""
+        self._report(control.CallState(self.id, phase, reason))
+
+    def on_candidate(self, candidate: str, mid: str | None, mline: int | None) -> None:
+        """A local candidate was found after the description."""
+        self._report(control.LocalCandidate(self.id, candidate, mid, mline))
+
+    def on_data(self, message: str | bytes) -> None:
+        """Something came over the data channel."""
+        self._loop.call_soon_threadsafe(self._take_data, message)
+
+    def on_data_open(self) -> None:
+        """The data channel is open: greet."""
+        self._loop.call_soon_threadsafe(self._greet)
+
+    def on_restart_offer(self, sdp: str, revision: int) -> None:
+        """The engine wants an ICE restart."""
+        self._report(control.LocalDescription(self.id, "offer", sdp, revision))
+
+    # ---------------------------------------------------------------------------------------------
+
+    @property
+    def _user(self) -> str:
+        return f"call {self.id}"
+
+    def _parts(self) -> CallParts:
+        return CallParts(self._station.camera, self._station.microphone, self._pictures)
+
+    def _take_data(self, message: str | bytes) -> None:
+        if self._photos is not None:
+            self._photos.on_data(message)
+
+    def _greet(self) -> None:
+        if self._call is not None:
+            self._call.send_data(HELLO)
+
+    async def _report_stats(self, call: Call) -> None:
+        while True:
+            await asyncio.sleep(STATS_S)
+            self._report(call.stats())
