@@ -323,12 +323,16 @@ class SyncCore:
     def _poll_ms(self) -> int:
         return POLL_WITH_SOCKET_MS if self._socket_up else POLL_MS
 
-    def _wake_ms(self, now_ms: int) -> int:
-        last_ms = now_ms if self._last_pull_ms is None else self._last_pull_ms
-        times = [last_ms + self._poll_ms()]
-        times += [
+    def _wake_ms(self, now_ms: int) -> int | None:
+        """Return the next time at which something falls due by itself.
+
+        What is due and was not started now waits for an activity to end, not for time to pass.
+        """
+        times = [
             lane.backoff.next_try_ms
             for lane in self._lanes.values()
             if lane.waiting and not lane.needs_help and lane.backoff.next_try_ms is not None
         ]
-        return max(now_ms, min(times))
+        if self._last_pull_ms is not None:
+            times.append(self._last_pull_ms + self._poll_ms())
+        return min((at_ms for at_ms in times if at_ms > now_ms), default=None)
