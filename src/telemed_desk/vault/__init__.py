@@ -1,1 +1,42 @@
 """The encrypted store on this PC: keys, unlock, op log, projections, drafts, attachments."""
+
+from telemed_desk.vault.directory import VaultDirectory
+from telemed_desk.vault.passphrase import PassphraseVerdict, judge_passphrase
+from telemed_desk.vault.slots import Argon2Cost
+from telemed_desk.vault.values import (
+    Change,
+    ClinicProfile,
+    EntitySync,
+    Invitation,
+    NoteVersion,
+    OpDraft,
+    OpenLink,
+    OutboxStatus,
+    Photo,
+    RecoveredDraft,
+    SlotInfo,
+    SyncItem,
+    SyncState,
+)
+from telemed_desk.vault.vault import Vault
+
+__all__ = [
+    "Argon2Cost",
+    "Change",
+    "ClinicProfile",
+    "EntitySync",
+    "Invitation",
+    "NoteVersion",
+    "OpDraft",
+    "OpenLink",
+    "OutboxStatus",
+    "PassphraseVerdict",
+    "Photo",
+    "RecoveredDraft",
+    "SlotInfo",
+    "SyncItem",
+    "SyncState",
+    "Vault",
+    "VaultDirectory",
+    "judge_passphrase",
+]

@@ -1,0 +1,155 @@
+"""What every part of the vault stands on: the engines, the writer, listeners, and locking."""
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import sqlalchemy as sa
+
+from telemed_desk.clinical.people import Clinician
+from telemed_desk.vault import schema
+from telemed_desk.vault.attachments import AttachmentFolder
+from telemed_desk.vault.connection import known_errors, open_engine
+from telemed_desk.vault.keys import MasterKey
+from telemed_desk.vault.oplog import OpLog
+from telemed_desk.vault.problems import VaultLocked
+from telemed_desk.vault.space import InstanceLock, SpaceReserve
+from telemed_desk.vault.values import Change
+from telemed_desk.vault.writer import Writer
+from telemed_protocol.identity import DeviceIdentity
+
+DATABASE_NAME: Final = "vault.db"
+ATTACHMENTS_NAME: Final = "att"
+SETTING_IDENTITY: Final = "vault.identity"
+SETTING_CLINIC: Final = "vault.clinic"
+SETTING_FOLD: Final = "vault.fold"
+
+Listener = Callable[[frozenset[Change]], None]
+
+
+@dataclass(slots=True)
+class Opened:
+    """What unlocking found, handed to the vault."""
+
+    folder: Path
+    master: MasterKey
+    signing_seed: bytearray
+    identity: DeviceIdentity
+    clinician: Clinician
+    clinic: bytes | None
+    instance: InstanceLock
+    reserve: SpaceReserve
+    wall_ms: Callable[[], int]
+
+
+class VaultCore:
+    """An unlocked vault: one write engine behind one thread, readers for everybody."""
+
+    def __init__(self, opened: Opened) -> None:
+        self.identity: DeviceIdentity = opened.identity
+        self.clinician: Clinician = opened.clinician
+        self.folder: Path = opened.folder
+        self._clinic = opened.clinic
+        self._master = opened.master
+        self._signing_seed = opened.signing_seed
+        self._instance = opened.instance
+        self._reserve = opened.reserve
+        self._wall_ms = opened.wall_ms
+        self._locked = False
+        self._listeners: list[Listener] = []
+        self._listeners_gate = threading.Lock()
+        self._attachments = AttachmentFolder(opened.folder / ATTACHMENTS_NAME)
+        self._oplog = OpLog(opened.identity.device, opened.wall_ms)
+        database = opened.folder / DATABASE_NAME
+        self._readers = open_engine(database, opened.master.database_key, "read")
+        writing = open_engine(database, opened.master.database_key, "write")
+        self._writer = Writer(writing, self._tell, self._disk_is_full)
+        self._notes_only = not opened.reserve.refill()
+
+    @property
+    def clinic(self) -> bytes | None:
+        """The clinic this PC belongs to; None before enrolment."""
+        return self._clinic
+
+    @property
+    def is_locked(self) -> bool:
+        """Whether :meth:`lock` was called."""
+        return self._locked
+
+    @property
+    def notes_only(self) -> bool:
+        """Whether the disk ran full: notes are saved, photos are refused until it has space."""
+        return self._notes_only
+
+    def on_change(self, listener: Listener) -> Callable[[], None]:
+        """Call a listener after each commit, in the writer thread, with what changed.
+
+        It must hand over quickly and must not wait for the vault.
+
+        Returns:
+            Call it to stop listening.
+        """
+        with self._listeners_gate:
+            self._listeners.append(listener)
+
+        def stop() -> None:
+            with self._listeners_gate, contextlib.suppress(ValueError):
+                self._listeners.remove(listener)
+
+        return stop
+
+    def lock(self) -> None:
+        """Finish queued writes, close every handle, drop the keys. Doing it twice is harmless.
+
+        Not from the writer thread, so not from a listener.
+        """
+        if self._locked:
+            return
+        self._writer.close()
+        self._locked = True
+        self._readers.dispose()
+        self._master.wipe()
+        for i in range(len(self._signing_seed)):
+            self._signing_seed[i] = 0
+        with self._listeners_gate:
+            self._listeners.clear()
+        self._instance.release()
+
+    @contextlib.contextmanager
+    def _read(self) -> Iterator[sa.Connection]:
+        """A consistent view for reading, in any thread.
+
+        Raises:
+            VaultLocked: It was locked.
+            VaultDamaged: A page does not verify.
+        """
+        if self._locked:
+            raise VaultLocked
+        with known_errors(), self._readers.connect() as connection:
+            yield connection
+
+    def _tell(self, changes: frozenset[Change]) -> None:
+        with self._listeners_gate:
+            listeners = list(self._listeners)
+        for listener in listeners:
+            listener(changes)
+
+    def _disk_is_full(self) -> None:
+        self._reserve.release()
+        self._notes_only = True
+
+
+def read_setting(connection: sa.Connection, name: str) -> bytes | None:
+    """Return a stored value."""
+    return connection.execute(
+        sa.select(schema.setting.c.value).where(schema.setting.c.name == name)
+    ).scalar()
+
+
+def write_setting(connection: sa.Connection, name: str, value: bytes) -> None:
+    """Store a value, replacing an older one."""
+    connection.execute(sa.delete(schema.setting).where(schema.setting.c.name == name))
+    connection.execute(sa.insert(schema.setting).values(name=name, value=value))

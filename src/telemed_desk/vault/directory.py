@@ -1,0 +1,397 @@
+"""The folder that holds a vault: making one, and the ways into it."""
+
+import contextlib
+import hashlib
+import os
+import secrets
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import sqlalchemy as sa
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from telemed_desk.clinical.people import Clinician
+from telemed_desk.vault import migrate, recovery, schema
+from telemed_desk.vault.atomic import copy_of, fsync_directory, write_durably
+from telemed_desk.vault.connection import assert_safe_sqlite, known_errors, open_engine
+from telemed_desk.vault.core import (
+    ATTACHMENTS_NAME,
+    DATABASE_NAME,
+    SETTING_CLINIC,
+    SETTING_FOLD,
+    SETTING_IDENTITY,
+    Opened,
+    read_setting,
+    write_setting,
+)
+from telemed_desk.vault.keys import MasterKey
+from telemed_desk.vault.oplog import OpLog
+from telemed_desk.vault.passphrase import TriesGuard, judge_passphrase, passphrase_bytes
+from telemed_desk.vault.problems import (
+    DiskFull,
+    UnknownRecord,
+    VaultDamaged,
+    VaultExists,
+    VaultMissing,
+    WeakPassphrase,
+    WrongPassphrase,
+    WrongRecoveryCode,
+)
+from telemed_desk.vault.row_values import to_clinician
+from telemed_desk.vault.slots import (
+    COPIES,
+    Argon2Cost,
+    SlotFile,
+    SlotHeader,
+    SlotOwner,
+    SlotSecret,
+    new_passphrase_slot,
+    new_recovery_slot,
+    open_slot,
+    read_slot_file,
+    write_slot_file,
+)
+from telemed_desk.vault.space import RESERVE_BYTES, InstanceLock, SpaceReserve
+from telemed_desk.vault.values import OpDraft, SlotInfo
+from telemed_desk.vault.vault import Vault
+from telemed_protocol.identity import DeviceIdentity
+from telemed_protocol.ids import new_id
+
+SLOTS_NAME: Final = "slots"
+RECENT_NAME: Final = "recent"
+LOCK_NAME: Final = "lock"
+RESERVE_NAME: Final = "reserve"
+FOLD_VERSION: Final = b"1"
+"""Raised when the same ops fold to other rows; vaults are then folded anew when unlocked."""
+_guard: Final = TriesGuard()
+
+
+def _wall_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+class VaultDirectory:
+    """One folder, used for nothing else. Methods block (Argon2id takes 0.3 s): not on the GUI thread.
+
+    Args:
+        path: The folder; made by :meth:`create`.
+        reserve_bytes: Space kept for the day the disk is full.
+        guard: Counts wrong passphrases; None = shared by the whole process.
+        wall_ms: The wall clock.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        reserve_bytes: int = RESERVE_BYTES,
+        guard: TriesGuard | None = None,
+        wall_ms: Callable[[], int] = _wall_ms,
+    ) -> None:
+        self.path = path
+        self._reserve_bytes = reserve_bytes
+        self._guard = guard or _guard
+        self._wall_ms = wall_ms
+        self._slots = path / SLOTS_NAME
+
+    def exists(self) -> bool:
+        """Whether there is any part of a vault here, even one that lost its slot file."""
+        parts = [self._slots, *(copy_of(self._slots, n) for n in range(1, COPIES + 1))]
+        return any(part.exists() for part in [*parts, self.path / DATABASE_NAME])
+
+    def clinicians(self) -> list[SlotInfo]:
+        """Return who can unlock, the last one first.
+
+        Raises:
+            VaultMissing: There is no vault.
+            VaultDamaged: Its slot file and both copies are damaged or gone.
+        """
+        headers = [slot.header for slot in self._read_slots().slots]
+        found = [SlotInfo(h.clinician, h.name, h.role) for h in headers if h.kind == "passphrase"]
+        recent = self._recent()
+        return sorted(
+            found,
+            key=lambda s: recent.index(s.entity) if s.entity in recent else len(recent),
+        )
+
+    def create(
+        self,
+        *,
+        clinician: Clinician,
+        passphrase: str,
+        device: DeviceIdentity,
+        argon: Argon2Cost | None = None,
+    ) -> tuple[Vault, str]:
+        """Make a vault and open it; return it with the recovery code to print, shown only once.
+
+        It is built beside the folder and moved into place whole, so a crash leaves none or one.
+
+        Raises:
+            VaultExists: Something is here already.
+            WeakPassphrase: Too short or too easy.
+            DiskFull: It did not fit.
+        """
+        assert_safe_sqlite()
+        if self.exists():
+            raise VaultExists
+        _require_strong(passphrase, clinician)
+        master = MasterKey.generate()
+        signing_seed = Ed25519PrivateKey.generate().private_bytes_raw()
+        content = SlotSecret(1, master.reveal(), signing_seed)
+        code = recovery.new_secret()
+        vault_id = bytes(new_id())
+        owner = SlotOwner(clinician.entity, clinician.name, clinician.role)
+        now_ms = self._wall_ms()
+        cost = argon or Argon2Cost()
+        slots = (
+            new_passphrase_slot(vault_id, owner, passphrase, content, cost=cost, now_ms=now_ms),
+            new_recovery_slot(vault_id, owner, code, content, now_ms=now_ms),
+        )
+        with known_errors():
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            fresh = self.path.with_name(f"{self.path.name}.new-{secrets.token_hex(4)}")
+            fresh.mkdir(mode=0o700)
+            (fresh / ATTACHMENTS_NAME).mkdir(mode=0o700)
+            _make_database(fresh / DATABASE_NAME, master, device)
+            write_slot_file(fresh / SLOTS_NAME, SlotFile(vault_id, master.check_value(), slots))
+            if self.path.exists():
+                try:
+                    self.path.rmdir()
+                except OSError:
+                    raise VaultExists from None
+            fresh.replace(self.path)
+            fsync_directory(self.path.parent)
+        return self._open(content, clinician), recovery.to_text(code)
+
+    def unlock(self, clinician_id: bytes, passphrase: str) -> Vault:
+        """Open with a clinician's passphrase.
+
+        Raises:
+            WrongPassphrase: It is not theirs.
+            TooManyTries: After five wrong ones, wait.
+            VaultMissing, VaultDamaged, VaultInUse, VaultFromNewerVersion: As they say.
+        """
+        assert_safe_sqlite()
+        file = self._read_slots()
+        slot = file.passphrase_slot(clinician_id)
+        if slot is None:
+            raise UnknownRecord("slot")
+        who = hashlib.sha256(str(self.path.resolve()).encode() + clinician_id).digest()
+        self._guard.check(who)
+        content = open_slot(slot, passphrase_bytes(passphrase), file)
+        if content is None:
+            self._guard.missed(who)
+            raise WrongPassphrase
+        self._guard.hit(who)
+        return self._open(content, _as_clinician(slot.header))
+
+    def unlock_with_recovery(self, code: str) -> Vault:
+        """Open with the printed code, as the clinician for whom it was printed.
+
+        Raises:
+            RecoveryCodeTypo: A letter is wrong or missing.
+            WrongRecoveryCode: It is of another vault.
+            VaultMissing, VaultDamaged, VaultInUse, VaultFromNewerVersion: As they say.
+        """
+        assert_safe_sqlite()
+        secret = recovery.from_text(code)
+        file = self._read_slots()
+        for slot in file.recovery_slots():
+            content = open_slot(slot, secret, file)
+            if content is not None:
+                return self._open(content, _as_clinician(slot.header))
+        raise WrongRecoveryCode
+
+    def add_clinician(
+        self, vault: Vault, clinician: Clinician, passphrase: str, argon: Argon2Cost | None = None
+    ) -> None:
+        """Give a further clinician a way in, with a signing key of their own. Blocks.
+
+        Raises:
+            VaultExists: They have one.
+            WeakPassphrase: Too short or too easy.
+        """
+        file = self._read_slots()
+        if file.passphrase_slot(clinician.entity) is not None:
+            raise VaultExists("slot")
+        seed = Ed25519PrivateKey.generate().private_bytes_raw()
+        self._write_passphrase_slot(vault, clinician, passphrase, seed, argon)
+        vault.commit(_clinician_draft(clinician, seed)).result()
+
+    def change_passphrase(
+        self, vault: Vault, passphrase: str, argon: Argon2Cost | None = None
+    ) -> None:
+        """Replace the passphrase of the clinician who is in; also after the recovery code. Blocks.
+
+        Raises:
+            WeakPassphrase: Too short or too easy.
+        """
+        seed = vault.keys_for_slot().signing_seed
+        self._write_passphrase_slot(vault, vault.clinician, passphrase, seed, argon)
+
+    def new_recovery_code(self, vault: Vault) -> str:
+        """Make a recovery code for the clinician who is in; an older one of theirs ends. Blocks."""
+        code = recovery.new_secret()
+        who = vault.clinician
+        file = self._read_slots()
+        owner = SlotOwner(who.entity, who.name, who.role)
+        slot = new_recovery_slot(
+            file.vault, owner, code, vault.keys_for_slot(), now_ms=self._wall_ms()
+        )
+        with known_errors():
+            write_slot_file(self._slots, file.with_slot(slot))
+        return recovery.to_text(code)
+
+    def _write_passphrase_slot(
+        self,
+        vault: Vault,
+        clinician: Clinician,
+        passphrase: str,
+        signing_seed: bytes,
+        argon: Argon2Cost | None,
+    ) -> None:
+        _require_strong(passphrase, clinician)
+        file = self._read_slots()
+        content = msgspec.structs.replace(vault.keys_for_slot(), signing_seed=signing_seed)
+        slot = new_passphrase_slot(
+            file.vault,
+            SlotOwner(clinician.entity, clinician.name, clinician.role),
+            passphrase,
+            content,
+            cost=argon or Argon2Cost(),
+            now_ms=self._wall_ms(),
+        )
+        with known_errors():
+            write_slot_file(self._slots, file.with_slot(slot))
+
+    def _read_slots(self) -> SlotFile:
+        with known_errors():
+            try:
+                return read_slot_file(self._slots)
+            except VaultMissing:
+                if (self.path / DATABASE_NAME).exists():
+                    raise VaultDamaged("slot file is gone") from None
+                raise
+
+    def _open(self, content: SlotSecret, clinician: Clinician) -> Vault:
+        master = MasterKey(content.master)
+        reserve = SpaceReserve(self.path / RESERVE_NAME, self._reserve_bytes)
+        with known_errors():
+            instance = InstanceLock(self.path / LOCK_NAME)
+        try:
+            try:
+                opened = self._prepare(content, clinician, master, instance, reserve)
+            except DiskFull:
+                # Even opening needs some space for the write-ahead log.
+                reserve.release()
+                opened = self._prepare(content, clinician, master, instance, reserve)
+            vault = Vault(opened)
+        except BaseException:
+            instance.release()
+            master.wipe()
+            raise
+        self._remember(clinician.entity)
+        _publish_clinician(vault, content.signing_seed)
+        return vault
+
+    def _prepare(
+        self,
+        content: SlotSecret,
+        clinician: Clinician,
+        master: MasterKey,
+        instance: InstanceLock,
+        reserve: SpaceReserve,
+    ) -> Opened:
+        """Bring the file to this version's layout and read who this PC is."""
+        if not (self.path / DATABASE_NAME).exists():
+            raise VaultMissing("database file")
+        engine = open_engine(self.path / DATABASE_NAME, master.database_key, "write")
+        try:
+            with known_errors(), engine.begin() as connection:
+                migrate.upgrade(connection)
+                packed = read_setting(connection, SETTING_IDENTITY)
+                if packed is None:
+                    raise VaultDamaged("identity")
+                identity = msgspec.msgpack.decode(packed, type=DeviceIdentity)
+                if read_setting(connection, SETTING_FOLD) != FOLD_VERSION:
+                    OpLog(identity.device, self._wall_ms).rebuild(connection)
+                    write_setting(connection, SETTING_FOLD, FOLD_VERSION)
+                known = (
+                    connection.execute(
+                        sa.select(schema.clinician).where(
+                            schema.clinician.c.entity == clinician.entity
+                        )
+                    )
+                    .mappings()
+                    .first()
+                )
+                return Opened(
+                    self.path,
+                    master,
+                    bytearray(content.signing_seed),
+                    identity,
+                    clinician if known is None else to_clinician(known),
+                    read_setting(connection, SETTING_CLINIC),
+                    instance,
+                    reserve,
+                    self._wall_ms,
+                )
+        finally:
+            engine.dispose()
+
+    def _recent(self) -> list[bytes]:
+        """Who unlocked lately; a convenience that may be lost."""
+        with contextlib.suppress(OSError, msgspec.DecodeError):
+            return msgspec.msgpack.decode((self.path / RECENT_NAME).read_bytes(), type=list[bytes])
+        return []
+
+    def _remember(self, clinician: bytes) -> None:
+        recent = [clinician, *(c for c in self._recent() if c != clinician)]
+        with contextlib.suppress(OSError):  # a full disk must not keep anybody out
+            write_durably(self.path / RECENT_NAME, msgspec.msgpack.encode(recent[:50]))
+
+
+def _make_database(path: Path, master: MasterKey, device: DeviceIdentity) -> None:
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    engine = open_engine(path, master.database_key, "create")
+    try:
+        with engine.begin() as connection:
+            migrate.upgrade(connection)
+            write_setting(connection, SETTING_IDENTITY, msgspec.msgpack.encode(device))
+            write_setting(connection, SETTING_FOLD, FOLD_VERSION)
+    finally:
+        engine.dispose()
+
+
+def _as_clinician(header: SlotHeader) -> Clinician:
+    return Clinician(header.clinician, header.name, header.role)
+
+
+def _require_strong(passphrase: str, clinician: Clinician) -> None:
+    if not judge_passphrase(passphrase, (clinician.name, clinician.place)).ok:
+        raise WeakPassphrase
+
+
+def _clinician_draft(clinician: Clinician, signing_seed: bytes) -> OpDraft:
+    public = Ed25519PrivateKey.from_private_bytes(signing_seed).public_key().public_bytes_raw()
+    return OpDraft(
+        "clinician.set",
+        clinician.entity,
+        {
+            "name": clinician.name,
+            "role": clinician.role,
+            "place": clinician.place,
+            "languages": clinician.languages,
+            "signing": public,
+        },
+    )
+
+
+def _publish_clinician(vault: Vault, signing_seed: bytes) -> None:
+    """Make the clinician's public key known to the clinic, once; made up for after a crash."""
+    draft = _clinician_draft(vault.clinician, signing_seed)
+    if not vault.knows_signing_key(vault.clinician.entity, draft.payload["signing"]):
+        vault.commit(draft)

@@ -1,0 +1,193 @@
+"""What is being typed: journalled every second, rolled into a revision, signed at the end.
+
+All of it runs in the writer thread, inside the caller's transaction.
+"""
+
+from typing import Final
+
+import msgspec
+import sqlalchemy as sa
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from telemed_desk.clinical.notes import NoteText
+from telemed_desk.vault import schema
+from telemed_desk.vault.fold_note import section_columns, signed_bytes, text_of
+from telemed_desk.vault.oplog import OpLog, op_of_row
+from telemed_desk.vault.payloads import NoteRevise, read_payload
+from telemed_desk.vault.problems import (
+    ConflictOpen,
+    NoteAlreadySigned,
+    NoteEmpty,
+    UnknownRecord,
+)
+from telemed_desk.vault.values import Change, OpDraft
+from telemed_desk.vault.writer import Transaction
+from telemed_protocol.op import Op, OpId
+
+_base_decoder: Final = msgspec.msgpack.Decoder(tuple[OpId, ...])
+_SECTIONS: Final = ("subjective", "objective", "assessment", "plan")
+
+
+class Drafts:
+    """Keeps track of which revisions the text on the screen was built on.
+
+    That is what turns two people typing at once into two versions side by side instead of one
+    silently replacing the other. ``opened`` is called by readers, everything else by the writer.
+    """
+
+    def __init__(self, oplog: OpLog) -> None:
+        self._oplog = oplog
+        self._bases: dict[bytes, tuple[OpId, ...]] = {}
+
+    def opened(self, note: bytes, base: tuple[OpId, ...]) -> None:
+        """Remember that an editor now shows the text of these revisions."""
+        self._bases[note] = base
+
+    def base_of(self, connection: sa.Connection, note: bytes) -> tuple[OpId, ...]:
+        """Return what a new revision builds on: what was opened, or the newest version."""
+        known = self._bases.get(note)
+        return head_of(connection, note) if known is None else known
+
+    def journal(
+        self,
+        transaction: Transaction,
+        note: bytes,
+        text: NoteText,
+        *,
+        actor: bytes,
+        consultation: bytes,
+        at_ms: int,
+    ) -> None:
+        """Keep the text as it stands.
+
+        Raises:
+            NoteAlreadySigned: Signed, and no draft was open when that happened.
+        """
+        connection = transaction.connection
+        journal = schema.draft_journal
+        columns = {"at_ms": at_ms, "consultation": consultation, **section_columns(text)}
+        changed = connection.execute(
+            sa.update(journal).where(journal.c.note == note).values(**columns)
+        ).rowcount
+        if not changed:
+            if is_signed(connection, note):
+                raise NoteAlreadySigned
+            base = msgspec.msgpack.encode(self.base_of(connection, note))
+            connection.execute(
+                sa.insert(journal).values(note=note, actor=actor, base=base, **columns)
+            )
+        transaction.changes.add(Change("draft_journal", note))
+
+    def roll(self, transaction: Transaction, note: bytes) -> Op | None:
+        """Turn the journalled text into one revision; None when it says nothing new."""
+        connection = transaction.connection
+        journal = schema.draft_journal
+        row = (
+            connection.execute(sa.select(journal).where(journal.c.note == note)).mappings().first()
+        )
+        if row is None:
+            return None
+        text = NoteText(*(row[name] for name in _SECTIONS))
+        base = _base_decoder.decode(row["base"])
+        connection.execute(sa.delete(journal).where(journal.c.note == note))
+        transaction.changes.add(Change("draft_journal", note))
+        before = revision_text(connection, base[0]) if len(base) == 1 else None
+        if text == (before or NoteText()) and len(base) <= 1:
+            return None
+        payload = {
+            "consultation": row["consultation"],
+            "S": text.subjective,
+            "O": text.objective,
+            "A": text.assessment,
+            "P": text.plan,
+            "at_ms": row["at_ms"],
+        }
+        draft = OpDraft("note.revise", note, payload, parents=base)
+        (op,) = self._oplog.append(connection, row["actor"], [draft])
+        transaction.changes |= self._oplog.refold(connection, [note])
+        transaction.after_commit.append(lambda: self.opened(note, (op.op_id,)))
+        return op
+
+    def sign(
+        self,
+        transaction: Transaction,
+        note: bytes,
+        *,
+        actor: bytes,
+        at_ms: int,
+        signing_key: Ed25519PrivateKey,
+    ) -> Op:
+        """Roll, check, sign.
+
+        Raises:
+            NoteAlreadySigned: It is signed.
+            ConflictOpen: It has more than one version.
+            NoteEmpty: Nothing was written.
+        """
+        self.roll(transaction, note)
+        connection = transaction.connection
+        table = schema.note
+        row = connection.execute(sa.select(table).where(table.c.entity == note)).mappings().first()
+        if row is None:
+            raise NoteEmpty
+        if row["signed_ms"] is not None:
+            raise NoteAlreadySigned
+        if row["leaves"] > 1:
+            raise ConflictOpen
+        text = NoteText(*(row[name] for name in _SECTIONS))
+        if text.is_empty:
+            raise NoteEmpty
+        digest = text.sha256()
+        payload = {
+            "consultation": row["consultation"],
+            "revision": (row["head_device"], row["head_number"]),
+            "sha256": digest,
+            "at_ms": at_ms,
+            "signature": signing_key.sign(signed_bytes(note, digest)),
+            "key": signing_key.public_key().public_bytes_raw(),
+        }
+        draft = OpDraft(
+            "note.sign", note, payload, parents=(OpId(row["head_device"], row["head_number"]),)
+        )
+        (op,) = self._oplog.append(connection, actor, [draft])
+        transaction.changes |= self._oplog.refold(connection, [note])
+        return op
+
+
+def head_of(connection: sa.Connection, note: bytes) -> tuple[OpId, ...]:
+    """Return the newest revision of a note, or nothing for a new note."""
+    table = schema.note
+    row = connection.execute(
+        sa.select(table.c.head_device, table.c.head_number).where(table.c.entity == note)
+    ).first()
+    return () if row is None else (OpId(row[0], row[1]),)
+
+
+def is_signed(connection: sa.Connection, note: bytes) -> bool:
+    """Whether a note can no longer change."""
+    table = schema.note
+    found = connection.execute(
+        sa.select(table.c.signed_ms).where(table.c.entity == note, table.c.signed_ms.is_not(None))
+    ).first()
+    return found is not None
+
+
+def revision_text(connection: sa.Connection, op_id: OpId) -> NoteText:
+    """Return the text of one revision.
+
+    Raises:
+        UnknownRecord: It is not on this PC.
+    """
+    row = (
+        connection.execute(
+            sa.select(schema.op).where(
+                schema.op.c.device == op_id.device, schema.op.c.number == op_id.number
+            )
+        )
+        .mappings()
+        .first()
+    )
+    payload = read_payload(op_of_row(row)) if row is not None else None
+    if not isinstance(payload, NoteRevise):
+        raise UnknownRecord("revision")
+    return text_of(payload)

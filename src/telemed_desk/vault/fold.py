@@ -1,0 +1,237 @@
+"""From ops to what the screens show: a pure function of the set of ops about one entity.
+
+Ops are sorted by (stamp, device, number) first, so the order in which they arrived makes no
+difference: every desk that holds the same ops shows the same records. Nothing here reads a clock.
+"""
+
+from collections.abc import Iterable
+from typing import Final
+
+import msgspec
+from msgspec import UNSET
+
+from telemed_desk.clinical.consultations import ConsultationState, Way, may_become
+from telemed_desk.vault import payloads as p
+from telemed_desk.vault.fold_note import fold_note
+from telemed_desk.vault.rows import Known, Row, Rows, sort_key
+from telemed_protocol.joinlink import JTI_BYTES, SECRET_BYTES, JoinLink
+from telemed_protocol.op import READER_VERSION, Op, OpId
+
+_pack = msgspec.msgpack.encode
+
+ALLERGY_HEADS: Final = "allergy_heads"
+
+
+def fold(entity: bytes, ops: Iterable[Op]) -> Rows:
+    """Return the projection rows of one entity, by table; ops of unknown kinds add nothing."""
+    by_folder: dict[p.Folder, list[Known]] = {}
+    for op in sorted(ops, key=sort_key):
+        if op.min_reader > READER_VERSION:
+            continue
+        payload = p.read_payload(op)
+        if payload is not None:
+            by_folder.setdefault(p.KINDS[op.kind][2], []).append(Known(op, payload))
+    rows: Rows = {}
+    for folder, known in by_folder.items():
+        for table, found in _FOLDERS[folder](entity, known).items():
+            rows.setdefault(table, []).extend(found)
+    return rows
+
+
+def _clinic(entity: bytes, known: list[Known]) -> Rows:
+    latest = [k.payload for k in known if isinstance(k.payload, p.ClinicSet)][-1]
+    return {"clinic": [{"entity": entity, "name": latest.name, "phone": latest.phone}]}
+
+
+def _clinician(entity: bytes, known: list[Known]) -> Rows:
+    sets = [k.payload for k in known if isinstance(k.payload, p.ClinicianSet)]
+    latest = sets[-1]
+    return {
+        "clinician": [
+            {
+                "entity": entity,
+                "name": latest.name,
+                "role": latest.role,
+                "place": latest.place,
+                "languages": _pack(latest.languages),
+                # A clinician has a key per PC; all stay valid.
+                "signing": _pack(list(dict.fromkeys(s.signing for s in sets if s.signing))),
+            }
+        ]
+    }
+
+
+def _device(entity: bytes, known: list[Known]) -> Rows:
+    rows: Rows = {}
+    for k in known:
+        if isinstance(k.payload, p.DeviceSet):
+            rows["device"] = [{"entity": entity, "label": k.payload.label}]
+        elif isinstance(k.payload, p.MemberInvite):
+            rows.setdefault("invitation", []).append(
+                {
+                    "device": k.op.device,
+                    "number": k.op.number,
+                    "entity": entity,
+                    "secret": k.payload.secret,
+                    "expires_ms": k.payload.expires_ms,
+                }
+            )
+    return rows
+
+
+def _patient(entity: bytes, known: list[Known]) -> Rows:
+    """Each field by its newest op; allergies by all ops that nobody has built on.
+
+    Two desks that each add an allergy offline must not lose one: the list of a later op replaces
+    only the lists that its author had seen (``parents``).
+    """
+    row: Row = {
+        "entity": entity,
+        "given_name": "",
+        "family_name": "",
+        "number": "",
+        "year_of_birth": 0,
+        "sex": "U",
+        "phone": "",
+        "languages": _pack(()),
+        "remarks": "",
+    }
+    lists: dict[OpId, tuple[str, ...]] = {}
+    replaced: set[OpId] = set()
+    for k in known:
+        change = k.payload
+        if not isinstance(change, p.PatientSet):
+            continue
+        for name in ("given_name", "family_name", "number", "year_of_birth", "phone", "remarks"):
+            value = getattr(change, name)
+            if value is not UNSET:
+                row[name] = value
+        if change.sex is not UNSET:
+            row["sex"] = change.sex.value
+        if change.languages is not UNSET:
+            row["languages"] = _pack(change.languages)
+        if change.allergies is not UNSET:
+            lists[k.op.op_id] = change.allergies
+            replaced.update(k.op.parents)
+    heads = [op_id for op_id in lists if op_id not in replaced]
+    row["allergies"] = _pack(list(dict.fromkeys(a for head in heads for a in lists[head])))
+    row["allergy_heads"] = _pack(heads)
+    return {"patient": [row]}
+
+
+def _consult(entity: bytes, known: list[Known]) -> Rows:
+    row: Row = {
+        "consent_ms": None,
+        "consent_photos": 0,
+        "identity_ok": None,
+    }
+    rows: Rows = {}
+    booking: p.ConsultBook | None = None
+    for k in known:
+        change = k.payload
+        match change:
+            case p.ConsultBook():
+                booking = change
+            case p.ConsultConsent():
+                row["consent_ms"] = change.at_ms
+                row["consent_photos"] = int(change.photos)
+            case p.ConsultIdentity():
+                row["identity_ok"] = int(change.ok)
+            case p.ConsultUrgent():
+                rows["urgent"] = []
+                if change.reason:
+                    rows["urgent"] = [
+                        {"entity": entity, "reason": change.reason, "at_ms": change.at_ms}
+                    ]
+            case p.LinkMake() if (
+                len(change.jti) == JTI_BYTES and len(change.secret) == SECRET_BYTES
+            ):
+                rows.setdefault("link", []).append(
+                    {
+                        "jti": change.jti,
+                        "jti_hash": JoinLink(change.jti, change.secret).jti_hash,
+                        "secret": change.secret,
+                        "entity": entity,
+                        "expires_ms": change.expires_ms,
+                    }
+                )
+            case _:
+                pass
+    if "link" in rows:
+        rows["link"] = list({row["jti"]: row for row in rows["link"]}.values())
+    if booking is not None:
+        row |= {
+            "entity": entity,
+            "patient": booking.patient,
+            "programme": booking.programme.value,
+            "booked_ms": booking.booked_ms,
+            "minutes": booking.minutes,
+            "clinician": booking.clinician,
+            "reason": booking.reason,
+        }
+        row |= _steps(booking.way, known)
+        rows["consult"] = [row]
+    return rows
+
+
+def _steps(way: Way, known: list[Known]) -> Row:
+    """Walk through the states: the newest counts, one that makes no sense is counted as odd.
+
+    ``signed`` is the end: what another desk recorded meanwhile cannot reopen it.
+    """
+    state = ConsultationState.BOOKED
+    started_ms: int | None = None
+    ended_ms: int | None = None
+    odd = 0
+    for k in known:
+        step = k.payload
+        if not isinstance(step, p.ConsultState):
+            continue
+        if not may_become(state, step.state):
+            odd += 1
+            if state is ConsultationState.SIGNED:
+                continue
+        if step.state is ConsultationState.IN_CALL and state is not ConsultationState.IN_CALL:
+            started_ms = step.at_ms if started_ms is None else started_ms
+            ended_ms = None
+        elif state is ConsultationState.IN_CALL and step.state is not ConsultationState.IN_CALL:
+            ended_ms = step.at_ms
+        state = step.state
+        way = step.way or way
+    return {
+        "way": way.value,
+        "state": state.value,
+        "started_ms": started_ms,
+        "ended_ms": ended_ms,
+        "odd_steps": odd,
+    }
+
+
+def _photo(entity: bytes, known: list[Known]) -> Rows:
+    first = next(k.payload for k in known if isinstance(k.payload, p.PhotoAdd))
+    return {
+        "photo": [
+            {
+                "entity": entity,
+                "consultation": first.consultation,
+                "at_ms": first.at_ms,
+                "width": first.width,
+                "height": first.height,
+                "source": first.source,
+                "sha256": first.sha256,
+                "secret": first.key,
+                "preview": first.preview,
+            }
+        ]
+    }
+
+
+_FOLDERS: Final = {
+    "clinic": _clinic,
+    "clinician": _clinician,
+    "device": _device,
+    "patient": _patient,
+    "consult": _consult,
+    "note": fold_note,
+    "photo": _photo,
+}

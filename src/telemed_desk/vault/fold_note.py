@@ -1,0 +1,147 @@
+"""Notes: a tree of revisions, and at most one signature that counts.
+
+A revision names those it was built on. Revisions that nobody built on are the *leaves*; two leaves
+are a conflict that a clinician resolves. A signature fixes one revision; what was written beside it
+stays visible as further leaves and never alters it.
+"""
+
+import hashlib
+from typing import Final
+
+from telemed_desk.clinical.notes import NoteText
+from telemed_desk.vault import payloads as p
+from telemed_desk.vault.rows import Known, Row, Rows
+from telemed_protocol.errors import ForgeryError
+from telemed_protocol.identity import verify
+from telemed_protocol.op import OpId
+
+SIGN_CONTEXT: Final = b"telemed/sign/v1"
+
+
+def text_of(revision: p.NoteRevise) -> NoteText:
+    """Return a revision's text."""
+    return NoteText(revision.S, revision.O, revision.A, revision.P)
+
+
+def signed_bytes(note: bytes, sha256: bytes) -> bytes:
+    """What a clinician's signature covers."""
+    return SIGN_CONTEXT + note + sha256
+
+
+def signature_code(sha256: bytes) -> str:
+    """Short code of the signed content, for paper: 40 bits as hex in groups of five."""
+    digits = hashlib.sha256(b"telemed/sign-code/v1" + sha256).hexdigest()[:10].upper()
+    return f"{digits[:5]}-{digits[5:]}"
+
+
+def fold_note(entity: bytes, known: list[Known]) -> Rows:
+    """Fold one note; ``known`` is in order."""
+    revisions: dict[OpId, tuple[Known, p.NoteRevise]] = {}
+    parents: dict[OpId, tuple[OpId, ...]] = {}
+    for k in known:
+        if isinstance(k.payload, p.NoteRevise):
+            revisions[k.op.op_id] = (k, k.payload)
+            parents[k.op.op_id] = k.op.parents
+    if not revisions:
+        return {}
+    built_on = {parent for op_id, found in parents.items() for parent in found if parent != op_id}
+    leaves = {op_id for op_id in revisions if op_id not in built_on}
+    signature, bad = _first_valid_signature(entity, known, revisions)
+    if signature is not None:
+        signed_id = OpId(*signature.payload.revision)  # type: ignore[union-attr]
+        leaves -= _with_ancestors(signed_id, parents)
+        leaves.add(signed_id)
+        head_id = signed_id
+    else:
+        in_order = [op_id for op_id in revisions if op_id in leaves]
+        head_id = in_order[-1] if in_order else next(reversed(revisions))
+    head, revision = revisions[head_id]
+    first = next(iter(revisions.values()))[0]
+    row: Row = {
+        "entity": entity,
+        "consultation": next(iter(revisions.values()))[1].consultation,
+        **section_columns(text_of(revision)),
+        "revision": len(revisions),
+        "author": head.op.actor,
+        "changed_ms": revision.at_ms,
+        "head_device": head_id.device,
+        "head_number": head_id.number,
+        "leaves": max(1, len(leaves)),
+        "signed_ms": None,
+        "signer": b"",
+        "signature": b"",
+        "signing_key": b"",
+        "first_stamp": first.op.stamp,
+        "bad_signatures": bad,
+    }
+    if signature is not None and isinstance(signature.payload, p.NoteSign):
+        row |= {
+            "signed_ms": signature.payload.at_ms,
+            "signer": signature.op.actor,
+            "signature": signature.payload.signature,
+            "signing_key": signature.payload.key,
+        }
+    return {
+        "note": [row],
+        "note_rev": [
+            {
+                "device": op_id.device,
+                "number": op_id.number,
+                "entity": entity,
+                "author": k.op.actor,
+                "at_ms": found.at_ms,
+                "stamp": k.op.stamp,
+                "leaf": int(op_id in leaves),
+            }
+            for op_id, (k, found) in revisions.items()
+        ],
+    }
+
+
+def section_columns(text: NoteText) -> Row:
+    """A note's text as columns."""
+    return {
+        "subjective": text.subjective,
+        "objective": text.objective,
+        "assessment": text.assessment,
+        "plan": text.plan,
+    }
+
+
+def _first_valid_signature(
+    entity: bytes, known: list[Known], revisions: dict[OpId, tuple[Known, p.NoteRevise]]
+) -> tuple[Known | None, int]:
+    """Return the earliest signature that fits a revision, and how many do not verify.
+
+    One whose revision has not arrived yet counts as neither.
+    """
+    found: Known | None = None
+    bad = 0
+    for k in known:
+        sign = k.payload
+        if not isinstance(sign, p.NoteSign):
+            continue
+        revision = revisions.get(OpId(*sign.revision))
+        if revision is None:
+            continue
+        if text_of(revision[1]).sha256() != sign.sha256:
+            bad += 1
+            continue
+        try:
+            verify(sign.key, sign.signature, signed_bytes(entity, sign.sha256))
+        except ForgeryError:
+            bad += 1
+            continue
+        found = found or k
+    return found, bad
+
+
+def _with_ancestors(op_id: OpId, parents: dict[OpId, tuple[OpId, ...]]) -> set[OpId]:
+    seen: set[OpId] = set()
+    todo = [op_id]
+    while todo:
+        current = todo.pop()
+        if current not in seen:
+            seen.add(current)
+            todo.extend(parents.get(current, ()))
+    return seen

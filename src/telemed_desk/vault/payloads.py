@@ -1,0 +1,212 @@
+"""What each kind of op carries. ``docs/formats.md``, "Op kinds", says the same in words.
+
+Unknown fields in a payload are ignored; a payload that does not fit its kind is kept and not applied.
+"""
+
+from typing import Final, Literal
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from telemed_desk.clinical.consultations import ConsultationState, Way
+from telemed_desk.clinical.people import Programme, Sex
+from telemed_protocol.errors import UNREADABLE
+from telemed_protocol.op import Lane, Op
+
+
+class ClinicSet(msgspec.Struct, frozen=True):
+    """``clinic.set``."""
+
+    name: str
+    phone: str = ""
+
+
+class ClinicianSet(msgspec.Struct, frozen=True):
+    """``clinician.set``. ``signing`` is the public Ed25519 key, empty when not changed."""
+
+    name: str
+    role: str = ""
+    place: str = ""
+    languages: tuple[str, ...] = ()
+    signing: bytes = b""
+
+
+class DeviceSet(msgspec.Struct, frozen=True):
+    """``device.set``."""
+
+    label: str
+
+
+class PatientSet(msgspec.Struct, frozen=True):
+    """``patient.set``: only the fields that change."""
+
+    given_name: str | UnsetType = UNSET
+    family_name: str | UnsetType = UNSET
+    number: str | UnsetType = UNSET
+    year_of_birth: int | UnsetType = UNSET
+    sex: Sex | UnsetType = UNSET
+    phone: str | UnsetType = UNSET
+    languages: tuple[str, ...] | UnsetType = UNSET
+    remarks: str | UnsetType = UNSET
+    allergies: tuple[str, ...] | UnsetType = UNSET
+
+
+class ConsultBook(msgspec.Struct, frozen=True):
+    """``consult.book``."""
+
+    patient: bytes
+    programme: Programme
+    way: Way
+    booked_ms: int
+    minutes: int
+    clinician: bytes
+    reason: str = ""
+
+
+class ConsultState(msgspec.Struct, frozen=True):
+    """``consult.state``."""
+
+    state: ConsultationState
+    at_ms: int
+    way: Way | None = None
+    cause: str | None = None
+
+
+class ConsultConsent(msgspec.Struct, frozen=True):
+    """``consult.consent``."""
+
+    at_ms: int
+    photos: bool = False
+    by: str = ""
+    language: str = ""
+
+
+class ConsultIdentity(msgspec.Struct, frozen=True):
+    """``consult.identity``."""
+
+    at_ms: int
+    ok: bool
+    said_by: str = ""
+
+
+class ConsultUrgent(msgspec.Struct, frozen=True):
+    """``consult.urgent``; an empty reason takes the flag away."""
+
+    reason: str
+    at_ms: int
+    by: str = ""
+
+
+class LinkMake(msgspec.Struct, frozen=True):
+    """``link.make``."""
+
+    jti: bytes
+    secret: bytes
+    expires_ms: int
+
+
+class NoteRevise(msgspec.Struct, frozen=True):
+    """``note.revise``: the whole text of one revision."""
+
+    consultation: bytes
+    at_ms: int
+    S: str = ""
+    O: str = ""  # noqa: E741 - the section's letter as stored
+    A: str = ""
+    P: str = ""
+
+
+class NoteSign(msgspec.Struct, frozen=True):
+    """``note.sign``. ``key`` is the clinician's public key that made ``signature``."""
+
+    consultation: bytes
+    revision: tuple[bytes, int]
+    sha256: bytes
+    at_ms: int
+    signature: bytes
+    key: bytes
+
+
+class PhotoAdd(msgspec.Struct, frozen=True):
+    """``photo.add``: what opens the encrypted file, and a small preview."""
+
+    consultation: bytes
+    at_ms: int
+    width: int
+    height: int
+    source: str
+    sha256: bytes
+    key: bytes
+    preview: bytes
+
+
+class MemberInvite(msgspec.Struct, frozen=True):
+    """``member.invite``: the secret of a TMD code, so that any desk of the clinic can approve."""
+
+    secret: bytes
+    expires_ms: int
+
+
+Payload = (
+    ClinicSet
+    | ClinicianSet
+    | DeviceSet
+    | PatientSet
+    | ConsultBook
+    | ConsultState
+    | ConsultConsent
+    | ConsultIdentity
+    | ConsultUrgent
+    | LinkMake
+    | NoteRevise
+    | NoteSign
+    | PhotoAdd
+    | MemberInvite
+)
+Folder = Literal["clinic", "clinician", "device", "patient", "consult", "note", "photo"]
+
+KINDS: Final[dict[str, tuple[type[Payload], int, Folder]]] = {
+    "clinic.set": (ClinicSet, Lane.PATIENTS, "clinic"),
+    "clinician.set": (ClinicianSet, Lane.PATIENTS, "clinician"),
+    "device.set": (DeviceSet, Lane.PATIENTS, "device"),
+    "patient.set": (PatientSet, Lane.PATIENTS, "patient"),
+    "consult.book": (ConsultBook, Lane.PATIENTS, "consult"),
+    "consult.state": (ConsultState, Lane.QUEUE, "consult"),
+    "consult.consent": (ConsultConsent, Lane.PATIENTS, "consult"),
+    "consult.identity": (ConsultIdentity, Lane.PATIENTS, "consult"),
+    "consult.urgent": (ConsultUrgent, Lane.QUEUE, "consult"),
+    "link.make": (LinkMake, Lane.QUEUE, "consult"),
+    "note.revise": (NoteRevise, Lane.NOTES, "note"),
+    "note.sign": (NoteSign, Lane.NOTES, "note"),
+    "photo.add": (PhotoAdd, Lane.PREVIEWS, "photo"),
+    "member.invite": (MemberInvite, Lane.QUEUE, "device"),
+}
+"""Payload type, lane, and which projection it belongs to, by kind."""
+
+_decoders: Final = {
+    kind: msgspec.msgpack.Decoder(payload) for kind, (payload, _, _) in KINDS.items()
+}
+
+
+def lane_of(kind: str) -> int:
+    """Return the lane of a kind; unknown kinds travel with the patients' fields."""
+    known = KINDS.get(kind)
+    return known[1] if known else Lane.PATIENTS
+
+
+def read_payload(op: Op) -> Payload | None:
+    """Decode an op's payload; None when this version cannot."""
+    decoder = _decoders.get(op.kind)
+    if decoder is None:
+        return None
+    try:
+        payload: Payload = decoder.decode(op.payload)
+    except UNREADABLE:
+        return None
+    return payload if _storable(payload) else None
+
+
+def _storable(payload: Payload) -> bool:
+    """Whether SQLite can hold every number: msgpack has larger ones."""
+    values = [getattr(payload, name) for name in payload.__struct_fields__]
+    return all(-(2**63) <= v < 2**63 for v in values if isinstance(v, int))

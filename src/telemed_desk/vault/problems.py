@@ -1,0 +1,171 @@
+"""What may stand between a clinician and the vault, each with a sentence and a next step."""
+
+from telemed_protocol.errors import KnownError
+
+
+class VaultMissing(KnownError):
+    """There is no vault at this place. None is ever made without being asked for."""
+
+    code = "TD-VLT-001"
+    sentence = "This PC has no TeleMed Desk records yet, or they were moved away."
+    next_step = "Set up this PC. If it was in use before, ask your IT contact for the backup first."
+
+
+class VaultExists(KnownError):
+    """A vault, or something else, is already where a new one was wanted."""
+
+    code = "TD-VLT-002"
+    sentence = "The place for the records on this PC is not empty."
+    next_step = "Unlock what is there, or choose another folder. Nothing was changed."
+
+
+class VaultDamaged(KnownError):
+    """The file is not what it was; the key was right, or was never tried."""
+
+    code = "TD-VLT-003"
+    sentence = "The records file on this PC is damaged. Your passphrase is not the reason."
+    next_step = "Do not set up this PC anew. Keep the folder as it is and call your IT contact."
+
+
+class WrongPassphrase(KnownError):
+    """No slot opens with what was typed; says nothing about the file."""
+
+    code = "TD-VLT-004"
+    sentence = "That passphrase does not open this clinician's records."
+    next_step = "Check the keyboard language and Caps Lock, and type it again."
+
+
+class TooManyTries(KnownError):
+    """Wait before the next try.
+
+    Args:
+        wait_s: Seconds left.
+    """
+
+    code = "TD-VLT-005"
+    sentence = "Too many wrong passphrases in a row."
+    next_step = "Wait until the time shown has passed, then try again. Nothing is erased."
+
+    def __init__(self, wait_s: float) -> None:
+        super().__init__(f"wait {wait_s:.0f} s")
+        self.wait_s = wait_s
+
+
+class WeakPassphrase(KnownError):
+    """A new passphrase that a thief of this PC could guess."""
+
+    code = "TD-VLT-006"
+    sentence = "That passphrase is too easy to guess."
+    next_step = "Use at least 10 characters: four unrelated words are good."
+
+
+class RecoveryCodeTypo(KnownError):
+    """A typed recovery code whose check letters do not fit."""
+
+    code = "TD-VLT-007"
+    sentence = "That recovery code is not complete or has a wrong character."
+    next_step = "Compare it with the printed sheet: nine groups of four after TMR."
+
+
+class WrongRecoveryCode(KnownError):
+    """A well-formed recovery code of another vault."""
+
+    code = "TD-VLT-008"
+    sentence = "That recovery code belongs to other records than those on this PC."
+    next_step = "Look for the sheet that was printed when this PC was set up."
+
+
+class VaultInUse(KnownError):
+    """Another running desk has it open."""
+
+    code = "TD-VLT-009"
+    sentence = "TeleMed Desk is already open on this PC."
+    next_step = "Go to the window that is open, or restart the PC if you cannot find it."
+
+
+class VaultLocked(KnownError):
+    """It was locked while something still wanted to read or write."""
+
+    code = "TD-VLT-010"
+    sentence = "The records are locked."
+    next_step = "Unlock with your passphrase. Text that was saved is still there."
+
+
+class DiskFull(KnownError):
+    """The transaction was rolled back; the text stays with whoever wanted it saved."""
+
+    code = "TD-VLT-011"
+    sentence = "The disk of this PC is full. Your text is still on the screen, but not saved."
+    next_step = "Free some space. A small reserve was released: saving notes again should work now."
+
+
+class NotesOnly(KnownError):
+    """Photos are refused while the last space is kept for notes."""
+
+    code = "TD-VLT-012"
+    sentence = "The disk of this PC is full, so only notes are saved now, no photos."
+    next_step = "Free some space, then lock and unlock."
+
+
+class DiskTrouble(KnownError):
+    """The operating system could not read or write."""
+
+    code = "TD-VLT-013"
+    sentence = "This PC could not read or write its disk."
+    next_step = "Do not switch the PC off while text is on the screen. Call your IT contact."
+
+
+class VaultFromNewerVersion(KnownError):
+    """Written by a version that this one does not understand."""
+
+    code = "TD-VLT-014"
+    sentence = "These records were written by a newer version of TeleMed Desk."
+    next_step = "Update TeleMed Desk on this PC. Nothing was changed."
+
+
+class UnsafeDatabase(KnownError):
+    """The database library that was installed is known to lose data."""
+
+    code = "TD-VLT-015"
+    sentence = "The database library on this PC is too old to keep records safely."
+    next_step = "Install TeleMed Desk again from its own package."
+
+
+class ConflictOpen(KnownError):
+    """Two versions of a note stand side by side."""
+
+    code = "TD-NOTE-001"
+    sentence = "This note has two versions from two PCs, so it cannot be signed yet."
+    next_step = "Open the versions side by side, choose or combine, then sign."
+
+
+class NoteEmpty(KnownError):
+    """There is nothing to sign."""
+
+    code = "TD-NOTE-002"
+    sentence = "This note is empty."
+    next_step = "Write the note, then sign."
+
+
+class NoteAlreadySigned(KnownError):
+    """A signed note never changes."""
+
+    code = "TD-NOTE-003"
+    sentence = "This note is signed and does not change any more."
+    next_step = "Write an addendum instead."
+
+
+class UnknownRecord(KnownError):
+    """What was asked for is not on this PC (yet)."""
+
+    code = "TD-VLT-016"
+    sentence = "That record is not on this PC yet."
+    next_step = "Wait until sync has finished, then try again."
+
+
+class PhotoDamaged(KnownError):
+    """A photo's file does not open with its key."""
+
+    code = "TD-VLT-017"
+    sentence = "The file of this photo is damaged."
+    next_step = "Ask for the photo again. The small preview is still in the record."

@@ -1,0 +1,87 @@
+"""From stored rows to the values of ``clinical``."""
+
+from typing import Any, Final
+
+import msgspec
+
+from telemed_desk.clinical.consultations import Consultation, ConsultationState, Way
+from telemed_desk.clinical.notes import Note, NoteText
+from telemed_desk.clinical.people import Clinician, Patient, Programme, Sex
+from telemed_desk.vault.fold_note import signature_code
+
+SECTIONS: Final = ("subjective", "objective", "assessment", "plan")
+
+
+def to_blobs(packed: bytes) -> list[bytes]:
+    """Unpack a list of byte strings."""
+    return msgspec.msgpack.decode(packed, type=list[bytes])
+
+
+def to_words(packed: bytes) -> tuple[str, ...]:
+    """Unpack a list of words."""
+    return msgspec.msgpack.decode(packed, type=tuple[str, ...])
+
+
+def to_text(row: Any) -> NoteText:
+    """Return a note's text from its four columns."""
+    return NoteText(*(row[name] for name in SECTIONS))
+
+
+def to_consultation(row: Any) -> Consultation:
+    """Return a consultation from a row of ``consult``."""
+    return Consultation(
+        row["entity"],
+        row["patient"],
+        Programme(row["programme"]),
+        Way(row["way"]),
+        ConsultationState(row["state"]),
+        row["booked_ms"],
+        row["minutes"],
+        row["clinician"],
+        row["reason"],
+        row["consent_ms"],
+        bool(row["consent_photos"]),
+        row["started_ms"],
+        row["ended_ms"],
+    )
+
+
+def to_patient(row: Any) -> Patient:
+    """Return a patient from a row of ``patient``."""
+    return Patient(
+        row["entity"],
+        row["given_name"],
+        row["family_name"],
+        row["number"],
+        row["year_of_birth"],
+        Sex(row["sex"]),
+        row["phone"],
+        to_words(row["languages"]),
+        row["remarks"],
+        to_words(row["allergies"]),
+    )
+
+
+def to_clinician(row: Any) -> Clinician:
+    """Return a clinician from a row of ``clinician``."""
+    return Clinician(
+        row["entity"], row["name"], row["role"], row["place"], to_words(row["languages"])
+    )
+
+
+def to_note(row: Any) -> Note:
+    """Return a note from a row of ``note``."""
+    text = to_text(row)
+    signed = row["signed_ms"] is not None
+    return Note(
+        row["entity"],
+        row["consultation"],
+        text,
+        row["revision"],
+        row["author"],
+        row["changed_ms"],
+        row["signed_ms"],
+        row["signer"],
+        signature_code(text.sha256()) if signed else "",
+        row["leaves"],
+    )

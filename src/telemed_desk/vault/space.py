@@ -1,0 +1,82 @@
+"""Space kept free for the worst day, and the lock that keeps a second desk out."""
+
+import contextlib
+import os
+import sys
+from pathlib import Path
+from typing import IO, Final
+
+from telemed_desk.vault.problems import VaultInUse
+
+RESERVE_BYTES: Final = 32 * 1024 * 1024
+"""Enough for some thousand notes after the disk has run full."""
+
+
+class SpaceReserve:
+    """A file of nothing that is given up when the disk is full, so that notes still fit.
+
+    Args:
+        path: The file.
+        size: Bytes to keep; 0 keeps none.
+    """
+
+    def __init__(self, path: Path, size: int = RESERVE_BYTES) -> None:
+        self._path = path
+        self._size = size
+
+    def refill(self) -> bool:
+        """Take the space if there is plenty; return whether it is held now."""
+        if self._size == 0:
+            return True
+        with contextlib.suppress(OSError):
+            if self._path.exists() and self._path.stat().st_size >= self._size:
+                return True
+            part = self._path.with_name(self._path.name + ".new")
+            with part.open("wb") as file:
+                if hasattr(os, "posix_fallocate"):
+                    os.posix_fallocate(file.fileno(), 0, self._size)
+                else:
+                    file.write(bytes(self._size))
+            part.replace(self._path)
+            return True
+        with contextlib.suppress(OSError):
+            self._path.with_name(self._path.name + ".new").unlink(missing_ok=True)
+        return False
+
+    def release(self) -> None:
+        """Give the space back to the disk."""
+        with contextlib.suppress(OSError):
+            self._path.unlink(missing_ok=True)
+
+
+class InstanceLock:
+    """Held while a vault is open; the operating system drops it when the process dies.
+
+    Raises:
+        VaultInUse: Somebody else holds it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._file: IO[bytes] = path.open("ab")
+        try:
+            _lock(self._file)
+        except OSError:
+            self._file.close()
+            raise VaultInUse from None
+
+    def release(self) -> None:
+        """Let others in. Doing it twice changes nothing."""
+        self._file.close()
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _lock(file: IO[bytes]) -> None:
+        file.seek(0)
+        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+else:
+    import fcntl
+
+    def _lock(file: IO[bytes]) -> None:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,0 +1,106 @@
+"""The one thread that writes: one transaction per action, in the order in which they were asked for."""
+
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+
+from telemed_desk.vault.connection import translate
+from telemed_desk.vault.problems import DiskFull, VaultLocked
+from telemed_desk.vault.values import Change
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Transaction:
+    """What a job works with.
+
+    Attributes:
+        connection: Inside ``BEGIN IMMEDIATE``.
+        changes: What listeners are told after the commit.
+        after_commit: Run in the writer thread once it is durable; must not raise.
+    """
+
+    connection: sa.Connection
+    changes: set[Change] = field(default_factory=set)
+    after_commit: list[Callable[[], None]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    job: Callable[[Transaction], Any]
+    future: "Future[Any]"
+
+
+class Writer:
+    """Owns the write engine. A future is fulfilled only after COMMIT returned.
+
+    Args:
+        engine: Used by this thread only.
+        on_commit: Called in the writer thread with what changed.
+        on_full: Called in the writer thread after a transaction failed for want of space.
+    """
+
+    def __init__(
+        self,
+        engine: sa.Engine,
+        on_commit: Callable[[frozenset[Change]], None],
+        on_full: Callable[[], None],
+    ) -> None:
+        self._engine = engine
+        self._on_commit = on_commit
+        self._on_full = on_full
+        self._tasks: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
+        self._gate = threading.Lock()
+        self._closed = False
+        self._thread = threading.Thread(target=self._run, name="vault-writer", daemon=True)
+        self._thread.start()
+
+    def submit(self, job: Callable[[Transaction], T]) -> "Future[T]":
+        """Queue a job; any thread. The future carries its result or a known error."""
+        future: Future[T] = Future()
+        with self._gate:
+            if self._closed:
+                future.set_exception(VaultLocked())
+            else:
+                self._tasks.put(_Task(job, future))
+        return future
+
+    def close(self) -> None:
+        """Finish what is queued, then stop. Must not be called from the writer thread."""
+        with self._gate:
+            if not self._closed:
+                self._closed = True
+                self._tasks.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        while (task := self._tasks.get()) is not None:
+            if task.future.set_running_or_notify_cancel():
+                self._perform(task)
+        self._engine.dispose()
+
+    def _perform(self, task: _Task) -> None:
+        transaction: Transaction | None = None
+        try:
+            with self._engine.begin() as connection:
+                transaction = Transaction(connection)
+                result = task.job(transaction)
+        except BaseException as error:  # noqa: BLE001 - task sink: handed to whoever waits
+            known = translate(error) or error
+            if isinstance(known, DiskFull):
+                self._on_full()
+            if known is not error:
+                known.__suppress_context__ = True
+            task.future.set_exception(known)
+            return
+        for after in transaction.after_commit:
+            after()
+        task.future.set_result(result)
+        if transaction.changes:
+            self._on_commit(frozenset(transaction.changes))
