@@ -142,9 +142,11 @@ async def _new_vault(directory: VaultDirectory, server: PracticeServer, now_ms: 
         ),
         lambda _step: None,
     )
-    if result.vault is None:
-        raise result.problem or SystemExit("practice: set-up failed")
+    if result.problem is not None:
+        raise result.problem
     vault = result.vault
+    if vault is None:
+        raise SystemExit("practice: set-up failed")
     drafts = practice_data.practice_ops(
         vault.clinic or b"", vault.clinician.entity, vault.identity.device, now_ms
     )

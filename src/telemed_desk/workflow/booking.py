@@ -39,7 +39,7 @@ async def make_link(
     not_before = min(now_ms, consultation.booked_ms - OPENS_BEFORE_MS)
     expires_ms = max(now_ms + 30 * 60_000, consultation.booked_ms + OPEN_AFTER_MS)
     card = card_for(vault, patient, clinician, consultation)
-    await client.new_link(
+    await client.register_link(
         NewLink(
             jti_hash=link.jti_hash,
             not_before=not_before / 1000,
@@ -63,9 +63,9 @@ def card_for(
     """What the page shows before the patient says who they are: first name and an initial."""
     profile = vault.clinic_profile()
     return Card(
-        clinic=profile.name,
+        clinic=profile.name if profile else "",
         clinician=clinician.name if clinician else "",
         patient=f"{patient.given_name} {patient.family_name[:1]}.",
         starts_at=str(consultation.booked_ms),
-        clinic_phone=profile.phone,
+        clinic_phone=profile.phone if profile else "",
     )

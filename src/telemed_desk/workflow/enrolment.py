@@ -1,10 +1,12 @@
 """Adding a desk to the clinic: a member makes a code, the new PC asks, a member grants."""
 
+import asyncio
 from collections.abc import Callable
 
 import structlog
 
 from telemed_desk.sync.enrolment import grant_pending, make_invitation
+from telemed_desk.sync.membership import verified_chain
 from telemed_desk.sync.server_client import ServerClient
 from telemed_desk.vault import OpDraft, Vault
 from telemed_protocol.codes import EnrolCode
@@ -28,24 +30,38 @@ class Granting:
         Raises:
             KnownError: The server cannot be reached or refused.
         """
-        expires_ms = self._now_ms() + INVITATION_MS
-        code = await make_invitation(self._client, expires_ms / 1000)
+        now_ms = self._now_ms()
+        code = await make_invitation(self._client, now_ms / 1000)
         self._vault.commit(
             OpDraft(
                 "member.invite",
                 self._vault.identity.device,
-                {"secret": code.text, "expires_ms": expires_ms},
+                {"secret": code.text.encode(), "expires_ms": now_ms + INVITATION_MS},
             )
         )
         return code
 
     async def look(self) -> int:
         """Grant what asks with one of our codes; return how many."""
-        codes = [EnrolCode.parse(text) for text in self._vault.open_invitations(self._now_ms())]
+        codes = [
+            EnrolCode.parse(invitation.secret.decode())
+            for invitation in self._vault.invitations(self._now_ms())
+        ]
         if not codes:
             return 0
         try:
-            return len(await grant_pending(self._client, self._vault, codes))
+            chain = verified_chain(self._vault.member_records())
+            keys = {
+                epoch: key
+                for epoch in range(chain.epoch + 1)
+                if (key := self._vault.epoch_key(epoch)) is not None
+            }
+            chain, granted = await grant_pending(
+                self._client, self._vault.identity, chain, codes, keys
+            )
+            if granted:
+                await asyncio.to_thread(self._vault.keep_member_records, chain.records)
+            return len(granted)
         except KnownError as error:
             _log.warning("grant_failed", code=error.code)
             return 0

@@ -137,7 +137,12 @@ class NoteTaking:
             self._vault.journal_draft(
                 self.state.note, self.state.consultation, self.state.text, now
             )
-        future = self._vault.sign_note(self.state.note, now)
+        state = OpDraft(
+            "consult.state",
+            self.state.consultation,
+            {"state": ConsultationState.SIGNED.value, "at_ms": now},
+        )
+        future = self._vault.sign_note(self.state.note, now, also=[state])
 
         def signed(error: BaseException | None) -> None:
             if isinstance(error, KnownError):
@@ -146,13 +151,6 @@ class NoteTaking:
                 return
             if error is not None:
                 raise error
-            self._vault.commit(
-                OpDraft(
-                    "consult.state",
-                    self.state.consultation,
-                    {"state": ConsultationState.SIGNED.value, "at_ms": now},
-                )
-            )
             note = self._vault.note_of(self.state.consultation)
             self._set(signed=note, unsaved=False, saved_ms=now, problem=None)
             done(None)

@@ -14,7 +14,7 @@ import structlog
 from telemed_desk.clinical.ladder import Rung
 from telemed_desk.clinical.notes import Section
 from telemed_desk.media import control
-from telemed_desk.sync.desk_socket import DeskSocket
+from telemed_desk.sync.desk_socket import DeskSocket, LinkState
 from telemed_desk.sync.driver import SyncDriver
 from telemed_desk.sync.server_client import ServerClient
 from telemed_desk.vault import Vault
@@ -23,11 +23,12 @@ from telemed_desk.workflow.core_thread import CoreThread
 from telemed_desk.workflow.enrolment import Granting
 from telemed_desk.workflow.media_hub import MediaHub
 from telemed_desk.workflow.note_taking import NoteState, NoteTaking
-from telemed_desk.workflow.status import DeskStatus, StatusModel
+from telemed_desk.workflow.status import DeskStatus, LinkWord, StatusModel
 from telemed_desk.workflow.visit import Visit, VisitPorts, VisitState
 from telemed_desk.workflow.waiting_room import RoomView, WaitingRoom
 from telemed_desk.workflow.watched import Watched
 from telemed_protocol.errors import KnownError
+from telemed_protocol.op import Op
 from telemed_protocol.room import RoomFrame
 from telemed_protocol.talk import IceServer, PageMessage
 
@@ -85,6 +86,7 @@ class Session:
         self._ends: list[Callable[[], None]] = []
         self._outbox_due = False
         self._closed = False
+        self._boxes_held: dict[str, int] = {}
         self._room = WaitingRoom(
             vault=vault,
             send_box=self._send_box,
@@ -97,10 +99,11 @@ class Session:
             client,
             on_room=self._on_room,
             on_box=self._on_box,
-            on_head=lambda _sseq: self._sync.poke(),
+            on_head=self._on_head,
             on_enrol=self._spawn_grant,
             on_link=self._on_link,
-            jitter=random.random,
+            after=lambda: self._boxes_held,
+            jitter=lambda: random.uniform(0.8, 1.2),  # noqa: S311 - spreads reconnects, no secret
         )
         self._sync = SyncDriver(
             vault,
@@ -174,6 +177,7 @@ class Session:
         )
         for state in self.hub.states.values():
             self._visit.on_media(state)
+        self._room.active_seat = seat
         self._open_note(waiting.consultation.entity)
         self._visit.start()
 
@@ -206,6 +210,7 @@ class Session:
             self.note.set(None)
         if self._visit is not None and self._visit.state.phase == "ended":
             self._visit = None
+            self._room.active_seat = ""
             self.visit.set(None)
 
     def clear_urgent(self, seat: str, reason: str) -> None:
@@ -297,8 +302,12 @@ class Session:
     def _on_room(self, frame: RoomFrame) -> None:
         self._room.on_room(frame)
 
-    def _on_box(self, seat: str, box: bytes) -> None:
+    def _on_box(self, seat: str, box: bytes, number: int) -> None:
         self._room.on_box(seat, box)
+        self._boxes_held[seat] = number
+
+    def _on_head(self, sseq: int) -> None:
+        self._sync.head_announced(sseq)
 
     def _send_box(self, seat: str, box: bytes) -> None:
         self._socket.send_box(seat, box)
@@ -307,13 +316,14 @@ class Session:
         if self._visit is not None and self._visit.seat == seat:
             self._visit.on_page(message)
 
-    def _on_link(self, state: str, rtt_ms: float | None) -> None:
-        if state == "online":
-            self._status.link("online", rtt_ms)
-        elif state == "offline":
-            self._status.link("offline", None)
-        else:
-            self._status.link("connecting", None)
+    def _on_link(self, state: LinkState, rtt_ms: float | None) -> None:
+        words: dict[LinkState, LinkWord] = {LinkState.UP: "online", LinkState.DOWN: "offline"}
+        self._status.link(words.get(state, "connecting"), rtt_ms)
+        if state is LinkState.UP and rtt_ms is None:
+            self._sync.link_changed(up=True)
+            self._spawn_grant()
+        elif state is LinkState.DOWN:
+            self._sync.link_changed(up=False)
 
     def _on_note(self, state: NoteState) -> None:
         self.note.set(state)
@@ -335,7 +345,7 @@ class Session:
         if self._visit is not None:
             self._visit.on_media_ready()
 
-    def _on_applied(self) -> None:
+    def _on_applied(self, _ops: tuple[Op, ...]) -> None:
         self._room.look_again()
         self._vault_changed()
 
@@ -353,7 +363,7 @@ class Session:
         if self._closed:
             return
         outbox = self.vault.outbox()
-        self._status.outbox(outbox.waiting, outbox.waiting_bytes)
+        self._status.outbox(outbox.count, outbox.waiting_bytes)
 
     async def _refresh_ice(self) -> None:
         try:

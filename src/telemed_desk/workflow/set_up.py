@@ -75,7 +75,7 @@ async def set_up(
             await _found(vault, client, desk, identity)
         else:
             progress("ask")
-            await _join(vault, client, code, identity, progress)
+            await _join(vault, client, desk.code, identity, progress)
     except KnownError as error:
         await asyncio.to_thread(vault.lock)
         # Nothing was recorded in it: no clinic, no patient, no note.
@@ -84,7 +84,7 @@ async def set_up(
     finally:
         await client.aclose()
     progress("record")
-    await asyncio.to_thread(_record, vault, desk, clinician, identity)
+    await asyncio.to_thread(_record, vault, desk, identity)
     return SetUpResult(vault, recovery)
 
 
@@ -94,7 +94,7 @@ async def _found(
     founded = await found_clinic(client, desk.code, identity)
 
     def keep() -> None:
-        vault.set_clinic(founded.clinic)
+        vault.set_clinic(founded.clinic).result()
         vault.keep_member_records(founded.chain.records)
         vault.keep_epoch_key(0, founded.epoch_key)
 
@@ -104,31 +104,26 @@ async def _found(
 async def _join(
     vault: Vault,
     client: ServerClient,
-    code: EnrolCode,
+    code_text: str,
     identity: DeviceIdentity,
     progress: Callable[[str], None],
 ) -> None:
-    await request_enrolment(client, code, identity)
+    code = await request_enrolment(client, code_text, identity)
     progress("wait")
-    granted = await await_grant(client, code, identity)
+    granted = await await_grant(client, code, identity, wait=asyncio.sleep)
 
     def keep() -> None:
-        vault.set_clinic(granted.clinic)
+        vault.set_clinic(granted.clinic).result()
         vault.keep_member_records(granted.chain.records)
-        for epoch, key in granted.epoch_keys.items():
+        for epoch, key in granted.keys.items():
             vault.keep_epoch_key(epoch, key)
 
     await asyncio.to_thread(keep)
 
 
-def _record(vault: Vault, desk: NewDesk, clinician: Clinician, identity: DeviceIdentity) -> None:
-    vault.set_setting(SERVER_SETTING, desk.server_url)
+def _record(vault: Vault, desk: NewDesk, identity: DeviceIdentity) -> None:
+    vault.set_setting(SERVER_SETTING, desk.server_url.encode()).result()
     drafts = [
-        OpDraft(
-            "clinician.set",
-            clinician.entity,
-            {"name": clinician.name, "role": clinician.role, "place": "", "languages": []},
-        ),
         OpDraft("device.set", identity.device, {"label": desk.pc_label or "Desk"}),
     ]
     if desk.clinic_name and vault.clinic:

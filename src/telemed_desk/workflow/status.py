@@ -7,16 +7,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from telemed_desk.sync.core import SyncStatus
+from telemed_desk.sync.status import SyncStatus
 
-LinkState = Literal["connecting", "online", "offline"]
+LinkWord = Literal["connecting", "online", "offline"]
 
 
 @dataclass(frozen=True, slots=True)
 class DeskStatus:
     """Facts for the status line. Times are Unix milliseconds UTC; None = not known."""
 
-    link: LinkState = "connecting"
+    link: LinkWord = "connecting"
     rtt_ms: float | None = None
     link_since_ms: int | None = None
     last_contact_ms: int | None = None
@@ -42,7 +42,7 @@ class StatusModel:
             self.status = changed
             self._on_status(changed)
 
-    def link(self, state: LinkState, rtt_ms: float | None) -> None:
+    def link(self, state: LinkWord, rtt_ms: float | None) -> None:
         """The desk's line to the server came, went, or answered a ping."""
         now = self._now_ms()
         since = self.status.link_since_ms if state == self.status.link else now

@@ -293,8 +293,8 @@ class Visit:
             photo.preview_jpeg,
             photo.width,
             photo.height,
-            photo.source,
-            now,
+            source=photo.source,
+            at_ms=now,
         )
 
         def stored(op: object) -> None:

@@ -41,8 +41,8 @@ class _Seat:
     talk: PageTalk
     link: JoinLink
     state: str
+    admitted_by: str = ""
     tries_left: int = IDENTITY_TRIES
-    taken_by_other: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +74,7 @@ class WaitingRoom:
     _seats: dict[str, _Seat] = field(default_factory=dict)
     _held: dict[str, list[bytes]] = field(default_factory=dict)
     _last_frame: RoomFrame | None = None
+    active_seat: str = ""
     forged_boxes: int = 0
 
     def on_room(self, frame: RoomFrame) -> None:
@@ -95,12 +96,10 @@ class WaitingRoom:
     def _take(self, seat: Seat, server_now: float) -> None:
         known = self._seats.get(seat.seat)
         arrived_ms = self.now_ms() - int((server_now - seat.arrived_at) * 1000)
-        device = self.vault.identity.device.hex()
-        other = bool(seat.admitted_by) and seat.admitted_by != device
         if known is not None:
             known.waiting = replace(known.waiting, present=seat.present, arrived_ms=arrived_ms)
             known.state = seat.state
-            known.taken_by_other = other
+            known.admitted_by = seat.admitted_by
             return
         found = self.vault.link_by_jti_hash(bytes.fromhex(seat.link))
         if found is None:
@@ -118,7 +117,7 @@ class WaitingRoom:
             present=seat.present,
         )
         self._seats[seat.seat] = _Seat(
-            waiting, PageTalk(link), link, seat.state, taken_by_other=other
+            waiting, PageTalk(link), link, seat.state, admitted_by=seat.admitted_by
         )
         for box in self._held.pop(seat.seat, []):
             self.on_box(seat.seat, box)
@@ -265,12 +264,17 @@ class WaitingRoom:
                 return seat
         return None
 
+    def _is_shown(self, known: _Seat) -> bool:
+        if known.waiting.seat == self.active_seat:
+            return False
+        # Admitted by this desk, yet no call: it was restarted, and the patient is still there.
+        ours = known.admitted_by == self.vault.identity.device.hex()
+        return known.state == "waiting" or ours
+
     def _changed(self) -> None:
         frame = self._last_frame
         listed = len([s for s in frame.seats if s.state != "ended"]) if frame else 0
-        waiting = [
-            k.waiting for k in self._seats.values() if k.state == "waiting" and not k.taken_by_other
-        ]
+        waiting = [known.waiting for known in self._seats.values() if self._is_shown(known)]
         self.on_change(RoomView(tuple(in_order(waiting)), listed - len(self._seats), self.now_ms()))
 
 
