@@ -1,0 +1,73 @@
+"""What the headless peer writes down is what was there, on the wall clock."""
+
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.support.calls.recording import from_files
+from tests.support.media import draw_counter
+
+from telemed_desk.media.peer_recorder import PeerRecorder, Tape
+from telemed_desk.media.ports import BLOCK_SAMPLES, Picture
+
+
+def _block(value: int) -> np.ndarray[tuple[int, ...], np.dtype[np.int16]]:
+    return np.full(BLOCK_SAMPLES, value, np.int16)
+
+
+def test_blocks_that_come_unevenly_lie_end_to_end() -> None:
+    tape = Tape()
+    for number, at_ms in enumerate((1000.0, 1013.0, 1019.0, 1042.0)):
+        tape.add(_block(number), at_ms)
+    assert tape.start_ms == 1000.0
+    assert list(tape.sound()[::BLOCK_SAMPLES]) == [0, 1, 2, 3]
+
+
+def test_a_clock_that_stood_still_leaves_silence() -> None:
+    tape = Tape()
+    tape.add(_block(1), 1000.0)
+    tape.add(_block(2), 3010.0)
+    sound = tape.sound()
+    assert sound.size == BLOCK_SAMPLES * 202  # 10 ms, 2 s of silence, 10 ms
+    assert not sound[BLOCK_SAMPLES:-BLOCK_SAMPLES].any()
+    assert sound[-1] == 2
+
+
+def test_a_reused_block_is_kept_as_it_was() -> None:
+    tape = Tape()
+    block = _block(5)
+    tape.add(block, 0.0)
+    block[:] = 0
+    assert tape.sound()[0] == 5
+
+
+def test_written_and_read_again(tmp_path: Path) -> None:
+    recorder = PeerRecorder()
+    luma = np.full((360, 640), 100, np.uint8)
+    chroma = np.full((180, 320), 128, np.uint8)
+    draw_counter(luma, 77)
+    now_ns, now_ms = time.monotonic_ns(), time.time() * 1000
+    recorder.take(Picture(luma, chroma, chroma, now_ns))
+    assert recorder.show(luma)
+    assert not recorder.show(np.full((360, 640), 100, np.uint8))
+    recorder.say(_block(3), now_ns)
+    recorder.hear(_block(4))
+    recorder.messages.append("hello")
+    recorder.stats.append({"concealed_ratio": 0.25})
+    recorder.write(tmp_path / "out")
+
+    read = from_files(tmp_path / "out")
+    assert list(read.taken[0][1:]) == [77, 640, 360]
+    assert read.taken[0][0] == pytest.approx(now_ms, abs=50)
+    assert [row[1] for row in read.shown] == [77, -1]
+    assert read.said.wall_ms[0] == pytest.approx(now_ms - 10, abs=50)
+    assert set(read.said.samples) == {3}
+    assert set(read.heard.samples) == {4}
+    assert read.messages == ["hello"]
+    assert read.concealed_share == 0.25
+    assert json.loads((tmp_path / "out/stats.json").read_text()) == [{"concealed_ratio": 0.25}]
+    with np.load(tmp_path / "out/thumbs.npz") as thumbs:
+        assert thumbs["n"].tolist() == [77]
+        assert thumbs["t0"].shape == (360, 640)
