@@ -1,0 +1,112 @@
+"""Splits a rate: voice first, then as much picture as the rest carries, without flapping. Pure."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from telemed_desk.clinical.ladder import LADDER, Rung
+
+VOICE_OVERHEAD_BPS: Final = 26_000
+"""50 packets a second, 64 bytes of headers each."""
+_VIDEO_SHARE: Final = 0.95
+PAUSE_BPS: Final = 80_000
+RESUME_BPS: Final = 110_000
+UP_AFTER_NS: Final = 3_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One size of picture.
+
+    Attributes:
+        enter_bps: Video rate from which it is worth it.
+        leave_bps: Video rate below which it is left at once.
+    """
+
+    width: int
+    height: int
+    fps: float
+    enter_bps: int
+    leave_bps: int
+    rung: Rung
+
+
+def _of(rung: Rung, enter_bps: int, leave_bps: int) -> Step:
+    limit = LADDER[rung]
+    return Step(limit.width, limit.height, float(limit.frames_per_s), enter_bps, leave_bps, rung)
+
+
+STEPS: Final = (
+    Step(320, 180, 8.0, 0, 0, Rung.LOW_VIDEO),
+    _of(Rung.LOW_VIDEO, 130_000, 90_000),
+    _of(Rung.VIDEO, 300_000, 200_000),
+    _of(Rung.HD_VIDEO, 900_000, 600_000),
+)
+"""From the smallest up; sizes and rates of pictures from the one ladder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Allocation:
+    """What to send. ``video_bps`` is 0 while pictures are paused."""
+
+    rung: Rung
+    reason: str
+    voice_bps: int
+    video_bps: int
+    width: int
+    height: int
+    fps: float
+
+
+def voice_rate(target_bps: float, loss_ratio: float) -> int:
+    """Return the voice's bits per second; more protection where there is loss and room."""
+    if target_bps < 60_000:
+        return 12_000
+    if target_bps < 110_000:
+        return LADDER[Rung.AUDIO_PHOTOS].voice_bps
+    rate = LADDER[Rung.LOW_VIDEO].voice_bps if target_bps < 250_000 else 32_000
+    return rate + 8_000 if loss_ratio > 0.05 else rate
+
+
+class Allocator:
+    """Remembers the step it is on. Loop thread."""
+
+    def __init__(self) -> None:
+        self._step: int | None = None
+        self._paused = False
+        self._above_ns: int | None = None
+
+    def decide(self, target_bps: float, loss_ratio: float, now_ns: int) -> Allocation:
+        """Split the target."""
+        voice = voice_rate(target_bps, loss_ratio)
+        video = max(0.0, (target_bps - voice - VOICE_OVERHEAD_BPS) * _VIDEO_SHARE)
+        self._paused = target_bps < (RESUME_BPS if self._paused else PAUSE_BPS)
+        reason = "loss" if loss_ratio > 0.08 else "rate"
+        if self._paused:
+            self._step, self._above_ns = None, None
+            return Allocation(Rung.AUDIO_PHOTOS, reason, voice, 0, 0, 0, 1.0)
+        step = STEPS[self._choose(video, now_ns)]
+        best = step.rung is Rung.HD_VIDEO
+        return Allocation(
+            step.rung,
+            "" if best else reason,
+            voice,
+            max(int(video), 30_000),
+            step.width,
+            step.height,
+            step.fps,
+        )
+
+    def _choose(self, video_bps: float, now_ns: int) -> int:
+        fitting = max(i for i, step in enumerate(STEPS) if video_bps >= step.enter_bps)
+        if self._step is None:
+            self._step = fitting
+        if video_bps < STEPS[self._step].leave_bps:
+            self._step, self._above_ns = fitting, None
+        elif fitting > self._step:
+            if self._above_ns is None:
+                self._above_ns = now_ns
+            elif now_ns - self._above_ns >= UP_AFTER_NS:
+                self._step, self._above_ns = self._step + 1, None
+        else:
+            self._above_ns = None
+        return self._step

@@ -1,0 +1,146 @@
+"""The other side's pictures: assembled on the loop, decoded on a thread, handed to the sink."""
+
+import asyncio
+import contextlib
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from aiortc.rtp import RtpPacket
+
+from telemed_desk.media.codecs.vp8 import Vp8Decoder, Vp8Failure
+from telemed_desk.media.ports import PictureSink
+from telemed_desk.media.transport.receiver import PacketReceiver
+
+from .assembler import FrameAssembler, VideoFrame
+
+_MOST_WAITING: Final = 30
+_FREEZE_EXTRA_NS: Final = 150_000_000
+
+
+@dataclass(slots=True)
+class Shown:
+    """What was shown so far."""
+
+    frames: int = 0
+    width: int = 0
+    height: int = 0
+    freezes: int = 0
+    frozen_ns: int = 0
+    last_ns: int | None = None
+    usual_gap_ns: float = 33e6
+
+
+class PictureDownlink:
+    """Handler of a video receiver. :meth:`on_packet` and :meth:`on_tick` run on the loop.
+
+    Args:
+        clock: Monotonic nanoseconds.
+    """
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        receiver: PacketReceiver,
+        sink: PictureSink,
+        clock: Callable[[], int],
+    ) -> None:
+        self._loop = loop
+        self._receiver = receiver
+        self._clock = clock
+        self.sink = sink
+        self._assembler = FrameAssembler()
+        self._ssrc: int | None = None
+        self._waiting: deque[tuple[VideoFrame, int]] = deque()
+        self._arrived = threading.Condition()
+        self._stopped = False
+        self.shown = Shown()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._thread = threading.Thread(target=self._run, name="video-decoder", daemon=True)
+        self._thread.start()
+
+    def on_packet(self, packet: RtpPacket, now_ns: int) -> None:
+        """Take a packet of the stream."""
+        if packet.ssrc != self._ssrc:
+            self._ssrc = packet.ssrc
+            self._assembler = FrameAssembler()
+        frames = self._assembler.insert(
+            packet.sequence_number,
+            packet.timestamp,
+            packet.payload,
+            now_ns,
+            marker=bool(packet.marker),
+        )
+        if not frames:
+            return
+        with self._arrived:
+            for frame in frames:
+                if frame.is_keyframe:
+                    self._waiting.clear()  # what lies before it need not be decoded any more
+                self._waiting.append((frame, now_ns))
+            if len(self._waiting) > _MOST_WAITING:
+                self._waiting.clear()
+                self._assembler.break_chain()
+            self._arrived.notify()
+
+    def on_tick(self, now_ns: int) -> None:
+        """Mind the deadlines."""
+        losses = self._receiver.losses
+        if losses is not None and losses.overwhelmed:
+            losses.overwhelmed = False
+            self._assembler.break_chain()
+        rtt_ms = self._receiver.transport.usable_rtt_ms
+        if self._assembler.poll(now_ns, rtt_ms):
+            if losses is not None:
+                losses.forget()
+            task = self._loop.create_task(self._receiver.request_keyframe())
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    def request_stop(self) -> None:
+        """Ask the decoder thread to end."""
+        with self._arrived:
+            self._stopped = True
+            self._arrived.notify()
+
+    def stop(self) -> None:
+        """End the decoder thread; returns when it has ended."""
+        self.request_stop()
+        self._thread.join(timeout=2.0)
+
+    def _run(self) -> None:
+        decoder = Vp8Decoder()
+        while True:
+            with self._arrived:
+                while not self._waiting and not self._stopped:
+                    self._arrived.wait()
+                if self._stopped:
+                    return
+                frame, arrived_ns = self._waiting.popleft()
+                more = len(self._waiting) > 1
+            try:
+                picture = decoder.decode(frame.data, arrived_ns)
+            except Vp8Failure:
+                with contextlib.suppress(RuntimeError):  # the loop may already be closed
+                    self._loop.call_soon_threadsafe(self._assembler.break_chain)
+                continue
+            if picture is not None and not more:
+                self._note(picture.width, picture.height)
+                self.sink.present(picture)
+
+    def _note(self, width: int, height: int) -> None:
+        now_ns = self._clock()
+        shown = self.shown
+        if shown.last_ns is not None:
+            gap = now_ns - shown.last_ns
+            # as W3C webrtc-stats defines a freeze
+            if gap > max(3 * shown.usual_gap_ns, shown.usual_gap_ns + _FREEZE_EXTRA_NS):
+                shown.freezes += 1
+                shown.frozen_ns += gap
+            else:
+                shown.usual_gap_ns += (gap - shown.usual_gap_ns) / 30
+        shown.last_ns = now_ns
+        shown.frames += 1
+        shown.width, shown.height = width, height

@@ -1,0 +1,203 @@
+"""The four streams of a call, and the rate control that steers them. Loop thread."""
+
+import asyncio
+import time
+from typing import Any, Protocol
+
+from telemed_desk.clinical.ladder import Rung
+from telemed_desk.media.control import CallStats
+from telemed_desk.media.ports import PictureSink, PictureSource, SoundSource
+from telemed_desk.media.transport.dtls import MediaTransport, PacketResult
+
+from .allocation import Allocation, Allocator
+from .congestion import CongestionControl
+from .figures import Figures
+from .picture_in import PictureDownlink
+from .picture_out import PictureUplink, VideoPlan
+from .playout import PlayoutBuffer
+from .voice_in import VoiceDownlink
+from .voice_out import VoiceUplink
+
+
+class Parts(Protocol):
+    """The part of :class:`~.call.CallParts` that matters here."""
+
+    @property
+    def camera(self) -> PictureSource | None:
+        """Pictures to send."""
+        ...
+
+    @property
+    def microphone(self) -> SoundSource | None:
+        """Sound to send."""
+        ...
+
+    @property
+    def remote_pictures(self) -> PictureSink:
+        """Where pictures go."""
+        ...
+
+
+class Streams:
+    """Voice and pictures, both ways."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, parts: Parts, start_rung: int) -> None:
+        self._loop = loop
+        self._parts = parts
+        self.playout = PlayoutBuffer()
+        self.transport: MediaTransport | None = None
+        self._voice_out: VoiceUplink | None = None
+        self._picture_out: PictureUplink | None = None
+        self._picture_in: PictureDownlink | None = None
+        self._audio: Any = None
+        self._video: Any = None
+        self._rate = CongestionControl.for_rung(Rung(start_rung))
+        self._allocator = Allocator()
+        self._allocation: Allocation = self._allocator.decide(
+            self._rate.target_bps, 0.0, time.monotonic_ns()
+        )
+        self._figures = Figures()
+        self._started_ns: int | None = None
+
+    def attach(self, audio: Any, video: Any) -> None:
+        """Wire senders and receivers of the negotiated transceivers; called once."""
+        if audio is not None:
+            self._audio = audio
+            audio.receiver.handler = VoiceDownlink(self.playout)
+            sender = audio.sender
+            self._voice_out = VoiceUplink(
+                self._loop,
+                lambda packet, at, taken_ns: sender.send_frame([packet], at, taken_ns),
+            )
+            self._voice_out.set_source(self._parts.microphone)
+            sender.on_started = self._on_started
+        if video is not None:
+            self._video = video
+            receiver, video_sender = video.receiver, video.sender
+            self._picture_in = PictureDownlink(
+                self._loop, receiver, self._parts.remote_pictures, time.monotonic_ns
+            )
+            receiver.handler = self._picture_in
+            self._picture_out = PictureUplink(
+                self._loop,
+                video_sender.send_frame,
+                video_sender.keyframes,
+                self._may_encode,
+                self._rtt_ms,
+            )
+            self._picture_out.set_source(self._parts.camera)
+            video_sender.on_started = self._on_started
+        transport: MediaTransport = (audio or video).receiver.transport
+        self.transport = transport
+        transport.on_feedback = self._on_feedback
+        transport.on_remb = self._on_remb
+        transport.on_loss_report = self._on_loss
+        self._apply()
+
+    def _on_started(self) -> None:
+        if self._started_ns is None:
+            self._started_ns = time.monotonic_ns()
+        if self._audio is not None and self._audio.sender.started and self._voice_out:
+            self._voice_out.start()
+        if self._video is not None and self._video.sender.started and self._picture_out:
+            self._picture_out.start()
+
+    def _may_encode(self) -> bool:
+        transport = self.transport
+        return transport is not None and transport.pacer.drain_s() < 0.1
+
+    def _rtt_ms(self) -> float:
+        return 100.0 if self.transport is None else self.transport.usable_rtt_ms
+
+    # ---- steering ---------------------------------------------------------------------------
+
+    def _on_feedback(self, results: list[PacketResult], now_ns: int) -> None:
+        rtt = self._rtt_ms()
+        self._rate.on_feedback(results, now_ns, rtt)
+        self._apply(now_ns)
+
+    def _on_remb(self, bitrate: float) -> None:
+        self._rate.on_remb(bitrate)
+
+    def _on_loss(self, kind: str, ratio: float) -> None:
+        if self.transport is not None and not self.transport.twcc:
+            self._rate.on_loss_report(kind, ratio, time.monotonic_ns())
+
+    def _apply(self, now_ns: int | None = None) -> None:
+        now_ns = time.monotonic_ns() if now_ns is None else now_ns
+        loss = self._rate.loss_ratio
+        self._allocation = self._allocator.decide(self._rate.target_bps, loss, now_ns)
+        chosen = self._allocation
+        if self.transport is not None:
+            self.transport.pacer.set_target(self._rate.target_bps)
+        if self._voice_out is not None:
+            self._voice_out.set_link(chosen.voice_bps, max(loss, 0.03))
+        if self._picture_out is not None:
+            self._picture_out.plan = VideoPlan(
+                chosen.width, chosen.height, chosen.fps, chosen.video_bps
+            )
+
+    def tick(self, now_ns: int) -> None:
+        """Let time pass: silence of feedback also says something. Four times a second."""
+        if self._started_ns is not None:
+            self._rate.tick(now_ns, self._rtt_ms())
+        self._apply(now_ns)
+
+    # ---- devices ----------------------------------------------------------------------------
+
+    def set_muted(self, *, microphone: bool, camera: bool) -> None:
+        """Stop or go on sending."""
+        if self._voice_out is not None:
+            self._voice_out.muted = microphone
+        if self._picture_out is not None:
+            self._picture_out.muted = camera
+
+    def replace_parts(self, parts: Parts) -> None:
+        """Use other devices."""
+        self._parts = parts
+        if self._voice_out is not None:
+            self._voice_out.set_source(parts.microphone)
+        if self._picture_out is not None:
+            self._picture_out.set_source(parts.camera)
+        if self._picture_in is not None:
+            self._picture_in.sink = parts.remote_pictures
+
+    def stop(self) -> None:
+        """End all threads. Blocks for some milliseconds; not for the loop thread."""
+        running = [s for s in (self._voice_out, self._picture_out, self._picture_in) if s]
+        for stream in running:
+            stream.request_stop()
+        for stream in running:
+            stream.stop()
+
+    # ---- figures ----------------------------------------------------------------------------
+
+    def stats(self, call: str, now_ns: int, path: str) -> CallStats:
+        """Return the figures now."""
+        receivers = [t.receiver for t in (self._audio, self._video) if t is not None]
+        self._figures.update(now_ns, self.transport, receivers, self.playout, self._picture_in)
+        figures, out, seen = self._figures, self._picture_out, self._picture_in
+        fps = 0.0 if out is None else out.fps(now_ns)
+        size = (0, 0) if out is None or not fps else out.size
+        return CallStats(
+            call=call,
+            rung=int(self._allocation.rung),
+            reason=self._allocation.reason,
+            rtt_ms=None if self.transport is None else self.transport.rtt_ms,
+            send_bps=figures.send_bps,
+            receive_bps=figures.receive_bps,
+            send_loss_ratio=self._rate.loss_ratio if self._rate.informed else None,
+            receive_loss_ratio=figures.receive_loss_ratio,
+            estimate_bps=self._rate.target_bps if self._rate.informed else None,
+            sent_width=size[0],
+            sent_height=size[1],
+            sent_fps=fps,
+            shown_width=0 if seen is None else seen.shown.width,
+            shown_height=0 if seen is None else seen.shown.height,
+            shown_fps=figures.shown_fps,
+            freezes=0 if seen is None else seen.shown.freezes,
+            frozen_s=0.0 if seen is None else seen.shown.frozen_ns / 1e9,
+            playout_delay_ms=self.playout.delay_ms,
+            concealed_ratio=figures.concealed_ratio,
+            path=path,
+        )

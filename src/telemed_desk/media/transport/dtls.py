@@ -1,0 +1,296 @@
+"""The transport of a call: paced sending, transport-wide numbers and feedback, damage tolerated.
+
+Subclass of aiortc's DTLS transport. RTP goes through :meth:`MediaTransport.send_media` into the
+pacer; what leaves gets its transport-wide sequence number and send time in the same moment, so that
+the other side's congestion control sees the network and not our queue. Loop thread only.
+"""
+
+import asyncio
+import contextlib
+import struct
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from aiortc import clock
+from aiortc.rtcdtlstransport import RTCCertificate, RTCDtlsTransport
+from aiortc.rtcicetransport import RTCIceTransport
+from aiortc.rtcrtpparameters import RTCRtpParameters
+from aiortc.rtp import (
+    RTCP_PSFB_FIR,
+    RtcpByePacket,
+    RtcpPacket,
+    RtcpPsfbPacket,
+    RtpPacket,
+)
+
+from telemed_protocol.errors import BugError, FormatError
+
+from .ice import PatientConnection
+from .pacer import TICK_S, Pacer, Priority
+from .sequence import Unwrapper
+from .twcc import FORMAT, PACKET_TYPE, TWCC_URI, ArrivalLog, parse_feedback
+
+START_BPS: Final = 300_000
+OVERHEAD_BYTES: Final = 28 + 16
+"""IPv4 and UDP headers, and the SRTP tag."""
+FEEDBACK_S: Final = (0.05, 0.25)
+_SENT_KEPT: Final = 6000
+_DAMAGE = (ValueError, struct.error, IndexError, OverflowError, FormatError)
+"""What aiortc's parsers raise for bytes that a stranger chose; only ValueError is caught there."""
+
+
+@dataclass(frozen=True, slots=True)
+class PacketResult:
+    """What became of one packet that we sent.
+
+    Attributes:
+        number: Transport-wide sequence number, ever growing.
+        sent_ns: When it left, our clock.
+        size: Bytes on the wire.
+        arrived_ns: When it arrived, the receiver's clock; None = lost.
+    """
+
+    number: int
+    sent_ns: int
+    size: int
+    arrived_ns: int | None
+
+
+@dataclass(slots=True)
+class Counters:
+    """Totals since the start of the call, bytes with all headers."""
+
+    bytes_sent: int = 0
+    bytes_received: int = 0
+    packets_sent: int = 0
+    malformed: int = 0
+    unsent: int = 0
+
+
+@dataclass(slots=True)
+class _Outgoing:
+    packet: RtpPacket
+    on_sent: Callable[[int], None] | None
+
+
+class MediaTransport(RTCDtlsTransport):
+    """DTLS transport with our own RTP and RTCP handling."""
+
+    def __init__(self, transport: RTCIceTransport, certificates: list[RTCCertificate]) -> None:
+        super().__init__(transport, certificates)
+        self.pacer: Pacer[_Outgoing] = Pacer(START_BPS)
+        self.counters = Counters()
+        self.rtt_ms: float | None = None
+        self.twcc = False
+        self.on_feedback: Callable[[list[PacketResult], int], None] | None = None
+        self.on_remb: Callable[[float], None] | None = None
+        self.on_loss_report: Callable[[str, float], None] | None = None
+        self._arrivals = ArrivalLog()
+        self._sequence = 1
+        self._sent: OrderedDict[int, tuple[int, int]] = OrderedDict()
+        self._sent_unwrap = Unwrapper(16)
+        self._reported_lost: set[int] = set()
+        self._media_ssrc = 0
+        self._own_ssrc = 1
+        self._wake = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    # ---- life -------------------------------------------------------------------------------
+
+    @property
+    def connection(self) -> PatientConnection:
+        """The ICE connection below."""
+        found = self.transport._connection  # noqa: SLF001 - aiortc has no accessor
+        if not isinstance(found, PatientConnection):
+            raise BugError("the gatherer made a foreign connection")
+        return found
+
+    def ensure_running(self) -> None:
+        """Start the pump and the feedback clock, once."""
+        if not self._tasks:
+            self._tasks = [
+                asyncio.create_task(self._pump()),
+                asyncio.create_task(self._give_feedback()),
+            ]
+
+    async def stop(self) -> None:
+        """Stop sending, then close DTLS."""
+        for task in self._tasks:
+            task.cancel()
+        for task in self._tasks:
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        self._tasks = []
+        await super().stop()
+
+    def note_rtt(self, rtt_ms: float) -> None:
+        """Take a round-trip measurement; the newest counts for a quarter."""
+        if 0 <= rtt_ms < 60_000:
+            self.rtt_ms = rtt_ms if self.rtt_ms is None else 0.75 * self.rtt_ms + 0.25 * rtt_ms
+
+    @property
+    def usable_rtt_ms(self) -> float:
+        """Round trip for timers: measured, else from the consent check, else 100 ms."""
+        if self.rtt_ms is not None:
+            return self.rtt_ms
+        return self.connection.consent_rtt_ms or 100.0
+
+    # ---- sending ----------------------------------------------------------------------------
+
+    def send_media(
+        self,
+        packet: RtpPacket,
+        priority: Priority,
+        *,
+        frame: int = 0,
+        on_sent: Callable[[int], None] | None = None,
+    ) -> None:
+        """Queue a packet; ``on_sent`` is called with the time in ns when it leaves."""
+        size = len(packet.payload) + 12 + 16 + OVERHEAD_BYTES
+        self.pacer.push(
+            _Outgoing(packet, on_sent), size, priority, time.monotonic_ns(), frame=frame
+        )
+        self._wake.set()
+
+    async def send_rtcp(self, data: bytes) -> None:
+        """Send RTCP at once; a transport that is not up yet or any more is no error."""
+        with contextlib.suppress(ConnectionError):
+            await self._send_rtp(data)
+            self.counters.bytes_sent += len(data) + OVERHEAD_BYTES
+
+    async def _pump(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            for outgoing in self.pacer.take(time.monotonic_ns()):
+                await self._send_now(outgoing)
+            if not self.pacer.empty:
+                loop.call_later(TICK_S, self._wake.set)
+
+    async def _send_now(self, outgoing: _Outgoing) -> None:
+        packet = outgoing.packet
+        now_ns = time.monotonic_ns()
+        if self.twcc:
+            packet.extensions.transport_sequence_number = self._sequence & 0xFFFF
+        packet.extensions.abs_send_time = (clock.current_ntp_time() >> 14) & 0xFFFFFF
+        data = packet.serialize(self._rtp_header_extensions_map)
+        try:
+            await self._send_rtp(data)
+        except ConnectionError:
+            self.counters.unsent += 1
+            return
+        size = len(data) + OVERHEAD_BYTES
+        self.counters.bytes_sent += size
+        self.counters.packets_sent += 1
+        if self.twcc:
+            self._sent[self._sequence] = (now_ns, size)
+            self._sequence += 1
+            while len(self._sent) > _SENT_KEPT:
+                gone, _ = self._sent.popitem(last=False)
+                self._reported_lost.discard(gone)
+        if outgoing.on_sent is not None:
+            outgoing.on_sent(now_ns)
+
+    # ---- receiving --------------------------------------------------------------------------
+
+    async def _handle_rtp_data(self, data: bytes, arrival_time_ms: int) -> None:
+        now_ns = time.monotonic_ns()
+        self.counters.bytes_received += len(data) + OVERHEAD_BYTES
+        try:
+            packet = RtpPacket.parse(data, self._rtp_header_extensions_map)
+        except _DAMAGE:
+            self.counters.malformed += 1
+            return
+        number = packet.extensions.transport_sequence_number
+        if number is not None:
+            self._arrivals.add(number, now_ns)
+        receiver = self._rtp_router.route_rtp(packet)
+        if receiver is None:
+            return
+        self._media_ssrc = packet.ssrc
+        try:
+            await receiver._handle_rtp_packet(packet, arrival_time_ms=arrival_time_ms)  # noqa: SLF001 - the router's protocol
+        except _DAMAGE:
+            self.counters.malformed += 1
+
+    async def _handle_rtcp_data(self, data: bytes) -> None:
+        self.counters.bytes_received += len(data) + OVERHEAD_BYTES
+        for piece in split_compound(data):
+            try:
+                await self._handle_rtcp_piece(piece)
+            except _DAMAGE:
+                self.counters.malformed += 1
+        if len(data) < 4:
+            self.counters.malformed += 1
+
+    async def _handle_rtcp_piece(self, piece: bytes) -> None:
+        if piece[1] == PACKET_TYPE and piece[0] & 0x1F == FORMAT:
+            self._handle_feedback(piece)
+            return
+        for packet in RtcpPacket.parse(piece):
+            if isinstance(packet, RtcpByePacket):
+                continue  # a browser says it on a mere device change; the stream may come back
+            if isinstance(packet, RtcpPsfbPacket) and packet.fmt == RTCP_PSFB_FIR:
+                for position in range(0, len(packet.fci) - 7, 8):
+                    (ssrc,) = struct.unpack_from("!L", packet.fci, position)
+                    sender = self._rtp_router.senders.get(ssrc)
+                    if sender is not None:
+                        await sender._handle_rtcp_packet(packet)  # noqa: SLF001 - the router's protocol
+                continue
+            for recipient in self._rtp_router.route_rtcp(packet):
+                await recipient._handle_rtcp_packet(packet)  # noqa: SLF001 - the router's protocol
+
+    def _handle_feedback(self, piece: bytes) -> None:
+        results: list[PacketResult] = []
+        for sequence, arrived_ns in parse_feedback(piece).arrivals:
+            number = self._number_of(sequence)
+            sent = self._sent.get(number)
+            if sent is None or (arrived_ns is None and number in self._reported_lost):
+                continue
+            if arrived_ns is None:
+                self._reported_lost.add(number)
+            else:
+                self._reported_lost.discard(number)
+                del self._sent[number]
+            results.append(PacketResult(number, sent[0], sent[1], arrived_ns))
+        if results and self.on_feedback is not None:
+            self.on_feedback(results, time.monotonic_ns())
+
+    def _number_of(self, sequence: int) -> int:
+        newest = self._sequence - 1
+        return newest - ((newest - sequence) & 0xFFFF)
+
+    async def _give_feedback(self) -> None:
+        while True:
+            # at most some five per cent of what the link carries, else as often as useful
+            wait_s = min(
+                max(2400 / max(self.pacer.rate_bps * 0.02, 1), FEEDBACK_S[0]), FEEDBACK_S[1]
+            )
+            await asyncio.sleep(wait_s)
+            for packet in self._arrivals.take(self._own_ssrc, self._media_ssrc):
+                await self.send_rtcp(packet)
+
+    # ---- negotiation ------------------------------------------------------------------------
+
+    def note_extensions(self, parameters: RTCRtpParameters, own_ssrc: int) -> None:
+        """Learn from negotiated parameters whether the other side takes transport-wide numbers."""
+        self._own_ssrc = own_ssrc
+        if any(extension.uri == TWCC_URI for extension in parameters.headerExtensions):
+            self.twcc = True
+
+
+def split_compound(data: bytes) -> list[bytes]:
+    """Cut a compound RTCP packet into its parts; a damaged tail is left out."""
+    pieces: list[bytes] = []
+    position = 0
+    while position + 4 <= len(data):
+        end = position + 4 + 4 * int.from_bytes(data[position + 2 : position + 4], "big")
+        if end > len(data) or data[position] >> 6 != 2:
+            break
+        pieces.append(data[position:end])
+        position = end
+    return pieces

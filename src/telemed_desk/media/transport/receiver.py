@@ -1,0 +1,193 @@
+"""Our stand-in for aiortc's RTCRtpReceiver: counts, repairs, reports, hands packets to the engine.
+
+It offers exactly what ``rtcpeerconnection.py``, the transceiver and the router use of a receiver.
+Loop thread only.
+"""
+
+import asyncio
+import contextlib
+import struct
+import time
+from typing import Any, Final, Protocol
+
+from aiortc.codecs import is_rtx
+from aiortc.rtcrtpparameters import RTCRtpReceiveParameters
+from aiortc.rtp import (
+    RTCP_PSFB_PLI,
+    RTCP_RTPFB_NACK,
+    AnyRtcpPacket,
+    RtcpPsfbPacket,
+    RtcpRrPacket,
+    RtcpRtpfbPacket,
+    RtcpSrPacket,
+    RtpPacket,
+    unwrap_rtx,
+)
+from aiortc.stats import RTCStatsReport
+
+from .dtls import MediaTransport
+from .reception import ReceptionStats
+from .repair import LossTracker
+
+TICK_S: Final = 0.01
+_REPORT_NS: Final = 500_000_000
+_MOST_STREAMS: Final = 16
+
+
+class PacketHandler(Protocol):
+    """What the engine does with a stream."""
+
+    def on_packet(self, packet: RtpPacket, now_ns: int) -> None:
+        """Take a packet, repaired ones included, in order of arrival."""
+        ...
+
+    def on_tick(self, now_ns: int) -> None:
+        """Called every 10 ms or so."""
+        ...
+
+
+class PacketReceiver:
+    """Receives one stream."""
+
+    def __init__(self, kind: str, transport: MediaTransport) -> None:
+        self._kind = kind
+        self._transport = transport
+        self._enabled = True
+        self._track: Any = None
+        self.handler: PacketHandler | None = None
+        self.losses = LossTracker() if kind == "video" else None
+        self.ssrc: int | None = None
+        self._own_ssrc = 1
+        self._clock_rates: dict[int, int] = {}
+        self._rtx: dict[int, int] = {}
+        self._streams: dict[int, ReceptionStats] = {}
+        self._task: asyncio.Task[None] | None = None
+        self.last_packet_ns: int | None = None
+
+    # ---- what aiortc asks of a receiver -----------------------------------------------------
+
+    @property
+    def track(self) -> Any:
+        """The track aiortc made; nobody reads from it."""
+        return self._track
+
+    @property
+    def transport(self) -> MediaTransport:
+        """The transport below."""
+        return self._transport
+
+    def setTransport(self, transport: MediaTransport) -> None:  # noqa: N802 - aiortc's spelling
+        """Move to the bundle's transport."""
+        self._transport = transport
+
+    async def getStats(self) -> RTCStatsReport:  # noqa: N802 - aiortc's spelling
+        """Return an empty report; figures come from :meth:`Call.stats`."""
+        return RTCStatsReport()
+
+    async def receive(self, parameters: RTCRtpReceiveParameters) -> None:
+        """Begin: the transport is up and codecs are agreed on. Later calls change nothing."""
+        if self._task is not None:
+            return
+        for codec in parameters.codecs:
+            if codec.payloadType is None:
+                continue
+            apt = codec.parameters.get("apt")
+            if is_rtx(codec) and isinstance(apt, int):
+                self._rtx[codec.payloadType] = apt
+            else:
+                self._clock_rates[codec.payloadType] = codec.clockRate
+        self._transport._register_rtp_receiver(self, parameters)  # noqa: SLF001 - aiortc's own wiring
+        self._transport.note_extensions(parameters, self._own_ssrc)
+        self._transport.ensure_running()
+        self._task = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        """End for good."""
+        if self._task is not None:
+            self._transport._unregister_rtp_receiver(self)  # noqa: SLF001 - aiortc's own wiring
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+            self._task = None
+
+    def _handle_disconnect(self) -> None:
+        """Do nothing: the call's own clock judges silence."""
+
+    def _set_rtcp_ssrc(self, ssrc: int) -> None:
+        self._own_ssrc = ssrc
+
+    # ---- packets ----------------------------------------------------------------------------
+
+    @property
+    def received(self) -> int:
+        """Packets that came, all streams."""
+        return sum(s.received for s in self._streams.values())
+
+    @property
+    def expected(self) -> int:
+        """Packets that should have come."""
+        return sum(s.expected for s in self._streams.values())
+
+    async def _handle_rtp_packet(self, packet: RtpPacket, arrival_time_ms: int) -> None:  # noqa: ARG002 - the router's protocol; ms are too coarse for us
+        now_ns = time.monotonic_ns()
+        if packet.payload_type in self._rtx:
+            if len(packet.payload) <= 2 or self.ssrc is None:
+                return  # padding, sent to probe the link
+            packet = unwrap_rtx(packet, self._rtx[packet.payload_type], self.ssrc)
+        elif packet.payload_type in self._clock_rates:
+            if packet.ssrc != self.ssrc:
+                self._switch_to(packet.ssrc)
+            self._streams[packet.ssrc].add(packet.sequence_number, packet.timestamp, now_ns)
+        else:
+            return
+        self.last_packet_ns = now_ns
+        if self.losses is not None:
+            self.losses.add(packet.sequence_number, now_ns)
+        if self.handler is not None:
+            self.handler.on_packet(packet, now_ns)
+
+    def _switch_to(self, ssrc: int) -> None:
+        """Follow the sender to another SSRC: it changed its device, or made a new track."""
+        self.ssrc = ssrc
+        rate = next(iter(self._clock_rates.values()), 90_000)
+        self._streams.setdefault(ssrc, ReceptionStats(rate))
+        if len(self._streams) > _MOST_STREAMS:
+            del self._streams[next(iter(self._streams))]
+        if self.losses is not None:
+            self.losses = LossTracker()
+
+    async def _handle_rtcp_packet(self, packet: AnyRtcpPacket) -> None:
+        if isinstance(packet, RtcpSrPacket) and packet.ssrc in self._streams:
+            self._streams[packet.ssrc].sender_report(
+                packet.sender_info.ntp_timestamp, time.monotonic_ns()
+            )
+
+    async def request_keyframe(self) -> None:
+        """Send a picture loss indication."""
+        if self.ssrc is not None:
+            await self._transport.send_rtcp(
+                bytes(RtcpPsfbPacket(RTCP_PSFB_PLI, self._own_ssrc, self.ssrc))
+            )
+
+    async def _run(self) -> None:
+        next_report_ns = 0
+        while True:
+            await asyncio.sleep(TICK_S)
+            now_ns = time.monotonic_ns()
+            if self.losses is not None and self.losses.missing and self.ssrc is not None:
+                lost = self.losses.due(now_ns, self._transport.usable_rtt_ms)
+                if lost:
+                    await self._transport.send_rtcp(
+                        bytes(RtcpRtpfbPacket(RTCP_RTPFB_NACK, self._own_ssrc, self.ssrc, lost))
+                    )
+            if self.handler is not None:
+                self.handler.on_tick(now_ns)
+            if now_ns >= next_report_ns:
+                next_report_ns = now_ns + _REPORT_NS
+                reports = []
+                if self.ssrc is not None:
+                    reports = [self._streams[self.ssrc].report(self.ssrc, now_ns)]
+                with contextlib.suppress(struct.error):
+                    await self._transport.send_rtcp(
+                        bytes(RtcpRrPacket(ssrc=self._own_ssrc, reports=reports))
+                    )

@@ -1,0 +1,152 @@
+"""Repair of lost packets: what to ask for again, what to keep, and when to start a picture anew.
+
+Three pure pieces; clocks are handed in.
+"""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Final
+
+from .sequence import Unwrapper
+
+REORDER_NS: Final = 8_000_000
+GIVE_UP_TRIES: Final = 10
+GIVE_UP_NS: Final = 1_500_000_000
+MOST_MISSING: Final = 300
+KEYFRAME_INTERVAL_NS: Final = 400_000_000
+HISTORY_NS: Final = 2_000_000_000
+HISTORY_PACKETS: Final = 1500
+
+
+@dataclass(slots=True)
+class _Missing:
+    since_ns: int
+    asked_ns: int | None = None
+    tries: int = 0
+
+
+class LossTracker:
+    """Knows which packets of one stream are missing and when to ask for them (again)."""
+
+    def __init__(self) -> None:
+        self._unwrap = Unwrapper(16)
+        self._highest: int | None = None
+        self._missing: dict[int, _Missing] = {}
+        self.overwhelmed = False
+
+    @property
+    def missing(self) -> int:
+        """How many packets are missing now."""
+        return len(self._missing)
+
+    def add(self, sequence: int, now_ns: int) -> None:
+        """Note a packet that arrived, first time or repeated."""
+        number = self._unwrap.unwrap(sequence)
+        if self._highest is None:
+            self._highest = number
+            return
+        if number <= self._highest:
+            self._missing.pop(number, None)
+            return
+        gap = number - self._highest - 1
+        if gap > MOST_MISSING:  # an outage, not loss: a key frame is cheaper than asking for all
+            self._missing.clear()
+            self.overwhelmed = True
+        else:
+            for lost in range(self._highest + 1, number):
+                self._missing[lost] = _Missing(now_ns)
+            if len(self._missing) > MOST_MISSING:
+                self._missing.clear()
+                self.overwhelmed = True
+        self._highest = number
+
+    def forget(self) -> None:
+        """Stop asking: what is missing is of no use any more."""
+        self._missing.clear()
+
+    def due(self, now_ns: int, rtt_ms: float) -> list[int]:
+        """Return the 16-bit numbers to ask for now: at most once per round trip, then give up."""
+        again_ns = int(max(rtt_ms, 20.0) * 1_100_000)
+        asked: list[int] = []
+        for number in sorted(self._missing):
+            entry = self._missing[number]
+            if entry.tries >= GIVE_UP_TRIES or now_ns - entry.since_ns > GIVE_UP_NS:
+                del self._missing[number]
+            elif entry.asked_ns is None:
+                if now_ns - entry.since_ns >= REORDER_NS:
+                    asked.append(number)
+            elif now_ns - entry.asked_ns >= again_ns:
+                asked.append(number)
+        for number in asked:
+            self._missing[number].asked_ns = now_ns
+            self._missing[number].tries += 1
+        return [number & 0xFFFF for number in asked]
+
+
+@dataclass(slots=True)
+class SentPacket:
+    """What is needed to send a packet once more."""
+
+    sequence: int
+    timestamp: int
+    marker: int
+    payload: bytes
+    sent_ns: int
+    repeated_ns: int | None = None
+
+
+class SentHistory:
+    """The last 1-2 s of one stream, for repeats."""
+
+    def __init__(self) -> None:
+        self._packets: OrderedDict[int, SentPacket] = OrderedDict()
+
+    def add(self, packet: SentPacket) -> None:
+        """Keep a packet."""
+        self._packets[packet.sequence] = packet
+        self._packets.move_to_end(packet.sequence)
+        while self._packets:
+            oldest = next(iter(self._packets.values()))
+            if (
+                len(self._packets) <= HISTORY_PACKETS
+                and packet.sent_ns - oldest.sent_ns <= HISTORY_NS
+            ):
+                break
+            self._packets.popitem(last=False)
+
+    def repeat(self, sequence: int, now_ns: int, rtt_ms: float) -> SentPacket | None:
+        """Return a packet to send again; None when unknown or repeated less than a trip ago."""
+        packet = self._packets.get(sequence)
+        if packet is None:
+            return None
+        if packet.repeated_ns is not None and now_ns - packet.repeated_ns < rtt_ms * 900_000:
+            return None
+        packet.repeated_ns = now_ns
+        return packet
+
+
+class KeyframeGate:
+    """Answers requests for key frames, at most one per 400 ms or round trip."""
+
+    def __init__(self) -> None:
+        self._pending = False
+        self._last_ns: int | None = None
+
+    def request(self) -> None:
+        """Somebody cannot decode. Any thread: a plain flag."""
+        self._pending = True
+
+    def take(self, now_ns: int, rtt_ms: float) -> bool:
+        """Return True when the next picture must be a key frame, and count it as made."""
+        if not self._pending:
+            return False
+        wait_ns = max(KEYFRAME_INTERVAL_NS, int(rtt_ms * 1_000_000))
+        if self._last_ns is not None and now_ns - self._last_ns < wait_ns:
+            return False
+        self.made(now_ns)
+        return True
+
+    def made(self, now_ns: int) -> None:
+        """A key frame was made, for whatever reason."""
+        self._pending = False
+        self._last_ns = now_ns

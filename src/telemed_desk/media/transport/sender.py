@@ -1,0 +1,252 @@
+"""Our stand-in for aiortc's RTCRtpSender: takes encoded frames, sends them as RTP, repairs on request.
+
+It offers exactly what ``rtcpeerconnection.py`` and ``rtcrtptransceiver.py`` use of a sender. Loop
+thread only, save for :attr:`keyframes`, whose flag any thread may read.
+"""
+
+import asyncio
+import contextlib
+import secrets
+import time
+import uuid
+from collections.abc import Callable
+from typing import Any, Final
+
+from aiortc import clock
+from aiortc.codecs import is_rtx
+from aiortc.rtcrtpparameters import RTCRtpSendParameters
+from aiortc.rtp import (
+    RTCP_PSFB_APP,
+    RTCP_PSFB_FIR,
+    RTCP_PSFB_PLI,
+    RTCP_RTPFB_NACK,
+    AnyRtcpPacket,
+    RtcpPsfbPacket,
+    RtcpReceiverInfo,
+    RtcpRrPacket,
+    RtcpRtpfbPacket,
+    RtcpSdesPacket,
+    RtcpSenderInfo,
+    RtcpSourceInfo,
+    RtcpSrPacket,
+    RtpPacket,
+    unpack_remb_fci,
+    wrap_rtx,
+)
+from aiortc.stats import RTCStatsReport
+
+from .dtls import MediaTransport
+from .pacer import Priority
+from .repair import KeyframeGate, SentHistory, SentPacket
+
+REPORT_S: Final = 1.0
+_MID_PACKETS: Final = 60
+"""Later packets do without the MID: by then the other side knows the SSRC."""
+
+
+def random_ssrc() -> int:
+    """Return an SSRC that is not zero, which REMB and feedback use as "none"."""
+    return secrets.randbelow(0xFFFFFFFF) + 1
+
+
+class PacketSender:
+    """Sends one stream."""
+
+    def __init__(self, trackOrKind: Any, transport: MediaTransport) -> None:  # noqa: N803 - aiortc's spelling
+        self._kind: str = trackOrKind if isinstance(trackOrKind, str) else trackOrKind.kind
+        self._transport = transport
+        self._ssrc = random_ssrc()
+        self._rtx_ssrc = random_ssrc()
+        self._stream_id = str(uuid.uuid4())
+        self._track_id = str(uuid.uuid4())
+        self._enabled = True
+        self.keyframes = KeyframeGate()
+        self.on_started: Callable[[], None] | None = None
+        self.loss_ratio: float | None = None
+        self.packets = 0
+        self._clock_rate = 90_000
+        self._payload_type: int | None = None
+        self._rtx_payload_type: int | None = None
+        self._mid = ""
+        self._cname = ""
+        # the lower half: a wrap early on would upset SRTP at the other side
+        self._sequence = secrets.randbelow(0x8000)
+        self._rtx_sequence = secrets.randbelow(0x8000)
+        self._timestamp_base = secrets.randbits(32)
+        self._history = SentHistory()
+        self._octets = 0
+        self._frames = 0
+        self._last: tuple[int, int] | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    # ---- what aiortc asks of a sender -------------------------------------------------------
+
+    @property
+    def kind(self) -> str:
+        """``audio`` or ``video``."""
+        return self._kind
+
+    @property
+    def track(self) -> None:
+        """Always None: frames are pushed, not pulled from a track."""
+        return
+
+    @property
+    def transport(self) -> MediaTransport:
+        """The transport below."""
+        return self._transport
+
+    def replaceTrack(self, track: object) -> None:  # noqa: N802 - aiortc's spelling
+        """Do nothing: sources are changed in the engine."""
+
+    def setTransport(self, transport: MediaTransport) -> None:  # noqa: N802 - aiortc's spelling
+        """Move to the bundle's transport."""
+        self._transport = transport
+
+    async def getStats(self) -> RTCStatsReport:  # noqa: N802 - aiortc's spelling
+        """Return an empty report; figures come from :meth:`Call.stats`."""
+        return RTCStatsReport()
+
+    async def send(self, parameters: RTCRtpSendParameters) -> None:
+        """Begin: the transport is up and codecs are agreed on. Later calls change nothing."""
+        if self._payload_type is not None:
+            return
+        codec = parameters.codecs[0]
+        self._payload_type = codec.payloadType
+        self._clock_rate = codec.clockRate
+        for other in parameters.codecs:
+            if is_rtx(other) and other.parameters.get("apt") == codec.payloadType:
+                self._rtx_payload_type = other.payloadType
+        self._mid = parameters.muxId
+        self._cname = parameters.rtcp.cname or ""
+        self._transport._register_rtp_sender(self, parameters)  # noqa: SLF001 - aiortc's own wiring
+        self._transport.note_extensions(parameters, self._ssrc)
+        self._transport.ensure_running()
+        self._task = asyncio.create_task(self._report())
+        if self.on_started is not None:
+            self.on_started()
+
+    async def stop(self) -> None:
+        """End for good."""
+        self._payload_type = None
+        if self._task is not None:
+            self._transport._unregister_rtp_sender(self)  # noqa: SLF001 - aiortc's own wiring
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+            self._task = None
+
+    # ---- sending ----------------------------------------------------------------------------
+
+    @property
+    def started(self) -> bool:
+        """True between :meth:`send` and :meth:`stop`."""
+        return self._payload_type is not None
+
+    def send_frame(self, payloads: list[bytes], timestamp: int, taken_ns: int) -> bool:
+        """Queue one frame's packets.
+
+        Args:
+            payloads: RTP payloads in order.
+            timestamp: In units of the codec's clock, from any origin.
+            taken_ns: When the sound or picture was taken, for lip sync.
+
+        Returns:
+            False when the frame was not queued: the queue is full or the stream has not begun.
+        """
+        if self._payload_type is None:
+            return False
+        now_ns = time.monotonic_ns()
+        video = self._kind == "video"
+        if video and not self._transport.pacer.room_for_frame(now_ns):
+            self._transport.pacer.drop_waiting_frames()
+            self.keyframes.request()
+            return False
+        timestamp = (self._timestamp_base + timestamp) & 0xFFFFFFFF
+        self._last = (timestamp, taken_ns)
+        self._frames += 1
+        for index, payload in enumerate(payloads):
+            packet = RtpPacket(
+                payload_type=self._payload_type,
+                marker=int(video and index == len(payloads) - 1),
+                sequence_number=self._sequence,
+                timestamp=timestamp,
+                ssrc=self._ssrc,
+                payload=payload,
+            )
+            if self.packets < _MID_PACKETS:
+                packet.extensions.mid = self._mid
+            self._sequence = (self._sequence + 1) & 0xFFFF
+            self.packets += 1
+            self._octets += len(payload)
+            if video:
+                self._history.add(
+                    SentPacket(packet.sequence_number, timestamp, packet.marker, payload, now_ns)
+                )
+            priority = Priority.VIDEO if video else Priority.AUDIO
+            self._transport.send_media(packet, priority, frame=self._frames)
+        return True
+
+    def _repeat(self, sequence: int, now_ns: int) -> None:
+        sent = self._history.repeat(sequence, now_ns, self._transport.usable_rtt_ms)
+        if sent is None or self._payload_type is None:
+            return
+        packet = RtpPacket(
+            payload_type=self._payload_type,
+            marker=sent.marker,
+            sequence_number=sent.sequence,
+            timestamp=sent.timestamp,
+            ssrc=self._ssrc,
+            payload=sent.payload,
+        )
+        if self._rtx_payload_type is not None:
+            packet = wrap_rtx(packet, self._rtx_payload_type, self._rtx_sequence, self._rtx_ssrc)
+            self._rtx_sequence = (self._rtx_sequence + 1) & 0xFFFF
+        self._transport.send_media(packet, Priority.REPAIR)
+
+    # ---- control packets --------------------------------------------------------------------
+
+    async def _handle_rtcp_packet(self, packet: AnyRtcpPacket) -> None:
+        now_ns = time.monotonic_ns()
+        if isinstance(packet, RtcpRrPacket | RtcpSrPacket):
+            for report in packet.reports:
+                if report.ssrc == self._ssrc:
+                    self._take_report(report)
+        elif isinstance(packet, RtcpRtpfbPacket) and packet.fmt == RTCP_RTPFB_NACK:
+            for sequence in packet.lost[:500]:
+                self._repeat(sequence, now_ns)
+        elif isinstance(packet, RtcpPsfbPacket):
+            if packet.fmt in (RTCP_PSFB_PLI, RTCP_PSFB_FIR):
+                self.keyframes.request()
+            elif packet.fmt == RTCP_PSFB_APP and self._transport.on_remb is not None:
+                bitrate, ssrcs = unpack_remb_fci(packet.fci)
+                if self._ssrc in ssrcs:
+                    self._transport.on_remb(bitrate)
+
+    def _take_report(self, report: RtcpReceiverInfo) -> None:
+        self.loss_ratio = report.fraction_lost / 256
+        if report.lsr and report.dlsr:
+            now = (clock.current_ntp_time() >> 16) & 0xFFFFFFFF
+            trip = (now - report.lsr - report.dlsr) & 0xFFFFFFFF
+            if trip < 0x80000000:
+                self._transport.note_rtt(trip / 65536 * 1000)
+        if self._transport.on_loss_report is not None:
+            self._transport.on_loss_report(self._kind, self.loss_ratio)
+
+    async def _report(self) -> None:
+        while True:
+            await asyncio.sleep(REPORT_S if self.packets > 100 else REPORT_S / 4)
+            if self._last is None:
+                continue
+            timestamp, taken_ns = self._last
+            elapsed_s = (time.monotonic_ns() - taken_ns) / 1e9
+            info = RtcpSenderInfo(
+                ntp_timestamp=clock.current_ntp_time(),
+                rtp_timestamp=(timestamp + int(elapsed_s * self._clock_rate)) & 0xFFFFFFFF,
+                packet_count=self.packets & 0xFFFFFFFF,
+                octet_count=self._octets & 0xFFFFFFFF,
+            )
+            source = RtcpSourceInfo(ssrc=self._ssrc, items=[(1, self._cname.encode())])
+            await self._transport.send_rtcp(
+                bytes(RtcpSrPacket(self._ssrc, info)) + bytes(RtcpSdesPacket([source]))
+            )
