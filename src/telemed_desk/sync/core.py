@@ -136,6 +136,8 @@ class SyncCore:
                 self._sealing = False
                 self._pending = OpsPending(event.left_ops, event.left_bytes)
                 self._stuck = event.stuck
+                # A store hands out a large outbox in parts; stop when a part brought nothing.
+                self._seal_due = event.left_ops > 0 and bool(event.segments)
                 self._enqueue(event.segments)
             case Sent():
                 self._sent(event, now_ms)

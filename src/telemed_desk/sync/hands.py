@@ -5,6 +5,7 @@ very same code as the desk.
 """
 
 from collections.abc import Callable
+from typing import Final
 
 from telemed_desk.sync.events import (
     Activity,
@@ -27,13 +28,15 @@ from telemed_desk.sync.problems import (
     ServerUnreachable,
 )
 from telemed_desk.sync.receiving import LogReader, Position, Taken
-from telemed_desk.sync.sealing import BATCH_PLAIN_BYTES, Sealer
+from telemed_desk.sync.sealing import Sealer
 from telemed_protocol.api import PulledSegments, Receipt, WrappedKey
 from telemed_protocol.errors import ForgeryError, FormatError, KnownError
 from telemed_protocol.identity import DeviceIdentity
 from telemed_protocol.membership import SignedRecord, wrap_info
 from telemed_protocol.op import Op, encode_op
 from telemed_protocol.segment import SealedSegment
+
+_EVERYTHING: Final = 2**40
 
 
 class StoreHands:
@@ -71,7 +74,7 @@ class StoreHands:
 
     def count_pending(self) -> OpsPending:
         """Return how much is recorded and not sealed."""
-        batches = self._store.pending_batches(BATCH_PLAIN_BYTES)
+        batches = self._store.pending_batches(_EVERYTHING)
         ops = [op for batch in batches for op in batch.ops]
         return OpsPending(len(ops), sum(len(encode_op(op)) for op in ops))
 
