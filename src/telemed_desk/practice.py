@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,6 +43,8 @@ class PracticeServer:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+        if self.process.stdout is not None:
+            self.process.stdout.close()
 
 
 def free_port(wanted: int) -> int:
@@ -56,7 +59,9 @@ def free_port(wanted: int) -> int:
     raise OSError("no free port on loopback")
 
 
-def start_server(data: Path, port: int, log: Path) -> PracticeServer:
+def start_server(
+    data: Path, port: int, log: Path, also_reached_at: Sequence[str] = ()
+) -> PracticeServer:
     """Start the server and wait until it says that it is ready."""
     data.mkdir(parents=True, exist_ok=True)
     origin = f"http://localhost:{port}"
@@ -65,7 +70,8 @@ def start_server(data: Path, port: int, log: Path) -> PracticeServer:
             [
                 sys.executable, "-m", "telemed_server", "serve",
                 "--host", "127.0.0.1", "--port", str(port),
-                "--data", str(data), "--origin", origin,
+                "--data", str(data),
+                *(word for name in (origin, *also_reached_at) for word in ("--origin", name)),
             ],
             stdout=subprocess.PIPE,
             stderr=errors,

@@ -1,0 +1,47 @@
+"""The patient: our page in a real browser, walked as a person walks it."""
+
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from tests.support.chromium import BrowserOptions, running_chromium
+from tests.support.page import Device, Page
+
+PHONE = Device(width=360, height=740, scale=2.0, mobile=True)
+CALL_S = 60.0
+
+
+@dataclass
+class Patient:
+    """One phone with the link open."""
+
+    page: Page
+
+    async def join(self, year: int, *, photos: bool = True) -> None:
+        """Say who it is, agree, let camera and microphone be used, and wait."""
+        await self.page.click("#continue")
+        await self.page.wait_visible("#year")
+        await self.page.type("#year", str(year))
+        await self.page.click("label.ck")
+        if photos:
+            await self.page.click("label.ck + label.ck")
+        await self.page.click("#continue")
+        await self.page.click("#allow")
+        await self.page.click("#room")
+        await self.page.wait_visible("#place")
+
+    async def sees_the_doctor(self) -> None:
+        """Wait until the doctor's picture moves."""
+        await self.page.wait_for(
+            "(v => v && v.videoWidth > 0 && v.currentTime > 0.3)(document.querySelector('#remote'))",
+            CALL_S,
+        )
+
+
+@contextlib.asynccontextmanager
+async def patient_at(url: str, options: BrowserOptions | None = None) -> AsyncIterator[Patient]:
+    """Open the link on a phone."""
+    async with running_chromium(options or BrowserOptions()) as browser:
+        page = await browser.open_page("about:blank", device=PHONE)
+        await page.navigate(url)
+        yield Patient(page)
