@@ -118,13 +118,10 @@ class PeerRecorder:
             messages=np.array(json.dumps(self.messages)),
             kind=np.array("playout"),
         )
-        thumbs = {f"t{i}": luma for i, (_, _, luma) in enumerate(self._thumbs)}
-        np.savez(
-            folder / "thumbs.npz",
-            n=np.array([count for count, _, _ in self._thumbs]),
-            wall=np.array([wall_ms for _, wall_ms, _ in self._thumbs]),
-            **thumbs,
-        )
+        thumbs: dict[str, Any] = {f"t{i}": luma for i, (_, _, luma) in enumerate(self._thumbs)}
+        thumbs["n"] = np.array([count for count, _, _ in self._thumbs])
+        thumbs["wall"] = np.array([wall_ms for _, wall_ms, _ in self._thumbs])
+        np.savez(folder / "thumbs.npz", allow_pickle=False, **thumbs)
         (folder / "stats.json").write_text(json.dumps(self.stats))
 
     @staticmethod
