@@ -221,7 +221,7 @@ export function words(lang, key, values) {
   return text.replace(/\{(\w+)\}/g, (whole, name) => (values && name in values ? values[name] : whole));
 }
 
-/** "Dr Achieng Odera" as the language writes it. */
+/** A clinician's name as the language writes it. */
 export function clinician(lang, name) {
   return lang === "sw" ? name.replace(/^Dr\.?\s/, "Dkt. ") : name;
 }
