@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import msgspec
+from tests.page.doctor import CARD, WAIT_S, Desk
 from websockets.asyncio.client import ClientConnection, connect
 
 from telemed_protocol.api import (
@@ -41,7 +42,6 @@ from telemed_protocol.room import (
     decode_to_desk_frame,
     encode_frame,
 )
-from tests.page.doctor import CARD, WAIT_S, Desk
 
 LINK_LIFE_S = 3600.0
 
@@ -127,6 +127,7 @@ class Clinic:
             await self.tell(ToPage(seat.seat, to_base64url(box), secrets.token_hex(8)))
 
         desk = Desk(link, send)
+        desk.expires_at = now + life_s
         self._desks[link.jti_hash.hex()] = desk
         return desk
 
@@ -160,6 +161,11 @@ class Clinic:
     async def end(self, desk: Desk) -> None:
         """End the visit at the server."""
         await self.tell(EndSeat((await self.seat(desk.link)).seat))
+
+    async def post_join(self, desk: Desk) -> int:
+        """Use a link as another browser would; returns the status."""
+        answer = await self._http.post(f"{self.origin}/v1/join/{to_base64url(desk.link.jti)}")
+        return answer.status_code
 
     async def attend(self) -> None:
         """Be online until cancelled."""

@@ -183,6 +183,8 @@ class Desk:
         self.inbox: list[PageMessage] = []
         self.checks_identity = True
         self.call: Call | None = None
+        self.last_box = b""
+        self.expires_at = 0.0
         self._send = send
         self._sequence = Sequence()
         self._heard = Sequence()
@@ -193,7 +195,12 @@ class Desk:
         """Seal and send; ``link`` forges with another secret."""
         sid, n = self._sequence.next()
         plain = encode_talk(FromDesk(sid, n, body))
-        await self._send((link or self.link).seal("to-page", plain))
+        await self.send_raw((link or self.link).seal("to-page", plain))
+
+    async def send_raw(self, box: bytes) -> None:
+        """Send any bytes as a box."""
+        self.last_box = box
+        await self._send(box)
 
     async def hear(self, box: bytes) -> None:
         """Take in a box from the page."""
@@ -232,6 +239,10 @@ class Desk:
             await old.close()
         await self.say(await self.call.offer())
         return self.call
+
+    def link_is_over(self) -> bool:
+        """Whether the link's time has passed."""
+        return time.time() > self.expires_at
 
     async def close(self) -> None:
         if self.call is not None:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from tests.page.clinic import Clinic, running_clinic
 from tests.page.doctor import YEAR, Call, Desk
-from tests.support.chromium import BrowserOptions, running_chromium
+from tests.page.wire import Wire
+from tests.support.chromium import BrowserOptions, Chromium, running_chromium
 from tests.support.page import Device, Page
 
 SMALL_PHONE = Device(width=360, height=740, scale=2.0, mobile=True)
@@ -27,10 +28,12 @@ class Visit:
     clinic: Clinic
     desk: Desk
     page: Page
+    browser: Chromium
+    wire: Wire
 
     async def open(self) -> None:
         """Tap the link in the message."""
-        await self.page.navigate(self.desk.link.url(self.clinic.origin))
+        await self.page.navigate(self.desk.link.url(self.wire.origin))
 
     async def join(self, year: int = YEAR, *, photos: bool = True) -> None:
         """Continue, then say who it is and agree."""
@@ -90,9 +93,13 @@ async def visiting(
 ) -> AsyncIterator[Visit]:
     """A clinic with a link, and a phone on which nothing is open yet."""
     options = BrowserOptions(extra=(f"--accept-lang={language}", *extra))
-    async with running_clinic(folder) as clinic, running_chromium(options) as browser:
+    async with (
+        running_clinic(folder) as clinic,
+        Wire(clinic.origin).running() as wire,
+        running_chromium(options) as browser,
+    ):
         desk = await clinic.invite()
         page = await browser.open_page(
             "about:blank", device=SMALL_PHONE, script=_REPORT_VIOLATIONS + script
         )
-        yield Visit(clinic, desk, page)
+        yield Visit(clinic, desk, page, browser, wire)

@@ -1,0 +1,104 @@
+"""A patient who reloads or loses the network comes back to the same place."""
+
+from pathlib import Path
+
+from tests.page.visit import CALL_S, until, visiting
+
+from telemed_protocol.talk import DeskText, Intake, NeedOffer, PageLink, Worse
+
+
+async def test_a_reload_in_the_waiting_room_keeps_seat_language_and_messages(
+    tmp_path: Path,
+) -> None:
+    async with visiting(tmp_path) as visit:
+        page, desk = visit.page, visit.desk
+        await visit.to_waiting()
+        await page.click("#lang-sw")
+        await desk.say(DeskText("Tafadhali kuwa na dawa zako karibu."))
+        await page.wait_visible(".msg")
+        before = await visit.clinic.seat(desk.link)
+        await page.reload()
+        await page.wait_visible(".msg")
+        assert await page.text("h1") == "Uko kwenye chumba cha kusubiri"
+        assert "Wewe ndiye unayefuata" in await page.wait_for(
+            "document.querySelector('#place').textContent"
+        )
+        after = await visit.clinic.seat(desk.link)
+        assert (after.seat, after.arrived_at) == (before.seat, before.arrived_at)
+        assert len([m for m in desk.inbox if isinstance(m, Intake)]) == 1
+        await visit.called()  # and the camera came back without a question
+        assert visit.complaints() == []
+
+
+async def test_a_reload_in_the_call_asks_for_a_fresh_offer_and_goes_on(tmp_path: Path) -> None:
+    async with visiting(tmp_path) as visit:
+        await visit.to_waiting()
+        first = await visit.called()
+        await visit.page.reload()
+        await visit.desk.expect(NeedOffer)
+        await visit.page.wait_visible("#remote")
+        assert visit.desk.call is not first
+        await visit.in_call()
+        assert visit.complaints() == []
+
+
+async def test_a_reload_while_filling_in_comes_back_to_the_form(tmp_path: Path) -> None:
+    async with visiting(tmp_path) as visit:
+        await visit.open()
+        await visit.page.click("#continue")
+        await visit.page.wait_visible("#year")
+        await visit.page.reload()
+        await visit.page.wait_visible("#year")
+        assert await visit.page.evaluate("document.querySelectorAll(':checked').length") == 1
+
+
+async def test_a_new_call_id_replaces_the_old_connection(tmp_path: Path) -> None:
+    async with visiting(tmp_path) as visit:
+        await visit.to_waiting()
+        await visit.called()
+        second = await visit.desk.ring("second")  # the desk's media process died and came back
+        await until(visit.page, lambda: second.video.frames > 10 and second.audio.loud > 3)
+        await visit.in_call()
+        assert visit.complaints() == []
+
+
+async def test_what_was_said_without_network_arrives_when_it_is_back(tmp_path: Path) -> None:
+    async with visiting(tmp_path) as visit:
+        page, desk = visit.page, visit.desk
+        await visit.to_waiting()
+        visit.wire.cut()
+        await page.wait_for("!document.querySelector('#lost').hidden", CALL_S)
+        assert "Looking for the network" in await page.text("#lost")
+        await page.click("#worse")
+        await page.click("#worse-yes")
+        await page.wait_visible("#worse-state")
+        assert "told" not in await page.text("#worse-state")
+        await desk.say(DeskText("Are you there?"))
+        visit.wire.mend()
+        await desk.expect(Worse)
+        await page.wait_for("document.querySelector('#worse-state').textContent.includes('told')")
+        await page.wait_visible(".msg")
+        await page.wait_for("document.querySelector('#lost').hidden")
+        assert len([m for m in desk.inbox if isinstance(m, Worse)]) == 1
+
+
+async def test_the_call_goes_on_while_the_server_is_out_of_reach(tmp_path: Path) -> None:
+    async with visiting(tmp_path) as visit:
+        await visit.to_waiting()
+        call = await visit.called()
+        visit.wire.cut()
+        loud, frames = call.audio.loud, call.video.frames
+        await until(
+            visit.page, lambda: call.audio.loud > loud + 20 and call.video.frames > frames + 20
+        )
+        shown = await visit.page.evaluate("document.querySelector('#remote').currentTime")
+        await visit.page.wait_for(f"document.querySelector('#remote').currentTime > {shown} + 0.5")
+        assert "Network is" in await visit.page.text("#link")
+
+
+async def test_links_are_measured_again_while_waiting(tmp_path: Path) -> None:
+    async with visiting(tmp_path) as visit:
+        await visit.to_waiting()
+        first = await visit.desk.expect(PageLink)
+        assert first.down_kbps is None or first.down_kbps > 0
+        await visit.desk.expect(PageLink, 2)
