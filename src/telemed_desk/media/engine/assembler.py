@@ -76,6 +76,8 @@ class FrameAssembler:
                 return []
             if content.is_keyframe:
                 self._keyframes.add(number)
+        if not self._highest:
+            self._asked_ns = now_ns  # the first key frame may well be on its way
         self._packets[number] = _Packet(timestamp, marker, content)
         self._highest = max(self._highest, number)
         frames = self._release()

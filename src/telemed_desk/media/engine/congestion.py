@@ -28,6 +28,9 @@ _CALM_PER_S: Final = 0.25
 _STEADY_PER_S: Final = 0.08
 _CALM_NS: Final = 5_000_000_000
 _EXCESS_LOSS: Final = 0.05
+_UNEASY: Final = 0.6
+_LOSS_MEMORY: Final = 140
+"""Packets that the smoothed loss ratio in effect averages over."""
 _SILENCE_NS: Final = 1_000_000_000
 _LOSS_PACKETS: Final = 20
 
@@ -92,6 +95,12 @@ class CongestionControl:
         self._weigh_loss(now_ns, rtt_ms)
         self._steer(now_ns, rtt_ms)
 
+    @property
+    def _excess_loss(self) -> float:
+        """Loss beyond what is usual on this link; over 1 it is more than chance explains."""
+        chance = 2.5 * (self._usual_loss * (1 - self._usual_loss) / _LOSS_MEMORY) ** 0.5
+        return (self.loss_ratio - self._usual_loss) / max(_EXCESS_LOSS, chance)
+
     def _weigh_loss(self, now_ns: int, rtt_ms: float) -> None:
         lost, total = self._loss_window
         if total < _LOSS_PACKETS:
@@ -100,10 +109,9 @@ class CongestionControl:
         self._loss_window = [0, 0]
         self.loss_ratio += 0.25 * (ratio - self.loss_ratio)
         rising = self.loss_ratio > self._usual_loss
-        self._usual_loss += (0.05 if rising else 0.3) * (self.loss_ratio - self._usual_loss)
-        excess = self.loss_ratio - self._usual_loss
+        self._usual_loss += (0.12 if rising else 0.3) * (self.loss_ratio - self._usual_loss)
         pause_ns = int((300 + rtt_ms) * 1e6)
-        if excess > _EXCESS_LOSS and now_ns - self._lost_cut_ns > pause_ns:
+        if self._excess_loss > 1 and now_ns - self._lost_cut_ns > pause_ns:
             self._lost_cut_ns = now_ns
             self._congested_ns = now_ns
             self._quick = False
@@ -132,7 +140,7 @@ class CongestionControl:
             per_s = _QUICK_PER_S
         elif calm:
             per_s = _CALM_PER_S
-        if self.loss_ratio - self._usual_loss > _EXCESS_LOSS / 2:
+        if self._excess_loss > _UNEASY:
             return
         wanted = self.target_bps * (1 + per_s) ** elapsed_s
         if acked is not None:

@@ -13,21 +13,22 @@ from telemed_desk.media.ports import SoundBlock
 _SHORTEST: Final = 120
 """2.5 ms: 400 Hz, above any voice's pitch."""
 _LONGEST: Final = 480
+_IN_A_HURRY: Final = 300
 _OVERLAP: Final = 240
 _ALIKE: Final = 0.7
 _QUIET: Final = 120.0
 
 
-def _best_lag(sound: NDArray[np.float32]) -> tuple[int, float]:
+def _best_lag(sound: NDArray[np.float32], shortest: int) -> tuple[int, float]:
     head = sound[:_OVERLAP]
-    region = sound[_SHORTEST : _LONGEST + _OVERLAP]
+    region = sound[shortest : _LONGEST + _OVERLAP]
     products = np.correlate(region, head, mode="valid")
     energy = np.concatenate(([0.0], np.cumsum(region.astype(np.float64) ** 2)))
     windows = energy[_OVERLAP:] - energy[:-_OVERLAP]
     norm = np.sqrt(np.maximum(windows * float(np.dot(head, head)), 1.0))
     likeness = products / norm[: products.size]
     best = int(np.argmax(likeness))
-    return best + _SHORTEST, float(likeness[best])
+    return best + shortest, float(likeness[best])
 
 
 def _choose(sound: NDArray[np.float32], *, must: bool) -> int | None:
@@ -35,7 +36,7 @@ def _choose(sound: NDArray[np.float32], *, must: bool) -> int | None:
         return None
     if float(np.sqrt(np.mean(sound**2))) < _QUIET:
         return _LONGEST  # nobody hears a longer pause
-    lag, likeness = _best_lag(sound)
+    lag, likeness = _best_lag(sound, _IN_A_HURRY if must else _SHORTEST)
     return lag if must or likeness >= _ALIKE else None
 
 

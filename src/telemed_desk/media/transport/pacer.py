@@ -40,7 +40,7 @@ class Pacer(Generic[Item]):
     def __init__(self, target_bps: float) -> None:
         self._queues: dict[Priority, deque[_Queued[Item]]] = {p: deque() for p in Priority}
         self._target_bps = target_bps
-        self._budget_bits = 0.0
+        self._budget_bits = 1500 * 8.0
         self._last_ns: int | None = None
         self._begun_frame: int | None = None
         self.dropped_frames = 0

@@ -1,0 +1,177 @@
+"""The voice playout buffer over thousands of seeds, with a clock of its own."""
+
+import random
+
+import numpy as np
+import pytest
+
+from telemed_desk.media.codecs.opus import OpusDecoder, OpusEncoder
+from telemed_desk.media.engine.playout import PlayoutBuffer
+from telemed_desk.media.engine.stretch import lengthen, shorten
+from telemed_desk.media.ports import SoundBlock
+
+MS = 1_000_000
+FRAME = 960
+SILENT_PACKET = OpusEncoder(fec=False).encode(np.zeros(FRAME, np.int16))
+
+
+class Counting:
+    """Decodes nothing, but says which frame was wanted: fast enough for thousands of seeds."""
+
+    def __init__(self) -> None:
+        self.decoded = self.fec = self.concealed = 0
+
+    def decode(self, packet: bytes) -> SoundBlock:
+        assert packet
+        self.decoded += 1
+        return np.full(FRAME, 1000, np.int16)
+
+    def decode_fec(self, next_packet: bytes, samples: int) -> SoundBlock:
+        assert next_packet
+        self.fec += 1
+        return np.full(samples, 500, np.int16)
+
+    def conceal(self, samples: int) -> SoundBlock:
+        self.concealed += 1
+        return np.full(samples, 100, np.int16)
+
+
+class Run:
+    """Plays arrivals (ms, frame number) against a clocked speaker."""
+
+    def __init__(self, arrivals: list[tuple[float, int]], seconds: float, origin: int = 0) -> None:
+        self.now = 0
+        self.codec = Counting()
+        self.buffer = PlayoutBuffer(lambda: self.now, self.codec)
+        self.delays: list[float] = []
+        self.levels: list[float] = []
+        arrivals = sorted(arrivals)
+        index = 0
+        for tick in range(int(seconds * 100)):
+            self.now = tick * 10 * MS
+            while index < len(arrivals) and arrivals[index][0] * MS <= self.now:
+                at, n = arrivals[index]
+                timestamp = (origin + n * FRAME) & 0xFFFFFFFF
+                self.buffer.insert(timestamp, SILENT_PACKET, int(at * MS))
+                index += 1
+            block = self.buffer.pull(480)
+            assert block.shape == (480,)
+            self.levels.append(float(np.abs(block.astype(int)).mean()))
+            self.delays.append(self.buffer.delay_ms or 0.0)
+
+
+def test_on_a_clean_link_nothing_is_made_up_and_the_delay_is_small() -> None:
+    run = Run([(n * 20.0, n) for n in range(500)], 9.9)
+    assert run.codec.concealed == run.codec.fec == 0
+    assert run.delays[-1] < 60
+
+
+@pytest.mark.parametrize("block", range(20))
+def test_loss_is_rebuilt_jitter_is_absorbed_doubles_are_ignored(block: int) -> None:
+    for seed in range(block * 50, block * 50 + 50):
+        rng = random.Random(seed)
+        loss, jitter = rng.choice([0.0, 0.05, 0.2]), rng.choice([0.0, 10.0, 40.0])
+        arrivals = [
+            (n * 20.0 + rng.uniform(0, jitter), n)
+            for n in range(250)
+            for _ in range(1 + (rng.random() < 0.1))
+            if rng.random() >= loss
+        ]
+        run = Run(arrivals, 4.9, origin=rng.randrange(2**32))
+        counts = run.buffer.counts
+        got = len({n for _, n in arrivals})
+        assert run.codec.decoded > 0.8 * got - 10
+        assert run.delays[-1] < 60 + 2.5 * jitter
+        if loss:
+            assert counts.rebuilt > 0
+        heard = sum(level > 300 for level in run.levels[50:]) / len(run.levels[50:])
+        assert heard > 0.97 - 1.2 * loss**1.5 - (0.06 if jitter else 0)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_the_standing_delay_is_back_within_three_seconds_after_a_disturbance(seed: int) -> None:
+    rng = random.Random(seed)
+    hold = rng.choice([200.0, 500.0, 900.0])
+    arrivals = []
+    for n in range(600):
+        at = n * 20.0 + rng.uniform(0, 8)
+        if 4000 <= at < 4000 + hold:
+            at = 4000 + hold + (n % 50) * 0.1  # the queue lets go of everything at once
+        arrivals.append((at, n))
+    run = Run(arrivals, 11.9)
+    before = float(np.mean(run.delays[300:390]))
+    at_worst = max(run.delays[400:560])
+    after = float(np.mean(run.delays[int((4 + hold / 1000 + 3) * 100) :][:50]))
+    assert at_worst > before + 60
+    assert after < before + 40
+    assert run.buffer.counts.shortened > 0
+
+
+def test_after_an_outage_sound_is_back_with_the_first_packets() -> None:
+    arrivals = [(n * 20.0, n) for n in range(800) if not 200 <= n < 450]
+    run = Run(arrivals, 15.9)
+    silent = [i for i, level in enumerate(run.levels) if level == 0]
+    assert silent
+    assert 400 < silent[10] < 450
+    assert all(level > 300 for level in run.levels[920:])
+    assert run.delays[-1] < 60
+
+
+def test_a_fast_and_a_slow_clock_at_the_other_side_are_followed() -> None:
+    for ppm in (-2000, 2000):
+        run = Run([(n * 20.0 * (1 + ppm / 1e6), n) for n in range(2000)], 39.5)
+        assert run.delays[-1] < 80
+        heard = sum(level > 300 for level in run.levels[50:3900]) / 3850
+        assert heard > 0.98
+
+
+def test_the_other_side_may_begin_a_new_count() -> None:
+    arrivals = [(n * 20.0, n) for n in range(100)]
+    arrivals += [(2000 + n * 20.0, 5_000_000 + n) for n in range(100)]
+    run = Run(arrivals, 3.9)
+    assert all(level > 300 for level in run.levels[230:390])
+
+
+def test_garbage_timestamps_do_no_harm() -> None:
+    rng = random.Random(1)
+    arrivals = [(n * 5.0, rng.randrange(4_000_000)) for n in range(1000)]
+    run = Run(arrivals, 5)
+    assert len(run.buffer._packets) <= 201
+
+
+@pytest.mark.parametrize("loss", [0.0, 0.1])
+def test_a_real_tone_comes_out_at_its_pitch(loss: float) -> None:
+    rng = random.Random(2)
+    t = np.arange(FRAME * 200) / 48_000
+    sound = (8000 * np.sin(2 * np.pi * 440 * t)).astype(np.int16)
+    encoder = OpusEncoder(32_000, loss_percent=20)
+    now = 0
+    buffer = PlayoutBuffer(lambda: now, OpusDecoder())
+    out = []
+    for tick in range(400):
+        now = tick * 10 * MS
+        if tick % 2 == 0:
+            n = tick // 2
+            packet = encoder.encode(sound[n * FRAME : (n + 1) * FRAME])
+            if rng.random() >= loss:
+                buffer.insert(n * FRAME, packet, now)
+        out.append(buffer.pull(480))
+    heard = np.concatenate(out)[96_000:]
+    spectrum = np.abs(np.fft.rfft(heard.astype(float) * np.hanning(heard.size)))
+    assert abs(spectrum.argmax() * 48_000 / heard.size - 440) < 3
+    rms = np.sqrt(np.mean(heard.reshape(-1, 960).astype(float) ** 2, axis=1))
+    assert (rms > 3000).mean() > 0.95
+
+
+def test_stretching_keeps_the_pitch_and_changes_the_length() -> None:
+    t = np.arange(FRAME) / 48_000
+    voice = (8000 * np.sin(2 * np.pi * 200 * t)).astype(np.int16)
+    for changed, shorter in ((shorten(voice), True), (lengthen(voice), False)):
+        assert (changed.size < FRAME) == shorter
+        assert 120 <= abs(changed.size - FRAME) <= 480
+        steps = np.abs(np.diff(changed.astype(int)))
+        assert steps.max() < 1.3 * np.abs(np.diff(voice.astype(int))).max()
+    noise = np.random.default_rng(1).integers(-9000, 9000, FRAME).astype(np.int16)
+    assert shorten(noise).size == FRAME
+    assert shorten(noise, must=True).size < FRAME
+    assert shorten(np.zeros(FRAME, np.int16)).size == FRAME - 480

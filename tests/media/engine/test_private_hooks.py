@@ -1,0 +1,196 @@
+"""The contract with aiortc and aioice: every private thing that our engine leans on.
+
+When one of these fails after an upgrade, read what changed before touching the expected values.
+"""
+
+import inspect
+from importlib.metadata import version
+from types import ModuleType
+
+import aiortc
+import aiortc.rtcdtlstransport as dtls
+import aiortc.rtcicetransport as ice_transport
+import aiortc.rtcpeerconnection as peer_connection
+import pytest
+from aioice import ice, mdns
+from aiortc import rtp
+from aiortc.rtcrtptransceiver import RTCRtpTransceiver
+
+from telemed_desk.media.transport import install as install_module
+from telemed_desk.media.transport.dtls import MediaTransport
+from telemed_desk.media.transport.ice import PatientConnection, PatientGatherer
+from telemed_desk.media.transport.install import (
+    EXPECTED,
+    REPLACED,
+    ForeignLibraryVersion,
+    install,
+)
+from telemed_desk.media.transport.receiver import PacketReceiver
+from telemed_desk.media.transport.sender import PacketSender
+from telemed_desk.media.transport.twcc import TWCC_URI
+
+
+def parameters(function: object) -> list[str]:
+    return list(inspect.signature(function).parameters)  # type: ignore[arg-type]
+
+
+def test_the_versions_are_those_we_read() -> None:
+    assert {name: version(name) for name in EXPECTED} == EXPECTED
+
+
+def test_another_version_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(install_module, "MODULE_NAME", "aiortc._telemed_test_copy")
+    monkeypatch.setattr(install_module, "EXPECTED", {"aiortc": "1.15.0"})
+    with pytest.raises(ForeignLibraryVersion):
+        install()
+
+
+def test_installing_twice_is_once_and_leaves_stock_aiortc_alone() -> None:
+    module = install()
+    assert install() is module
+    assert isinstance(module, ModuleType)
+    assert module is not peer_connection
+    for name, ours in REPLACED.items():
+        assert getattr(module, name) is ours
+        assert getattr(peer_connection, name) is not ours
+    assert aiortc.RTCPeerConnection is peer_connection.RTCPeerConnection
+    assert TWCC_URI not in [x.uri for x in peer_connection.HEADER_EXTENSIONS["video"]]
+    assert TWCC_URI in [x.uri for x in module.HEADER_EXTENSIONS["audio"]]
+
+
+def test_rtcpeerconnection_looks_its_parts_up_as_globals_when_it_needs_them() -> None:
+    source = inspect.getsource(peer_connection.RTCPeerConnection)
+    for call in (
+        "RTCRtpSender(sender_track or kind, dtlsTransport)",
+        "RTCRtpReceiver(kind, dtlsTransport)",
+        "RTCDtlsTransport(iceTransport, self.__certificates)",
+        "RTCIceTransport(iceGatherer)",
+        "CODECS[",
+        "HEADER_EXTENSIONS[",
+    ):
+        assert call in source
+    assert source.count("RTCIceGatherer(") == 2
+
+
+def test_our_sender_and_receiver_have_all_that_is_asked_of_them() -> None:
+    sources = "".join(
+        inspect.getsource(part) for part in (peer_connection, RTCRtpTransceiver, dtls.RtpRouter)
+    )
+    for ours, words in (
+        (
+            PacketSender,
+            "send stop replaceTrack setTransport getStats track transport _handle_rtcp_packet",
+        ),
+        (
+            PacketReceiver,
+            (
+                "receive stop setTransport getStats track transport _set_rtcp_ssrc"
+                " _handle_rtcp_packet _handle_rtp_packet _handle_disconnect"
+            ),
+        ),
+    ):
+        for word in words.split():
+            assert hasattr(ours, word), word
+    for attribute in ("_ssrc", "_rtx_ssrc", "_stream_id", "_track_id"):
+        assert f"sender.{attribute}" in sources
+        assert f"self.{attribute}" in inspect.getsource(PacketSender)
+    assert "receiver._track" in sources
+    assert "_enabled" in sources
+
+
+def test_the_dtls_transport_calls_what_we_override() -> None:
+    source = inspect.getsource(dtls.RTCDtlsTransport)
+    assert "await self._handle_rtcp_data(data)" in source
+    assert "await self._handle_rtp_data(data, arrival_time_ms=arrival_time_ms)" in source
+    for name in ("_handle_rtcp_data", "_handle_rtp_data", "stop"):
+        assert parameters(getattr(MediaTransport, name)) == parameters(
+            getattr(dtls.RTCDtlsTransport, name)
+        )
+    assert parameters(dtls.RTCDtlsTransport._send_rtp) == ["self", "data"]
+    assert parameters(dtls.RTCDtlsTransport._register_rtp_sender)[1:] == ["sender", "parameters"]
+    assert parameters(dtls.RTCDtlsTransport._unregister_rtp_receiver)[1:] == ["receiver"]
+    assert parameters(dtls.RtpRouter.route_rtp) == ["self", "packet"]
+    assert parameters(dtls.RtpRouter.route_rtcp) == ["self", "packet"]
+    for attribute in ("self._rtp_router", "self._rtp_header_extensions_map", "self._transport"):
+        assert attribute in source
+
+
+def test_aioice_calls_what_we_override() -> None:
+    for name in (
+        "data_received",
+        "add_remote_candidate",
+        "get_component_candidates",
+        "query_consent",
+        "close",
+    ):
+        assert parameters(getattr(PatientConnection, name)) == parameters(
+            getattr(ice.Connection, name)
+        )
+    source = inspect.getsource(ice.Connection)
+    for text in (
+        "asyncio.create_task(self.query_consent())",
+        "self.get_component_candidates(component=component, addresses=addresses)",
+        "self._queue.put_nowait((data, component))",
+        "self._queue.put_nowait(None)",
+        "def _pair_remote_candidate(self, remote_candidate",
+        "def sort_check_list(self",
+    ):
+        assert text in source
+    for attribute in (
+        "_nominated",
+        "_protocols",
+        "_local_candidates",
+        "_remote_candidates",
+        "_query_consent_task",
+        "_closing",
+        "_transport_policy",
+        "stun_server",
+        "turn_server",
+    ):
+        assert f"self.{attribute}" in source
+    assert parameters(ice.server_reflexive_candidate) == ["protocol", "stun_server"]
+    assert set(parameters(ice.relayed_candidate)) == {
+        "component",
+        "hide_related_address",
+        "protocol_factory",
+        "turn_server",
+        "turn_username",
+        "turn_password",
+        "turn_ssl",
+        "turn_transport",
+    }
+    assert parameters(ice.StunProtocol.request)[1:] == [
+        "request",
+        "addr",
+        "integrity_key",
+        "retransmissions",
+    ]
+    assert parameters(ice.Connection.build_request) == ["self", "pair", "nominate"]
+    assert mdns.is_mdns_hostname("x.local")
+
+
+def test_the_gatherer_is_built_as_ours_is() -> None:
+    assert parameters(PatientGatherer) == parameters(ice_transport.RTCIceGatherer)
+    assert "self._connection = gatherer._connection" in inspect.getsource(
+        ice_transport.RTCIceTransport
+    )
+
+
+def test_packets_know_the_transport_wide_sequence_number() -> None:
+    extensions = rtp.HeaderExtensionsMap()
+    module = install()
+    extensions.configure(
+        peer_connection.RTCRtpParameters(headerExtensions=module.HEADER_EXTENSIONS["video"])
+    )
+    packet = rtp.RtpPacket(payload_type=96, payload=b"x")
+    packet.extensions.transport_sequence_number = 4711
+    packet.extensions.mid = "1"
+    again = rtp.RtpPacket.parse(packet.serialize(extensions), extensions)
+    assert again.extensions.transport_sequence_number == 4711
+    assert again.extensions.mid == "1"
+
+
+async def test_stock_asks_for_consent_too_impatiently_and_we_do_not() -> None:
+    assert (ice.CONSENT_FAILURES, ice.CONSENT_INTERVAL) == (6, 5)
+    assert "retransmissions=0" in inspect.getsource(ice.Connection.query_consent)
+    assert "retransmissions=0" not in inspect.getsource(PatientConnection)
