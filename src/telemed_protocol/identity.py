@@ -75,12 +75,32 @@ class DeviceIdentity(msgspec.Struct, frozen=True, array_like=True):
             raise ForgeryError("wrap") from error
 
 
+_SMALL_ORDER: Final = frozenset(
+    bytes.fromhex(point)
+    for point in (
+        "00" * 32,
+        "01" + "00" * 31,
+        "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+        "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+        "ec" + "ff" * 30 + "7f",
+        "ed" + "ff" * 30 + "7f",
+        "ee" + "ff" * 30 + "7f",
+    )
+)
+"""Public keys, sign bit cleared, under which signatures can be made up without any private key:
+OpenSSL accepts a zero signature under the zero key for one message in four."""
+
+
 def verify(public_signing: bytes, signature: bytes, message: bytes) -> None:
     """Check an Ed25519 signature.
 
     Raises:
-        ForgeryError: It does not verify.
+        ForgeryError: It does not verify, or the key is one that vouches for nothing.
     """
+    if len(public_signing) == 32 and (
+        public_signing[:31] + bytes([public_signing[31] & 0x7F]) in _SMALL_ORDER
+    ):
+        raise ForgeryError("signing key")
     try:
         Ed25519PublicKey.from_public_bytes(public_signing).verify(signature, message)
     except (InvalidSignature, ValueError) as error:

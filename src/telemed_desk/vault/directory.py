@@ -394,4 +394,5 @@ def _publish_clinician(vault: Vault, signing_seed: bytes) -> None:
     """Make the clinician's public key known to the clinic, once; made up for after a crash."""
     draft = _clinician_draft(vault.clinician, signing_seed)
     if not vault.knows_signing_key(vault.clinician.entity, draft.payload["signing"]):
-        vault.commit(draft)
+        # Waited for; that it failed, say for a full disk, must not keep anybody out.
+        vault.commit(draft).exception()

@@ -47,7 +47,7 @@ def judge_passphrase(passphrase: str, known_words: tuple[str, ...] = ()) -> Pass
     long_enough = len(text) >= MIN_CHARACTERS
     if not text:
         return PassphraseVerdict(ok=False, long_enough=False, score=0, warning="")
-    words = [part for word in known_words for part in word.split()]
+    words = [part for word in known_words for part in word.lower().split()]
     result = zxcvbn.zxcvbn(text[:_SCORED_CHARACTERS], user_inputs=words)
     score = int(result["score"])
     return PassphraseVerdict(
