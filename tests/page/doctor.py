@@ -42,7 +42,7 @@ CARD = Card(
     clinic="Mto Mawe Referral Hospital",
     clinician="Dr Achieng Odera",
     patient="Nyambura M.",
-    starts_at="today at 09:40",
+    starts_at="2026-11-23T09:40",
     clinic_phone="+254 700 000 400",
 )
 YEAR = 1959
