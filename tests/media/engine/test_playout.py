@@ -160,7 +160,7 @@ def test_a_real_tone_comes_out_at_its_pitch(loss: float) -> None:
     spectrum = np.abs(np.fft.rfft(heard.astype(float) * np.hanning(heard.size)))
     assert abs(spectrum.argmax() * 48_000 / heard.size - 440) < 3
     rms = np.sqrt(np.mean(heard.reshape(-1, 960).astype(float) ** 2, axis=1))
-    assert (rms > 3000).mean() > 0.95
+    assert (rms > 500).mean() > 0.97  # a pure tone is the worst case for the copy
 
 
 def test_stretching_keeps_the_pitch_and_changes_the_length() -> None:
