@@ -61,9 +61,7 @@ class HeadlessDesk:
         booked = self.vault.today(today - practice.DAY_MS, today + 2 * practice.DAY_MS)
         consultation = next(c for c, _ in booked if c.state.value == "booked")
         return await asyncio.wrap_future(
-            self.core.submit(
-                make_link(self.vault, self.session.client, consultation, wall_ms())
-            )
+            self.core.submit(make_link(self.vault, self.session.client, consultation, wall_ms()))
         )
 
 
@@ -72,7 +70,7 @@ async def running_server(
     folder: Path, *, port: int = 0, also_reached_at: tuple[str, ...] = ()
 ) -> AsyncIterator[practice.PracticeServer]:
     """The real server as its own process, on a free loopback port unless told which."""
-    folder.mkdir(parents=True, exist_ok=True)
+    await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
     server = await asyncio.to_thread(
         practice.start_server,
         folder / "server",

@@ -39,9 +39,11 @@ class Patient:
 
 
 @contextlib.asynccontextmanager
-async def patient_at(url: str, options: BrowserOptions | None = None) -> AsyncIterator[Patient]:
+async def patient_at(
+    url: str, options: BrowserOptions | None = None, *, script: str = ""
+) -> AsyncIterator[Patient]:
     """Open the link on a phone."""
     async with running_chromium(options or BrowserOptions()) as browser:
-        page = await browser.open_page("about:blank", device=PHONE)
+        page = await browser.open_page("about:blank", device=PHONE, script=script)
         await page.navigate(url)
         yield Patient(page)

@@ -12,6 +12,10 @@ from dataclasses import dataclass, field
 Tamper = Callable[[bytes], bytes]
 
 
+def _as_it_is(data: bytes) -> bytes:
+    return data
+
+
 @dataclass
 class TappedLine:
     """Attributes: ``heard`` = every byte either way; ``tamper`` may change what goes through."""
@@ -19,8 +23,8 @@ class TappedLine:
     target_port: int
     port: int = 0
     heard: bytearray = field(default_factory=bytearray)
-    to_server: Tamper = staticmethod(lambda data: data)
-    to_client: Tamper = staticmethod(lambda data: data)
+    to_server: Tamper = _as_it_is
+    to_client: Tamper = _as_it_is
     is_cut: bool = False
     _writers: set[asyncio.StreamWriter] = field(default_factory=set)
     _jobs: set["asyncio.Task[None]"] = field(default_factory=set)
@@ -52,8 +56,8 @@ class TappedLine:
             return
         self._writers |= {writer, far_writer}
         jobs = [
-            asyncio.create_task(self._carry(reader, far_writer, lambda d: self.to_server(d))),
-            asyncio.create_task(self._carry(far_reader, writer, lambda d: self.to_client(d))),
+            asyncio.create_task(self._carry(reader, far_writer, "to_server")),
+            asyncio.create_task(self._carry(far_reader, writer, "to_client")),
         ]
         self._jobs.update(jobs)
         try:
@@ -65,11 +69,12 @@ class TappedLine:
                 end.close()
 
     async def _carry(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, tamper: Tamper
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, direction: str
     ) -> None:
         with contextlib.suppress(ConnectionError):
             while data := await reader.read(65536):
                 self.heard += data
+                tamper: Tamper = getattr(self, direction)  # a test may change it at any time
                 writer.write(tamper(data))
                 await writer.drain()
             writer.write_eof()

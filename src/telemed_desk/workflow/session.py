@@ -114,6 +114,11 @@ class Session:
             on_applied=self._on_applied,
         )
 
+    @property
+    def forged_boxes(self) -> int:
+        """How many messages from pages were refused because their seal was not the link's."""
+        return self._room.forged_boxes
+
     # ---- life ----------------------------------------------------------------------------------
 
     def start(self) -> None:
