@@ -5,6 +5,7 @@ a rural radio link loses one packet in ten however little is sent, and halving t
 again would end the picture without saving a packet. Pure: clocks and reports are handed in.
 """
 
+import math
 from collections import deque
 from typing import Final
 
@@ -98,7 +99,7 @@ class CongestionControl:
     @property
     def _excess_loss(self) -> float:
         """Loss beyond what is usual on this link; over 1 it is more than chance explains."""
-        chance = 2.5 * (self._usual_loss * (1 - self._usual_loss) / _LOSS_MEMORY) ** 0.5
+        chance = 2.5 * math.sqrt(self._usual_loss * (1 - self._usual_loss) / _LOSS_MEMORY)
         return (self.loss_ratio - self._usual_loss) / max(_EXCESS_LOSS, chance)
 
     def _weigh_loss(self, now_ns: int, rtt_ms: float) -> None:
