@@ -65,6 +65,8 @@ class VaultCore:
         self._oplog = OpLog(opened.identity.device, opened.wall_ms)
         database = opened.folder / DATABASE_NAME
         self._readers = open_engine(database, opened.master.database_key, "read")
+        with known_errors(), self._readers.connect():
+            pass  # makes the log's index while there is space, and keeps it: the pool stays open
         writing = open_engine(database, opened.master.database_key, "write")
         self._writer = Writer(writing, self._tell, self._disk_is_full)
         self._notes_only = not opened.reserve.refill()
@@ -111,6 +113,7 @@ class VaultCore:
         self._writer.close()
         self._locked = True
         self._readers.dispose()
+        self._reserve.keep_what_fits()
         self._master.wipe()
         for i in range(len(self._signing_seed)):
             self._signing_seed[i] = 0

@@ -32,6 +32,7 @@ from telemed_desk.vault.oplog import OpLog
 from telemed_desk.vault.passphrase import TriesGuard, judge_passphrase, passphrase_bytes
 from telemed_desk.vault.problems import (
     DiskFull,
+    DiskTrouble,
     UnknownRecord,
     VaultDamaged,
     VaultExists,
@@ -284,8 +285,8 @@ class VaultDirectory:
         try:
             try:
                 opened = self._prepare(content, clinician, master, instance, reserve)
-            except DiskFull:
-                # Even opening needs some space for the write-ahead log.
+            except (DiskFull, DiskTrouble):
+                # Even opening needs space for the write-ahead log; SQLite reports its lack as either.
                 reserve.release()
                 opened = self._prepare(content, clinician, master, instance, reserve)
             vault = Vault(opened)

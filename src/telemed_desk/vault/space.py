@@ -12,6 +12,10 @@ RESERVE_BYTES: Final = 32 * 1024 * 1024
 """Enough for some thousand notes after the disk has run full."""
 
 
+_LEAST_BYTES: Final = 128 * 1024
+"""Less than this would not hold the write-ahead log's index."""
+
+
 class SpaceReserve:
     """A file of nothing that is given up when the disk is full, so that notes still fit.
 
@@ -25,23 +29,31 @@ class SpaceReserve:
         self._size = size
 
     def refill(self) -> bool:
-        """Take the space if there is plenty; return whether it is held now."""
-        if self._size == 0:
-            return True
-        with contextlib.suppress(OSError):
-            if self._path.exists() and self._path.stat().st_size >= self._size:
+        """Take all of the space if there is plenty; return whether it is held now."""
+        return self._size == 0 or self._take(self._size)
+
+    def keep_what_fits(self) -> None:
+        """Take as much as there is: on a full disk even opening again needs some."""
+        size = self._size
+        while size >= _LEAST_BYTES and not self._take(size):
+            size //= 2
+
+    def _take(self, size: int) -> bool:
+        part = self._path.with_name(self._path.name + ".new")
+        try:
+            if self._path.exists() and self._path.stat().st_size >= size:
                 return True
-            part = self._path.with_name(self._path.name + ".new")
             with part.open("wb") as file:
                 if hasattr(os, "posix_fallocate"):
-                    os.posix_fallocate(file.fileno(), 0, self._size)
+                    os.posix_fallocate(file.fileno(), 0, size)
                 else:
-                    file.write(bytes(self._size))
+                    file.write(bytes(size))
             part.replace(self._path)
-            return True
-        with contextlib.suppress(OSError):
-            self._path.with_name(self._path.name + ".new").unlink(missing_ok=True)
-        return False
+        except OSError:
+            with contextlib.suppress(OSError):
+                part.unlink(missing_ok=True)
+            return False
+        return True
 
     def release(self) -> None:
         """Give the space back to the disk."""

@@ -1,0 +1,93 @@
+"""Run by test_vault_full_disk inside a mount namespace of its own, on a disk of 4 MB."""
+
+import os
+import sys
+from functools import partial
+from pathlib import Path
+
+from telemed_desk.clinical.notes import NoteText
+from telemed_desk.clinical.people import Clinician
+from telemed_desk.vault import Argon2Cost, VaultDirectory
+from telemed_desk.vault.problems import DiskFull, NotesOnly
+from telemed_protocol.identity import DeviceIdentity
+from telemed_protocol.ids import new_id
+
+PASSPHRASE = "quiet lamp orbit thistle"
+CONSULTATION = b"c" * 16
+
+say = partial(print, flush=True)
+
+
+def fill(folder: Path) -> None:
+    """Take every last byte that is free."""
+    with (folder / "filler").open("ab") as file:
+        for size in (65536, 4096, 1):
+            try:
+                while True:
+                    os.write(file.fileno(), bytes(size))
+            except OSError:
+                continue
+
+
+def main() -> None:
+    folder = Path(sys.argv[1])
+    directory = VaultDirectory(folder / "vault", reserve_bytes=1024 * 1024)
+    who = Clinician(new_id(), "Dr Asha Mfano")
+    vault, _ = directory.create(
+        clinician=who,
+        passphrase=PASSPHRASE,
+        device=DeviceIdentity.generate(new_id()),
+        argon=Argon2Cost(64, 1, 1),
+    )
+    note, other = new_id(), new_id()
+    vault.journal_draft(note, CONSULTATION, NoteText("before"), 1).result()
+    assert vault.roll_draft(note).result() is not None
+    fill(folder)
+    text = NoteText("typed while full " * 20_000)
+    try:
+        vault.journal_draft(note, CONSULTATION, text, 2).result()
+    except DiskFull as error:
+        say("refused:", error.code)
+    else:
+        raise SystemExit("the disk was not full")
+    assert vault.note_text(note) == NoteText("before"), "rolled back"
+    assert vault.notes_only
+    # The caller still has the text; the reserve is gone, so the next try works.
+    shorter = NoteText(text.subjective[:2000])
+    vault.journal_draft(note, CONSULTATION, shorter, 3).result()
+    assert vault.roll_draft(note).result() is not None
+    vault.sign_note(note, 4).result()
+    try:
+        vault.put_photo(CONSULTATION, b"j" * 100, b"p", 1, 1, source="page", at_ms=5).result()
+    except NotesOnly as error:
+        say("photo refused:", error.code)
+    else:
+        raise SystemExit("a photo was taken into the last space")
+    assert vault.verify_file() == []
+    vault.lock()
+
+    fill(folder)
+    vault = directory.unlock(who.entity, PASSPHRASE)
+    found = vault.note_of(CONSULTATION)
+    assert found is not None
+    assert found.text == shorter
+    assert found.is_signed
+    vault.lock()
+
+    (folder / "filler").unlink()
+    vault = directory.unlock(who.entity, PASSPHRASE)
+    assert not vault.notes_only
+    vault.journal_draft(other, CONSULTATION, NoteText("after"), 6).result()
+    fill(folder)
+    try:
+        vault.put_photo(CONSULTATION, bytes(3_000_000), b"p", 1, 1, source="page", at_ms=5).result()
+    except DiskFull as error:
+        say("photo too large:", error.code)
+    assert not [p for p in (folder / "vault" / "att").rglob("*") if p.is_file()]
+    assert vault.sign_note(other, 7).result().number > 0
+    vault.lock()
+    say("done")
+
+
+if __name__ == "__main__":
+    main()
