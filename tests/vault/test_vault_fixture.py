@@ -1,0 +1,52 @@
+"""A vault that was written by the first released layout must open in every later version."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from telemed_desk.clinical.consultations import ConsultationState
+from telemed_desk.clinical.notes import NoteText
+from telemed_desk.vault import VaultDirectory
+
+FIXTURES = Path(__file__).parent / "fixtures"
+T = 1_790_000_000_000
+
+
+@pytest.mark.parametrize("way_in", ["passphrase", "recovery code"])
+def test_a_vault_of_version_1_opens_and_shows_everything(tmp_path: Path, way_in: str) -> None:
+    secrets = json.loads((FIXTURES / "v1.json").read_text(encoding="utf-8"))
+    shutil.copytree(FIXTURES / "v1", tmp_path / "v1")
+    directory = VaultDirectory(tmp_path / "v1", reserve_bytes=0, wall_ms=lambda: T)
+    (slot,) = directory.clinicians()
+    assert (slot.entity, slot.name) == (b"a" * 16, "Dr Asha Mfano")
+    if way_in == "passphrase":
+        vault = directory.unlock(slot.entity, secrets["passphrase"])
+    else:
+        vault = directory.unlock_with_recovery(secrets["recovery_code"])
+    for _ in range(2):
+        ((consultation, patient),) = vault.today(T, T + 1)
+        assert (patient.name, patient.allergies) == ("Jua Mfano", ("penicillin",))
+        assert consultation.state is ConsultationState.SIGNED
+        assert (consultation.consent_ms, consultation.consent_photos) == (T + 1, True)
+        assert (consultation.started_ms, consultation.ended_ms) == (T + 2, T + 3)
+        note = vault.note_of(consultation.entity)
+        assert note is not None
+        assert note.text == NoteText("itches", "red", "eczema", "cream")
+        assert note.signed_ms == T + 5
+        assert vault.signature_is_known(note.entity) is True
+        (photo,) = vault.photos_of(consultation.entity)
+        assert vault.read_photo(photo.entity) == b"\xff\xd8photo\xff\xd9"
+        profile = vault.clinic_profile()
+        assert profile is not None
+        assert profile.name == "Kielelezo clinic"
+        assert vault.device_labels() == {b"d" * 16: "Room 1"}
+        vault.rebuild().result()
+    (draft,) = vault.recovered_drafts()
+    assert (draft.note, draft.characters) == (b"m" * 16, 10)
+    assert (vault.setting("theme"), vault.clinic) == (b"dark", b"k" * 16)
+    assert vault.epoch_key(0) == bytes(range(32))
+    assert vault.identity.device == b"d" * 16
+    assert vault.outbox().count == 13
+    vault.lock()
