@@ -112,3 +112,20 @@ async def test_after_an_outage_picture_and_sound_come_back(tmp_path: Path) -> No
     for direction in _directions(call, from_s=13):
         assert direction.pictures.fps > 3, direction
         assert direction.sound.found_share > 0.4, direction
+
+
+async def test_when_muted_nothing_of_it_leaves_and_the_other_way_goes_on(tmp_path: Path) -> None:
+    async with (
+        EmulatedLink(CLEAN) as link,
+        _endpoint(OURS, link.a, tmp_path / "a") as one,
+        _endpoint(BROWSER, link.b, tmp_path / "b") as other,
+    ):
+        mute = {"cmd": "mute", "microphone": True, "camera": True}
+        call = await run_call(link, one, other, 14, changes=[(6.0, lambda: one.send(mute))])
+    _assert_up(call)
+    muted, open_way = _directions(call, from_s=8)
+    assert muted.pictures.recognised > 20  # from before
+    assert muted.pictures.fps == 0, muted
+    assert muted.sound.found_share == 0, muted
+    assert open_way.pictures.fps > 3, open_way
+    assert open_way.sound.found_share > 0.4, open_way

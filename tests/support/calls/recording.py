@@ -92,7 +92,8 @@ def from_files(folder: Path) -> Recording:
             _sound(data["arx"], data["arx_t"], data["arx_n"]),
             stats=stats,
             messages=json.loads(str(data["messages"])),
-            concealed_share=concealed[-1] if concealed else None,
+            # each line tells of the second before it
+            concealed_share=sum(concealed) / len(concealed) if concealed else None,
         )
 
 

@@ -1,13 +1,13 @@
 """The desk's ear in tests of the media process: keeps what it hears and waits for more."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from tests.support.waiting import until
 
 from telemed_desk.media import control
-from telemed_desk.media.client import MediaProcess
+from telemed_desk.media.client import COMMAND, MediaProcess
 from telemed_desk.media.frames import Frame, FrameReader
 
 WAIT_S = 45.0
@@ -30,8 +30,8 @@ class ListeningDesk:
         self.deaths += 1
         self._changed.set()
 
-    def media(self) -> MediaProcess:
-        return MediaProcess(self.on_message, self.on_died)
+    def media(self, command: Sequence[str] = COMMAND) -> MediaProcess:
+        return MediaProcess(self.on_message, self.on_died, command=command)
 
     async def until(self, condition: Callable[[], bool], what: str) -> None:
         try:
