@@ -57,15 +57,21 @@ class NoteTaking:
         self._timer_armed = False
         self._edits = 0
         note = vault.note_of(consultation)
-        entity = note.entity if note else bytes(new_id())
-        text = vault.note_text(entity) if note else NoteText()
+        # Text that was typed before a crash may belong to a note that has no revision yet.
+        draft = next((d for d in vault.recovered_drafts() if d.consultation == consultation), None)
+        if note is not None:
+            entity = note.entity
+        else:
+            entity = draft.note if draft is not None else bytes(new_id())
+        text = vault.note_text(entity) if note or draft else NoteText()
         self.state = NoteState(
             note=entity,
             consultation=consultation,
             text=text,
-            saved_ms=note.changed_ms if note else None,
+            saved_ms=draft.at_ms if draft else note.changed_ms if note else None,
             signed=note if note and note.is_signed else None,
             leaves=note.leaves if note else 1,
+            recovered_characters=draft.characters if draft else 0,
         )
 
     def _set(self, **changes: Any) -> None:
