@@ -42,6 +42,7 @@ class CallSession:
         self._call: Call | None = None
         self._photos: PhotoTaking | None = None
         self._stats: asyncio.Task[None] | None = None
+        self._closing = False
 
     async def begin(self) -> None:
         """Open the devices and the connection; as offerer the offer follows."""
@@ -96,6 +97,7 @@ class CallSession:
 
     async def close(self) -> None:
         """End the connection, give memory and devices back."""
+        self._closing = True
         self._station.play(None)
         if self._stats is not None:
             self._stats.cancel()
@@ -110,7 +112,8 @@ class CallSession:
 
     def on_phase(self, phase: control.CallPhase, reason: str) -> None:
         """The connection changed its state."""
-        self._report(control.CallState(self.id, phase, reason))
+        if not self._closing:  # of an end that was asked for, the process itself says why
+            self._report(control.CallState(self.id, phase, reason))
 
     def on_candidate(self, candidate: str, mid: str | None, mline: int | None) -> None:
         """A local candidate was found after the description."""

@@ -36,6 +36,7 @@ from telemed_protocol.errors import FormatError, KnownError
 START_S = 30.0
 """How long a fresh process may take to say Ready; a cold disk and a virus scanner need it."""
 STOP_S = 5.0
+COMMAND = (sys.executable, "-m", "telemed_desk.media")
 RESTART_DELAYS_S = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0)
 STEADY_S = 60.0
 """Having run this long, the next restart is quick again."""
@@ -68,6 +69,7 @@ class MediaProcess:
         on_died: Called when the process was lost, before the next one starts; a running call must
             be offered anew once :class:`Ready` comes again.
         restart: False leaves a dead process dead.
+        command: What to run; an installed package or a test may wrap it.
     """
 
     def __init__(
@@ -76,12 +78,12 @@ class MediaProcess:
         on_died: Callable[[], None] = lambda: None,
         *,
         restart: bool = True,
-        arguments: Sequence[str] = (),
+        command: Sequence[str] = COMMAND,
     ) -> None:
         self.on_message = on_message
         self.on_died = on_died
         self._restart = restart
-        self._arguments = tuple(arguments)
+        self._command = tuple(command)
         self._running: _Running | None = None
         self._keeper: asyncio.Task[None] | None = None
         self._ready: asyncio.Future[None] | None = None
@@ -146,7 +148,7 @@ class MediaProcess:
             await asyncio.sleep(RESTART_DELAYS_S[min(deaths, len(RESTART_DELAYS_S)) - 1])
 
     async def _run_once(self) -> None:
-        process, ours = _spawn(self._arguments)
+        process, ours = _spawn(self._command)
         running = _Running(
             process, await ControlChannel.over(ours), time.monotonic(), time.monotonic(), set()
         )
@@ -213,17 +215,16 @@ class MediaProcess:
                 return
 
 
-def _spawn(arguments: Sequence[str]) -> tuple[subprocess.Popen[bytes], socket.socket]:
+def _spawn(command: Sequence[str]) -> tuple[subprocess.Popen[bytes], socket.socket]:
     """Start the process with one end of a socket pair; return the other end."""
     ours, theirs = socket.socketpair()
-    command = [sys.executable, "-m", "telemed_desk.media"]
     try:
         if ON_WINDOWS:
             # Handles are not inherited by number there: the socket is duplicated into the child and
             # its description goes through the child's standard input
             # (https://docs.python.org/3/library/socket.html#socket.socket.share).
             process = subprocess.Popen(
-                [*command, "--control-stdin", *arguments],
+                [*command, "--control-stdin"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
             )
@@ -233,7 +234,7 @@ def _spawn(arguments: Sequence[str]) -> tuple[subprocess.Popen[bytes], socket.so
                 process.stdin.close()
         else:
             process = subprocess.Popen(
-                [*command, "--control-fd", str(theirs.fileno()), *arguments],
+                [*command, "--control-fd", str(theirs.fileno())],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 pass_fds=(theirs.fileno(),),

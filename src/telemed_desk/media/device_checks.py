@@ -86,6 +86,7 @@ def _result(run: str, finding: Finding) -> CheckResult:
         finding.limit,
         finding.cause,
         finding.action,
+        int(finding.ceiling),
     )
 
 

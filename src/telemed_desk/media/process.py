@@ -40,6 +40,7 @@ class MediaWorker:
         self._loop = asyncio.get_running_loop()
         self._station = Station(self.report)
         self._session: CallSession | None = None
+        self._muted: control.Mute | None = None
         self._requests: asyncio.Queue[control.ToMedia] = asyncio.Queue(WAITING_REQUESTS)
         self._checks: asyncio.Task[None] | None = None
         self._heard_at = time.monotonic()
@@ -130,9 +131,7 @@ class MediaWorker:
             case control.EndCall(call):
                 await self._end_call(call, "")
             case control.Mute():
-                self._station.microphone_muted = message.microphone
-                if self._session is not None:
-                    self._session.mute(message)
+                self._mute(message)
             case control.RunDeviceChecks():
                 self._start_checks(message)
             case control.RemoteDescription() | control.RemoteCandidate() | control.TakePhoto():
@@ -160,7 +159,10 @@ class MediaWorker:
             CallSession,
         )
 
+        muted: control.Mute | None = None
         if self._session is not None:
+            # The same consultation goes on over a new connection: who was muted stays so.
+            muted = self._muted
             await self._end_call(self._session.id, "replaced")
         if self._checks is not None:
             self._checks.cancel()
@@ -171,12 +173,22 @@ class MediaWorker:
             session, self._session = self._session, None
             await session.close()
             raise
+        if muted is not None:
+            self._mute(muted)
+
+    def _mute(self, message: control.Mute) -> None:
+        self._muted = message
+        self._station.microphone_muted = message.microphone
+        if self._session is not None:
+            self._session.mute(message)
 
     async def _end_call(self, call: str, reason: str) -> None:
         session = self._session
         if session is None or session.id != call:
             return
         self._session = None
+        self._muted = None
+        self._station.microphone_muted = False
         await session.close()
         self._send(control.CallState(call, "ended", reason))
 

@@ -8,85 +8,38 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
+from tests.support.devices.media_desk import WAIT_S, ListeningDesk, next_frame
 from tests.support.waiting import until
 
 from telemed_desk.media import control
 from telemed_desk.media.channel import ControlChannel
 from telemed_desk.media.client import MediaProcess
-from telemed_desk.media.frames import Frame, FrameReader
+from telemed_desk.media.frames import Frame
 from telemed_desk.media.sources.barcode import read_count
 
-WAIT_S = 45.0
 PRETEND = control.Devices("pattern:320x240@15", "tone:500", "null")
 
 
-class Desk:
-    """What the desk hears, and a way to wait for it."""
-
-    def __init__(self) -> None:
-        self.heard: list[control.FromMedia] = []
-        self.deaths = 0
-        self._changed = asyncio.Event()
-
-    def on_message(self, message: control.FromMedia) -> None:
-        self.heard.append(message)
-        self._changed.set()
-
-    def on_died(self) -> None:
-        self.deaths += 1
-        self._changed.set()
-
-    async def until(self, condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(WAIT_S):
-            while not condition():
-                self._changed.clear()
-                await self._changed.wait()
-
-    def of(self, kind: type[control.FromMedia]) -> list[control.FromMedia]:
-        return [message for message in self.heard if isinstance(message, kind)]
-
-    async def first(self, kind: type[control.FromMedia]) -> control.FromMedia:
-        await self.until(lambda: bool(self.of(kind)))
-        return self.of(kind)[0]
+@pytest.fixture
+async def desk() -> ListeningDesk:
+    return ListeningDesk()
 
 
 @pytest.fixture
-async def desk() -> Desk:
-    return Desk()
-
-
-@pytest.fixture
-async def media(desk: Desk) -> AsyncIterator[MediaProcess]:
-    process = MediaProcess(desk.on_message, desk.on_died)
+async def media(desk: ListeningDesk) -> AsyncIterator[MediaProcess]:
+    process = desk.media()
     await process.start()
     yield process
     await process.stop()
 
 
-async def next_frame(memory: str) -> Frame:
-    reader = FrameReader(memory)
-    frames: list[Frame] = []
-
-    def came() -> bool:
-        frame = reader.newest()
-        if frame is not None:
-            frames.append(frame)
-        return bool(frames)
-
-    try:
-        await until(came, "a picture", WAIT_S)
-    finally:
-        reader.close()
-    return frames[0]
-
-
-def luma(frame: Frame) -> "object":
-    import numpy as np  # noqa: PLC0415 - only here, so that the module shows what the client needs
-
+def luma(frame: Frame) -> NDArray[np.uint8]:
     rows = np.frombuffer(frame.data, np.uint8).reshape(frame.height, frame.stride)
     return np.ascontiguousarray(rows[:, 1 : frame.width * 3 : 3])
 
@@ -103,29 +56,31 @@ async def test_it_says_ready_and_the_desk_loads_no_media_library(media: MediaPro
     assert done.stdout.strip() == b"[]"
 
 
-async def test_a_preview_shows_the_own_camera_and_levels(desk: Desk, media: MediaProcess) -> None:
+async def test_a_preview_shows_the_own_camera_and_levels(
+    desk: ListeningDesk, media: MediaProcess
+) -> None:
     media.send(PRETEND)
     media.send(control.Preview(on=True))
     stream = await desk.first(control.VideoStream)
-    assert isinstance(stream, control.VideoStream)
     assert stream.stream == "local"
     frame = await next_frame(stream.memory)
     assert (frame.width, frame.height) == (320, 240)
-    assert read_count(luma(frame)) is not None  # type: ignore[arg-type]
+    assert read_count(luma(frame)) is not None
 
     def loud(message: control.FromMedia) -> bool:
         return isinstance(message, control.Level) and -20 < message.microphone_dbfs < -10
 
-    await desk.until(lambda: any(map(loud, desk.heard)))
-    working = {s.kind for s in desk.of(control.DeviceState) if s.code == ""}  # type: ignore[union-attr]
+    await desk.until(lambda: any(map(loud, desk.heard)), "the desk hears it")
+    working = {s.kind for s in desk.of(control.DeviceState) if s.code == ""}
     assert working == {"camera", "microphone", "speaker"}
 
 
-async def test_ending_a_preview_removes_its_memory(desk: Desk, media: MediaProcess) -> None:
+async def test_ending_a_preview_removes_its_memory(
+    desk: ListeningDesk, media: MediaProcess
+) -> None:
     media.send(PRETEND)
     media.send(control.Preview(on=True))
     stream = await desk.first(control.VideoStream)
-    assert isinstance(stream, control.VideoStream)
     path = Path("/dev/shm") / stream.memory
     assert path.exists()
     media.send(control.Preview(on=False))
@@ -133,38 +88,38 @@ async def test_ending_a_preview_removes_its_memory(desk: Desk, media: MediaProce
 
 
 async def test_killed_it_comes_back_with_its_devices_and_leaves_nothing(
-    desk: Desk, media: MediaProcess
+    desk: ListeningDesk, media: MediaProcess
 ) -> None:
     media.send(PRETEND)
     media.send(control.Preview(on=True))
     stream = await desk.first(control.VideoStream)
-    assert isinstance(stream, control.VideoStream)
     first_pid = media.pid
     assert first_pid is not None
     os.kill(first_pid, signal.SIGKILL)
-    await desk.until(lambda: len(desk.of(control.VideoStream)) == 2)
+    await desk.until(lambda: len(desk.of(control.VideoStream)) == 2, "the desk hears it")
     assert desk.deaths == 1
     assert media.pid not in (None, first_pid)
     assert not (Path("/dev/shm") / stream.memory).exists()
     again = desk.of(control.VideoStream)[1]
-    assert isinstance(again, control.VideoStream)
     assert (await next_frame(again.memory)).width == 320
 
 
-async def test_a_process_that_hangs_is_taken_for_dead(desk: Desk, media: MediaProcess) -> None:
+async def test_a_process_that_hangs_is_taken_for_dead(
+    desk: ListeningDesk, media: MediaProcess
+) -> None:
     pid = media.pid
     assert pid is not None
     os.kill(pid, signal.SIGSTOP)
     try:
-        await desk.until(lambda: desk.deaths == 1)
-        await desk.until(lambda: len(desk.of(control.Ready)) == 2)
+        await desk.until(lambda: desk.deaths == 1, "the desk hears it")
+        await desk.until(lambda: len(desk.of(control.Ready)) == 2, "the desk hears it")
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGCONT)
 
 
-async def test_stopping_is_in_good_order(desk: Desk) -> None:
-    process = MediaProcess(desk.on_message, desk.on_died)
+async def test_stopping_is_in_good_order(desk: ListeningDesk) -> None:
+    process = desk.media()
     await process.start()
     await process.stop()
     assert desk.deaths == 0

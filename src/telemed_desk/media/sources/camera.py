@@ -28,6 +28,8 @@ BETWEEN_PICTURES_S = 2.0
 REOPEN_S = 1.0
 POLL_S = 0.004
 """How often a camera without a new picture is asked again; adds at most this to the delay."""
+NON_BLOCKING = f"+{av.container.Flags.non_block.value}"
+"""AVFMT_FLAG_NONBLOCK as a number: FFmpeg's option has no word for it (found by trying)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,9 @@ def open_camera(address: str, timeout_s: float) -> InputContainer:
             return av.open(
                 address,
                 format=_input_name(),
-                options=_options(mode),
+                # Not ``options``: those reach the decoder too, which would then believe the size
+                # that was asked for instead of the one that the driver chose.
+                container_options=_options(mode),
                 timeout=(timeout_s, timeout_s),
             )
         except av.error.ExitError as error:
@@ -142,7 +146,7 @@ def _options(mode: CaptureMode) -> dict[str, str]:
         if mode.input_format:
             options["vcodec"] = mode.input_format
     elif not ON_MAC:
-        options["fflags"] = "nonblock"
+        options["fflags"] = NON_BLOCKING
         if mode.input_format:
             options["input_format"] = mode.input_format
     return options
