@@ -1,12 +1,18 @@
 """Every screen in both languages, light and dark: names, sizes, contrast, nothing cut off."""
 
+from importlib import resources
 from pathlib import Path
 
 import pytest
 from tests.page.looks import faults
 from tests.page.visit import Visit, visiting
+from tests.support.chromium import running_chromium
+from tests.support.page import Route
 
 from telemed_protocol.talk import DeskText, Ended, Intake
+
+BUDGET_BYTES = 60 * 1024
+PAGE = Path(str(resources.files("telemed_server"))) / "page"
 
 
 async def _walk(visit: Visit, folder: Path) -> list[str]:
@@ -65,6 +71,38 @@ async def test_every_screen_can_be_read_reached_and_touched(tmp_path: Path, lang
         assert (await visit.desk.expect(Intake)).language == language[:2]
         assert await visit.page.evaluate("document.documentElement.lang") == language[:2]
         assert visit.complaints() == []
+
+
+async def test_the_measuring_finds_what_is_wrong(tmp_path: Path) -> None:
+    bad = b"""<!doctype html><title>x</title><body>
+      <button style="width:20px;height:20px"></button><svg></svg><video style="width:9px"></video>
+      <p style="color:#999;font-size:9px">pale</p><div style="width:9999px">wide</div>
+      <div style="width:20px;overflow:hidden;white-space:nowrap">cut off here</div>"""
+    origin = "https://clinic.example"
+    words = Route((PAGE / "strings.js").read_bytes(), "text/javascript")
+    async with running_chromium() as browser:
+        page = await browser.open_page(
+            f"{origin}/", routes={f"{origin}/": Route(bad), f"{origin}/page/strings.js": words}
+        )
+        found = " ".join(await faults(page, "bad", tmp_path))
+        for fault in ("no name", "too small", "read aloud", "video without", "h1", "main"):
+            assert fault in found
+        for fault in ("sideways", "contrast 2.85", "small print", "cut off"):
+            assert fault in found
+        await page.evaluate("document.body.append('Endelea kuzungumza. Nenda chumba cha kusubiri')")
+        assert any("other language" in fault for fault in await faults(page, "bad", tmp_path))
+
+
+async def test_the_page_is_small_before_video(tmp_path: Path) -> None:
+    async with visiting(tmp_path) as visit:
+        await visit.open()
+        await visit.page.wait_visible("#continue")
+        got = await visit.page.evaluate(
+            """['navigation', 'resource'].flatMap(kind => performance.getEntriesByType(kind))
+              .map(entry => entry.transferSize)"""
+        )
+        assert len(got) > 20
+        assert sum(got) < BUDGET_BYTES  # headers and packed bodies, as they travelled
 
 
 async def test_the_keyboard_alone_is_enough_to_join(tmp_path: Path) -> None:

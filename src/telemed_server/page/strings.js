@@ -237,10 +237,11 @@ export function clock(lang, hour, minute) {
   return ((hour + 5) % 12) + 1 + ":" + pad(minute) + " " + part + " (" + plain + ")";
 }
 
-/** An ISO date and time in words ("today at 09:40"); any other text as it stands. */
+/** Unix ms or an ISO date and time in words ("today at 09:40"); any other text as it stands. */
 export function when(lang, startsAt, now) {
-  if (!/^\d{4}-\d\d-\d\dT\d\d:\d\d/.test(startsAt)) return startsAt;
-  const date = new Date(startsAt);
+  const unix = /^\d{12,14}$/.test(startsAt);
+  if (!unix && !/^\d{4}-\d\d-\d\dT\d\d:\d\d/.test(startsAt)) return startsAt;
+  const date = new Date(unix ? Number(startsAt) : startsAt);
   if (isNaN(date.getTime())) return startsAt;
   const time = clock(lang, date.getHours(), date.getMinutes());
   if (date.toDateString() === now.toDateString()) return words(lang, "today", { time });

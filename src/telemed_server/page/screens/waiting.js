@@ -79,7 +79,7 @@ export function waiting(app) {
       card.hidden = !app.seat;
       if (app.seat) {
         const before = Math.max(0, app.seat.place - 1);
-        fill(number, called ? icon("bell") : String(before));
+        fill(number, called ? icon("bell") : before === 0 ? icon("check") : String(before));
         say(
           line,
           called
