@@ -2,6 +2,7 @@ import os
 import stat
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -303,3 +304,45 @@ def test_a_payload_that_does_not_fit_is_our_bug_and_leaves_no_gap(place: Place) 
     assert after.number == before.number + 1
     assert after.stamp > before.stamp
     assert len(place.vault.patients()) == 2
+
+
+def test_locking_waits_for_a_read_that_is_under_way(place: Place) -> None:
+    vault = place.vault
+    reading, go_on = threading.Event(), threading.Event()
+    found: list[object] = []
+
+    def read() -> None:
+        with vault._read() as connection:
+            reading.set()
+            go_on.wait(60)
+            found.append(connection.exec_driver_sql("SELECT count(*) FROM op").scalar())
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    assert reading.wait(60)
+    locker = threading.Thread(target=vault.lock)
+    locker.start()
+    locker.join(0.2)
+    assert locker.is_alive()
+    assert not vault._master.is_wiped
+    go_on.set()
+    locker.join(60)
+    reader.join(60)
+    assert found == [1]
+    assert vault._master.is_wiped
+
+
+def test_a_listener_that_fails_is_reported_and_does_not_stop_saving(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reported: list[type[BaseException] | None] = []
+    monkeypatch.setattr(threading, "excepthook", lambda args: reported.append(args.exc_type))
+
+    def broken(_: object) -> None:
+        raise LookupError
+
+    place.vault.on_change(broken)
+    for _ in range(3):
+        place.vault.commit(patient_set(new_id(), remarks="x")).result()
+    place.vault.lock()
+    assert reported == [LookupError] * 3

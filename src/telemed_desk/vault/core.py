@@ -59,6 +59,8 @@ class VaultCore:
         self._reserve = opened.reserve
         self._wall_ms = opened.wall_ms
         self._locked = False
+        self._reading = threading.Condition()
+        self._readers_inside = 0
         self._listeners: list[Listener] = []
         self._listeners_gate = threading.Lock()
         self._attachments = AttachmentFolder(opened.folder / ATTACHMENTS_NAME)
@@ -104,14 +106,16 @@ class VaultCore:
         return stop
 
     def lock(self) -> None:
-        """Finish queued writes, close every handle, drop the keys. Doing it twice is harmless.
+        """Finish queued writes and running reads, close every handle, drop the keys.
 
-        Not from the writer thread, so not from a listener.
+        Doing it twice is harmless. Not from the writer thread, so not from a listener.
         """
-        if self._locked:
-            return
         self._writer.close()
-        self._locked = True
+        with self._reading:
+            if self._locked:
+                return
+            self._locked = True
+            self._reading.wait_for(lambda: self._readers_inside == 0)
         self._readers.dispose()
         self._reserve.keep_what_fits()
         self._master.wipe()
@@ -129,10 +133,17 @@ class VaultCore:
             VaultLocked: It was locked.
             VaultDamaged: A page does not verify.
         """
-        if self._locked:
-            raise VaultLocked
-        with known_errors(), self._readers.connect() as connection:
-            yield connection
+        with self._reading:
+            if self._locked:
+                raise VaultLocked
+            self._readers_inside += 1
+        try:
+            with known_errors(), self._readers.connect() as connection:
+                yield connection
+        finally:
+            with self._reading:
+                self._readers_inside -= 1
+                self._reading.notify_all()
 
     def _tell(self, changes: frozenset[Change]) -> None:
         with self._listeners_gate:

@@ -1,6 +1,7 @@
 """The one thread that writes: one transaction per action, in the order in which they were asked for."""
 
 import queue
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -103,4 +104,8 @@ class Writer:
             after()
         task.future.set_result(result)
         if transaction.changes:
-            self._on_commit(frozenset(transaction.changes))
+            try:
+                self._on_commit(frozenset(transaction.changes))
+            except Exception:  # noqa: BLE001 - task sink: a listener's bug must not stop saving
+                hook_args = (*sys.exc_info(), threading.current_thread())
+                threading.excepthook(threading.ExceptHookArgs(hook_args))
