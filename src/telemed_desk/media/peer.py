@@ -27,6 +27,7 @@ from telemed_desk.clinical.ladder import Rung
 from telemed_desk.media.control import CallPhase, Devices, IceServerSpec
 from telemed_desk.media.engine.call import Call, CallParts
 from telemed_desk.media.json_lines import JsonLines
+from telemed_desk.media.peer_photo import photo_messages
 from telemed_desk.media.peer_recorder import PeerRecorder
 from telemed_desk.media.ports import SAMPLE_RATE_HZ, Picture, PictureSource, SoundBlock
 from telemed_desk.media.sources.opening import (
@@ -86,7 +87,11 @@ class _Screen:
 class Peer:
     """One end of one call. Everything but the devices' threads runs on one loop."""
 
-    def __init__(self, lines: JsonLines, devices: Devices, start_rung: Rung) -> None:
+    def __init__(
+        self, lines: JsonLines, devices: Devices, start_rung: Rung, *, gives_photos: bool
+    ) -> None:
+        self._gives_photos = gives_photos
+        self._photos: set[asyncio.Task[None]] = set()
         self._lines = lines
         self._devices = devices
         self._start_rung = start_rung
@@ -127,11 +132,12 @@ class Peer:
 
     async def close(self) -> None:
         """End the call and give the devices back. May be called twice."""
-        if self._stats is not None:
-            self._stats.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._stats
-            self._stats = None
+        for job in (self._stats, *self._photos):
+            if job is not None:
+                job.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await job
+        self._stats = None
         if self._call is not None:
             await self._call.close()
             self._call = None
@@ -220,13 +226,24 @@ class Peer:
         self._tell({"t": "hello", "v": CHANNEL_VERSION})
 
     def on_data(self, message: str | bytes) -> None:
-        """See ``CallEvents``. Photos are declined: a headless peer has no person to ask."""
+        """See ``CallEvents``."""
         self._recorder.messages.append(message if isinstance(message, str) else len(message))
         if isinstance(message, str):
             with contextlib.suppress(ValueError):
                 asked = json.loads(message)
                 if isinstance(asked, dict) and asked.get("t") == "photo-request":
-                    self._tell({"t": "photo-declined", "id": asked.get("id")})
+                    task = asyncio.create_task(self._send_photo(str(asked.get("id"))))
+                    self._photos.add(task)
+                    task.add_done_callback(self._photos.discard)
+
+    async def _send_photo(self, photo: str) -> None:
+        picture = None if self._camera is None else self._camera.newest()
+        if picture is None or not self._gives_photos:
+            self._tell({"t": "photo-declined", "id": photo})
+            return
+        for message in await asyncio.to_thread(photo_messages, photo, picture):
+            if self._call is None or not self._call.send_data(message):
+                return  # the channel has closed; its queue holds two photos
 
     def on_restart_offer(self, sdp: str, revision: int) -> None:
         """See ``CallEvents``."""
@@ -270,10 +287,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--start-rung", type=int, choices=range(6), default=int(Rung.VIDEO), help="of the ladder"
     )
+    parser.add_argument(
+        "--photos", choices=("give", "decline"), default="give", help="what to do when asked"
+    )
     chosen = parser.parse_args(arguments)
     lines = JsonLines()
     devices = Devices(chosen.camera, chosen.microphone, chosen.speaker)
-    peer = Peer(lines, devices, Rung(chosen.start_rung))
+    peer = Peer(lines, devices, Rung(chosen.start_rung), gives_photos=chosen.photos == "give")
     asyncio.run(_run(lines, peer))
     return 0
 

@@ -210,6 +210,7 @@ window.endpoint = {
     const counters = record.shown.map(picture => picture[1]).filter(counter => counter >= 0);
     return {pictures: new Set(counters).size, channel: channel ? channel.readyState : 'none'};
   },
+  tell: message => channel.send(JSON.stringify(message)),
   numbers: () => {
     const {taken, shown, clock, stats, messages, problem} = record;
     return JSON.stringify({taken, shown, clock, stats, messages, problem});
