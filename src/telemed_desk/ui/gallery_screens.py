@@ -1,0 +1,179 @@
+"""The gallery's scenes: each builds a window with a fictional state."""
+
+from collections.abc import Callable
+
+from PySide6.QtWidgets import QWidget
+
+from telemed_desk.clinical.ladder import Rung
+from telemed_desk.ui.gallery_days import NOW_MS, at, booked, waiting
+from telemed_desk.ui.screens.set_up.presenter import State as SetUpState
+from telemed_desk.ui.screens.set_up.view import SetUpView
+from telemed_desk.ui.screens.today.presenter import LinkResult, TodayPresenter
+from telemed_desk.ui.screens.today.state import LinkDialog
+from telemed_desk.ui.screens.today.state import State as TodayState
+from telemed_desk.ui.screens.today.view import TodayView
+from telemed_desk.ui.screens.unlock.presenter import Attempt, Clinician, Place, UnlockPresenter
+from telemed_desk.ui.screens.unlock.view import UnlockView
+from telemed_desk.ui.shell.state import CallLink, Person, status_state
+from telemed_desk.ui.shell.window import Shell
+from telemed_desk.workflow.status import DeskStatus
+
+Scene = Callable[[], QWidget]
+ME = Person(
+    "Dr Achieng Odera",
+    "Palliative care · Room 4",
+    "AO",
+    "Mto Mawe Referral Hospital",
+    practice=True,
+    version="1.0",
+)
+STATUS = DeskStatus(
+    link="online", rtt_ms=84, last_contact_ms=NOW_MS, waiting_to_sync=3, waiting_bytes=4_600_000
+)
+
+
+def framed(
+    screen: str, view: QWidget, call: CallLink | None = None, status: DeskStatus = STATUS
+) -> Shell:
+    """Put a screen into the window."""
+    shell = Shell()
+    shell.add_screen(screen, view)
+    shell.open(screen)
+    shell.show_state(status_state(status, ME, NOW_MS, call))
+    return shell
+
+
+class _Nobody:
+    """Takes intentions and does nothing: the gallery only shows."""
+
+    def unlock(self, clinician: bytes, passphrase: str, done: Callable[[Attempt], None]) -> None:
+        """Answer nothing."""
+
+    def start_visit(self, seat: str) -> None:
+        """Start nothing."""
+
+    def clear_urgent(self, seat: str, reason: str) -> None:
+        """Clear nothing."""
+
+    def link_for(self, consultation: bytes, done: Callable[[LinkResult], None]) -> None:
+        """Make nothing."""
+
+    def open_note(self, consultation: bytes) -> None:
+        """Open nothing."""
+
+    def open_self_check(self) -> None:
+        """Open nothing."""
+
+
+def unlock() -> QWidget:
+    """Who is working here."""
+    view = UnlockView()
+    place = Place("Mto Mawe Referral Hospital", "Telemedicine room 4", "1.0", practice=True)
+    presenter = UnlockPresenter(_Nobody(), lambda: at("07:58"), view.show_state, place)
+    presenter.link("online", 24)
+    presenter.waiting(3, 4_600_000)
+    presenter.clinicians(
+        (
+            Clinician(b"1", "Dr Achieng Odera", "Palliative care", "last here Friday 16:40"),
+            Clinician(b"2", "Dr Samuel Kiprop", "Dermatology", "yesterday 15:12"),
+            Clinician(b"3", "Dr Zainab Hassan", "Oncology, specialist consults", "Thursday"),
+            Clinician(b"4", "Mercy Wambui", "Nurse", "today 07:31"),
+        )
+    )
+    view.passphrase.edit.setText("sixteen letters")
+    return framed("unlock", view)
+
+
+def unlock_wrong() -> QWidget:
+    """A wrong passphrase without a link."""
+    shell = unlock()
+    view = shell.findChild(UnlockView)
+    if view is None:
+        raise LookupError("no unlock screen")
+    presenter = UnlockPresenter(
+        _Nobody(),
+        lambda: at("07:58"),
+        view.show_state,
+        Place("Mto Mawe Referral Hospital", "Room 4"),
+    )
+    presenter.link("offline")
+    presenter.clinicians((Clinician(b"1", "Dr Achieng Odera", "Palliative care"),))
+    presenter.unlock("wrong")
+    presenter._done(Attempt("wrong"))  # noqa: SLF001 - the gallery plays the workflow's part
+    return shell
+
+
+def set_up(state: SetUpState) -> Scene:
+    """Return a scene of the first run."""
+
+    def scene() -> QWidget:
+        view = SetUpView()
+        view.left.clock.setText("07:58")
+        view.left.date.setText("Monday 23 November")
+        view.left.show_place("", "", "1.0", practice=False)
+        view.show_state(state)
+        return framed("set_up", view)
+
+    return scene
+
+
+def today_presenter(show: Callable[[TodayState], None], *, practice: bool = True) -> TodayPresenter:
+    """Return Today as of 09:24."""
+    return TodayPresenter(_Nobody(), _Nobody(), lambda: NOW_MS, show, practice=practice)
+
+
+def today() -> QWidget:
+    """A busy morning."""
+    view = TodayView()
+    presenter = today_presenter(view.show_state)
+    presenter.checked(Rung.HD_VIDEO, "HD video ready", at("08:12"))
+    presenter.room(waiting())
+    presenter.day(booked())
+    return framed("today", view)
+
+
+def today_offline() -> QWidget:
+    """Nobody waits, and the link is gone."""
+    view = TodayView()
+    presenter = today_presenter(view.show_state)
+    presenter.day(booked()[5:])
+    presenter.room((), unknown=1)
+    presenter.offline(at("09:12"))
+    presenter.recovered(214)
+    status = DeskStatus(link="offline", link_since_ms=at("09:12"), waiting_to_sync=2)
+    return framed("today", view, status=status)
+
+
+def today_link() -> QWidget:
+    """A patient's link."""
+    view = TodayView()
+    presenter = today_presenter(view.show_state)
+    presenter.day(booked())
+    url = "https://visit.example/j#Zk3w-fictional-link-for-the-gallery-0123456789abcdef"
+    presenter._set(link=LinkDialog("Otieno Jaribio", url, "Good until 11:40.", working=False))  # noqa: SLF001 - as above
+    return framed("today", view)
+
+
+SCENES: dict[str, Scene] = {
+    "01-unlock": unlock,
+    "01-unlock-wrong": unlock_wrong,
+    "01-set-up": set_up(SetUpState(server_url="https://desk.example", pc_label="Room 4")),
+    "01-set-up-errors": set_up(
+        SetUpState(
+            way="join",
+            errors={
+                "code": "That code is not complete or has a wrong character.",
+                "clinician_name": "Type your name as patients know it.",
+                "passphrase": "Too easy to guess.",
+            },
+            problem="The clinic server does not answer.",
+            problem_words="Check the address and the link, then try again.",
+        )
+    ),
+    "01-set-up-recovery": set_up(
+        SetUpState(step="recovery", recovery_code="K7QM-2XVP-9TRA-HH4N-3WZE-PB6D")
+    ),
+    "02-today": today,
+    "02-today-offline": today_offline,
+    "02-today-link": today_link,
+}

@@ -1,0 +1,1 @@
+"""The screens: each a folder with a presenter (plain Python) and a view."""

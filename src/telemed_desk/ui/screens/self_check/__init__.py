@@ -1,0 +1,1 @@
+"""What kind of call will work."""

@@ -1,0 +1,1 @@
+"""Setting this PC up: found a clinic or join one."""

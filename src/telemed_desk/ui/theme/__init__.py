@@ -1,0 +1,1 @@
+"""Colours, sizes, type and icons: the only place where a colour or a pixel size is written."""
