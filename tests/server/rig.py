@@ -1,6 +1,7 @@
 """A real server process on loopback, and small clients that speak to it as desk and page do."""
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -14,6 +15,7 @@ from typing import Any, Self, TypeVar
 import httpx
 import msgspec
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
 
 from telemed_protocol.api import (
     CONTENT_TYPE,
@@ -101,6 +103,11 @@ class ServerProcess:
         if self._process is None:
             return 0
         os.kill(self._process.pid, number)
+        return self.wait()
+
+    def wait(self) -> int:
+        """Wait until it has ended by itself; returns the exit status."""
+        assert self._process is not None
         status = self._process.wait(START_S)
         assert self._process.stdout is not None
         self._process.stdout.close()
@@ -168,7 +175,7 @@ class Desk:
         self.clinic = clinic or new_id()
         self.identity = DeviceIdentity.generate(new_id())
         self.epoch_key = os.urandom(32)
-        self.http = httpx.Client(base_url=server.url, timeout=60)
+        self.http = httpx.Client(base_url=server.url, timeout=60, verify=False)
         self.token = ""
         self._ops = 0
 
@@ -260,7 +267,7 @@ class Desk:
 
 
 def join(server: ServerProcess, link: JoinLink, cookie: str = "") -> httpx.Response:
-    headers = {"Cookie": f"{SEAT_COOKIE}={cookie}"} if cookie else {}
+    headers = {"Cookie": f"{SEAT_COOKIE}={cookie}".encode()} if cookie else {}
     return httpx.post(f"{server.url}/v1/join/{to_base64url(link.jti)}", headers=headers, timeout=60)
 
 
@@ -293,8 +300,9 @@ class Socket:
     async def closed(self) -> int:
         """Wait for the end; returns the close code."""
         async with asyncio.timeout(60):
-            async for data in self.connection:
-                self.frames.append(self._decode(data))
+            with contextlib.suppress(ConnectionClosed):
+                while True:
+                    self.frames.append(self._decode(await self.connection.recv()))
             await self.connection.wait_closed()
         assert self.connection.close_code is not None
         return self.connection.close_code
