@@ -118,6 +118,7 @@ class Call:
         self.channel: RTCDataChannel = self.pc.createDataChannel("desk")
         self.said: list[dict[str, Any]] = []
         self.parts = bytearray()
+        self.sizes: list[int] = []
         self.audio, self.video = Heard(), Heard()
         self._jobs: set[asyncio.Task[None]] = set()
         self.pc.on("track", self._track)
@@ -142,6 +143,7 @@ class Call:
             self.said.append(json.loads(message))
         else:
             self.parts += message
+            self.sizes.append(len(message))
 
     def tell(self, message: dict[str, Any]) -> None:
         self.channel.send(json.dumps(message))
