@@ -188,3 +188,35 @@ def test_sizes_step_down_at_once_and_up_only_after_a_while() -> None:
     assert flaps <= 2
     for step, above in itertools.pairwise(STEPS):
         assert step.enter_bps <= above.leave_bps < above.enter_bps
+
+
+class JitteryLink(Link):
+    """Packets keep their order, but each comes early or late."""
+
+    jitter_ms = 30.0
+    _last = 0.0
+
+    def _send(self, size: int) -> None:
+        super()._send(size)
+        number, sent, size, arrived = self._sent[-1]
+        if arrived is not None:
+            arrived += self.rng.uniform(-self.jitter_ms, self.jitter_ms)
+            self._last = arrived = max(self._last, arrived)
+            self._sent[-1] = (number, sent, size, arrived)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_jitter_is_not_taken_for_a_queue(seed: int) -> None:
+    link = JitteryLink(450_000, seed)
+    link.loss, link.delay_ms = 0.02, 100.0
+    link.run(40)
+    assert link.mean_bps(20) > 550_000
+    assert link.mean_queue_ms(20) < 100
+
+
+def test_a_way_that_became_longer_is_not_taken_for_a_queue_for_long() -> None:
+    link = Link(450_000)
+    link.run(15)
+    link.delay_ms += 200
+    link.run(25)
+    assert link.mean_bps(5) > 500_000

@@ -13,6 +13,7 @@ from telemed_desk.clinical.ladder import Rung
 from telemed_desk.media.transport.dtls import PacketResult
 
 from .delay_trend import DelayTrend
+from .queue_delay import QueueDelay
 
 MIN_BPS: Final = 30_000.0
 MAX_BPS: Final = 2_500_000.0
@@ -24,6 +25,10 @@ START_BPS: Final = {
 }
 _BACKOFF: Final = 0.85
 _ACKED_WINDOW_NS: Final = 500_000_000
+_DRAIN: Final = 0.6
+_REAL_QUEUE_MS: Final = 12.0
+_STANDING_MS: Final = 120.0
+_MOST_VAIN_CUTS: Final = 6
 _QUICK_PER_S: Final = 1.0
 _CALM_PER_S: Final = 0.25
 _STEADY_PER_S: Final = 0.08
@@ -44,6 +49,9 @@ class CongestionControl:
         self.loss_ratio = 0.0
         self.informed = False
         self._trend = DelayTrend()
+        self._queue = QueueDelay()
+        self._vain_cuts = 0
+        self._queue_at_cut_ms = 0.0
         self._acked: deque[tuple[int, int]] = deque()
         self._acked_bits = 0
         self._remb_bps: float | None = None
@@ -80,6 +88,7 @@ class CongestionControl:
         if self._silent:
             self._silent = False
             self._trend.reset()
+            self._queue.restart()
             self._quick = True
             self.target_bps = max(self.target_bps, 0.5 * self._before_silence_bps)
         self._heard_ns = now_ns
@@ -89,6 +98,7 @@ class CongestionControl:
                 self._loss_window[0] += 1
                 continue
             self._trend.add(result.sent_ns / 1e6, result.arrived_ns / 1e6)
+            self._queue.add(result.sent_ns / 1e6, result.arrived_ns / 1e6)
             self._acked.append((result.arrived_ns, result.size))
             self._acked_bits += 8 * result.size
         while self._acked and self._acked[-1][0] - self._acked[0][0] > _ACKED_WINDOW_NS:
@@ -125,14 +135,16 @@ class CongestionControl:
         self._changed_ns = now_ns
         usage = self._trend.usage
         acked = self.acked_bps
-        if usage == "over":
+        queue_ms = self._queue.ms
+        standing = queue_ms > _STANDING_MS
+        if standing or (usage == "over" and queue_ms > _REAL_QUEUE_MS):
             self._quick = False
             pause_ns = int((100 + rtt_ms) * 1e6)
             if self._congested_ns is None or now_ns - self._congested_ns > pause_ns:
                 self._congested_ns = now_ns
-                reached = self.target_bps if acked is None else min(acked, self.target_bps)
-                self._set(_BACKOFF * reached)
+                self._back_off(acked, queue_ms)
             return
+        self._vain_cuts = 0
         if usage == "under":
             return  # the queue drains: wait until it has
         calm = self._congested_ns is None or now_ns - self._congested_ns > _CALM_NS
@@ -148,6 +160,18 @@ class CongestionControl:
             # what was never filled says nothing about the link
             wanted = min(wanted, max(self.target_bps, 1.6 * acked + 20_000))
         self._set(wanted)
+
+    def _back_off(self, acked: float | None, queue_ms: float) -> None:
+        reached = self.target_bps if acked is None else min(acked, self.target_bps)
+        # enough below what gets through that the queue drains, and no further
+        least = 0.0 if acked is None else _DRAIN * acked
+        self._set(max(_BACKOFF * reached, min(least, self.target_bps)))
+        self._vain_cuts = self._vain_cuts + 1 if queue_ms > 0.8 * self._queue_at_cut_ms else 0
+        self._queue_at_cut_ms = queue_ms
+        if self._vain_cuts >= _MOST_VAIN_CUTS:
+            # sending less does not help, so it is not our queue: the way itself became longer
+            self._queue.restart()
+            self._vain_cuts = 0
 
     def _set(self, bps: float) -> None:
         most = MAX_BPS if self._remb_bps is None else min(MAX_BPS, self._remb_bps)

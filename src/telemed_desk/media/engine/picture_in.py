@@ -15,8 +15,10 @@ from telemed_desk.media.ports import PictureSink
 from telemed_desk.media.transport.receiver import PacketReceiver
 
 from .assembler import FrameAssembler, VideoFrame
+from .render_pace import RenderPace
 
-_MOST_WAITING: Final = 30
+_MOST_WAITING: Final = 60
+_OVERDUE_NS: Final = 60_000_000
 _FREEZE_EXTRA_NS: Final = 150_000_000
 
 
@@ -52,8 +54,9 @@ class PictureDownlink:
         self._clock = clock
         self.sink = sink
         self._assembler = FrameAssembler()
+        self._pace = RenderPace()
         self._ssrc: int | None = None
-        self._waiting: deque[tuple[VideoFrame, int]] = deque()
+        self._waiting: deque[tuple[VideoFrame, int, int]] = deque()
         self._arrived = threading.Condition()
         self._stopped = False
         self.shown = Shown()
@@ -66,6 +69,7 @@ class PictureDownlink:
         if packet.ssrc != self._ssrc:
             self._ssrc = packet.ssrc
             self._assembler = FrameAssembler()
+            self._pace = RenderPace()
         frames = self._assembler.insert(
             packet.sequence_number,
             packet.timestamp,
@@ -75,11 +79,11 @@ class PictureDownlink:
         )
         if not frames:
             return
+        rtt_ms = self._receiver.transport.usable_rtt_ms
         with self._arrived:
             for frame in frames:
-                if frame.is_keyframe:
-                    self._waiting.clear()  # what lies before it need not be decoded any more
-                self._waiting.append((frame, now_ns))
+                due_ns = self._pace.due_ns(frame.timestamp, now_ns, rtt_ms)
+                self._waiting.append((frame, now_ns, due_ns))
             if len(self._waiting) > _MOST_WAITING:
                 self._waiting.clear()
                 self._assembler.break_chain()
@@ -118,17 +122,26 @@ class PictureDownlink:
                     self._arrived.wait()
                 if self._stopped:
                     return
-                frame, arrived_ns = self._waiting.popleft()
-                more = len(self._waiting) > 1
+                frame, arrived_ns, due_ns = self._waiting.popleft()
             try:
                 picture = decoder.decode(frame.data, arrived_ns)
             except Vp8Failure:
                 with contextlib.suppress(RuntimeError):  # the loop may already be closed
                     self._loop.call_soon_threadsafe(self._assembler.break_chain)
                 continue
-            if picture is not None and not more:
-                self._note(picture.width, picture.height)
-                self.sink.present(picture)
+            if picture is None or not self._wait_until(due_ns):
+                continue
+            self._note(picture.width, picture.height)
+            self.sink.present(picture)
+
+    def _wait_until(self, due_ns: int) -> bool:
+        """Wait until a picture is due; False when it is overdue and newer ones are there."""
+        with self._arrived:
+            while not self._stopped and (left_ns := due_ns - self._clock()) > 0:
+                self._arrived.wait(left_ns / 1e9)
+            overdue = self._clock() - due_ns > _OVERDUE_NS
+            newer = bool(self._waiting) and self._waiting[0][2] <= self._clock()
+            return not self._stopped and not (overdue and newer)
 
     def _note(self, width: int, height: int) -> None:
         now_ns = self._clock()
