@@ -438,7 +438,16 @@ class App {
     }
     this.mediaAsked = true;
     this.go("call");
-    await this.call.offer(body);
+    const call = this.call;
+    try {
+      await call.offer(body);
+    } catch (error) {
+      if (call === this.call) {
+        call.state = "failed";
+        this.failTimer = setTimeout(() => this.needOffer(), OFFER_MS);
+      }
+      throw error;
+    }
     this.sendState();
     this.update();
   }
