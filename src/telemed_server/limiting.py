@@ -48,19 +48,26 @@ def network_of(address: str) -> str:
     return str(ip)
 
 
+def parse_limits(overrides: dict[str, str]) -> dict[str, RateLimitItem]:
+    """Return all limits, with what the command line changed.
+
+    Raises:
+        BadSetting: An unknown name, or a rate that does not read as one.
+    """
+    unknown = set(overrides) - set(DEFAULT_LIMITS)
+    if unknown:
+        raise BadSetting(f"no such limit: {', '.join(sorted(unknown))}")
+    try:
+        return {name: parse(text) for name, text in (DEFAULT_LIMITS | overrides).items()}
+    except ValueError as error:
+        raise BadSetting("a limit looks like 10/minute") from error
+
+
 class Limiter:
     """Counts by limit name and key. Used on the event loop only; nothing here blocks."""
 
     def __init__(self, overrides: dict[str, str]) -> None:
-        unknown = set(overrides) - set(DEFAULT_LIMITS)
-        if unknown:
-            raise BadSetting(f"no such limit: {', '.join(sorted(unknown))}")
-        try:
-            self._items: dict[str, RateLimitItem] = {
-                name: parse(text) for name, text in (DEFAULT_LIMITS | overrides).items()
-            }
-        except ValueError as error:
-            raise BadSetting("a limit looks like 10/minute") from error
+        self._items = parse_limits(overrides)
         self._strategy = SlidingWindowCounterRateLimiter(MemoryStorage())
 
     def allow(self, name: str, key: str) -> bool:

@@ -44,6 +44,15 @@ class _Server(uvicorn.Server):
         os.write(self._ready_fd, self._line.encode())
         structlog.get_logger().info("ready", port=self._port, version=__version__)
 
+    def on_late_signal(self, _signal: int, _frame: FrameType | None) -> None:
+        """Handle a signal outside of uvicorn's own care.
+
+        uvicorn raises the signal again when it has shut down: then there is nothing left to do.
+        Before it has started there is nothing to shut down.
+        """
+        if not self.started:
+            raise SystemExit(0)
+
 
 def listen(host: str, port: int) -> socket.socket:
     """Open the listening socket; port 0 picks a free one.
@@ -84,13 +93,22 @@ def serve(
         KnownError: The folder, the database or the port cannot be used.
     """
     configure_logs()
-    sock = listen(settings.host, port)
-    store = Store(settings.data)
-    port = int(sock.getsockname()[1])
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    scheme = "https" if settings.tls else "http"
-    config = uvicorn.Config(
-        build_app(settings, store),
+    with listen(settings.host, port) as sock:
+        config = _configure(settings, tls_cert, tls_key)
+        port = int(sock.getsockname()[1])
+        host = f"[{settings.host}]" if ":" in settings.host else settings.host
+        scheme = "https" if settings.tls else "http"
+        server = _Server(config, f"{scheme}://{host}:{port}", port, ready_fd)
+        if stop_with_stdin:
+            threading.Thread(target=_stop_at_eof, args=(server,), daemon=True).start()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, server.on_late_signal)
+        asyncio.run(server.serve([sock]))
+
+
+def _configure(settings: Settings, tls_cert: Path | None, tls_key: Path | None) -> uvicorn.Config:
+    return uvicorn.Config(
+        build_app(settings, Store(settings.data)),
         http="h11",
         ws="websockets-sansio",
         ws_max_size=2 * MAX_FRAME_BYTES,  # up to here we can still say why; beyond, it is cut
@@ -109,17 +127,6 @@ def serve(
         ssl_keyfile=tls_key,
         lifespan="on",
     )
-    server = _Server(config, f"{scheme}://{host}:{port}", port, ready_fd)
-    # uvicorn raises the signal again when it is done; then it has done its work.
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _done)
-    if stop_with_stdin:
-        threading.Thread(target=_stop_at_eof, args=(server,), daemon=True).start()
-    asyncio.run(server.serve([sock]))
-
-
-def _done(_signal: int, _frame: FrameType | None) -> None:
-    """Nothing left to do."""
 
 
 def _stop_at_eof(server: uvicorn.Server) -> None:

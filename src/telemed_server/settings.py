@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from telemed_protocol.room import LEASE_S, SEAT_KEPT_S
 from telemed_server.errors import BadSetting
+from telemed_server.limiting import parse_limits
 
 _AUTHORITY: Final = re.compile(r"[A-Za-z0-9.\-_\[\]:]{1,255}")
 _LOOPBACK_NAMES: Final = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -71,7 +72,8 @@ class Settings:
         """Refuse what would be unsafe.
 
         Raises:
-            BadSetting: A public server without a name of its own, or a relay without a secret.
+            BadSetting: A public server without a name of its own, a relay without a secret, or a
+                limit that is none.
         """
         for origin in self.origins:
             parts = urlsplit(origin)
@@ -81,6 +83,7 @@ class Settings:
             raise BadSetting("a server that others can reach needs --origin")
         if self.turn_urls and not self.turn_secret:
             raise BadSetting("--turn-url needs --turn-secret-file")
+        parse_limits(self.limits)
 
     @property
     def hosts(self) -> frozenset[str]:

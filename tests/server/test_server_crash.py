@@ -39,7 +39,7 @@ from telemed_protocol.room import (
     ToPage,
 )
 from telemed_protocol.segment import GENESIS_HASH
-from telemed_server import storage
+from telemed_server import keeper, storage
 from telemed_server.errors import DatabaseNotOurs, DataFolderInUse, SqliteTooOld
 from telemed_server.schema import metadata
 
@@ -212,32 +212,38 @@ def test_a_backup_is_whole_while_the_server_runs_and_overwrites_nothing(tmp_path
             assert unpack(desk.get("/v1/segments"), PulledSegments).head == 5
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        "UPDATE segments SET log_hash = zeroblob(32) WHERE sseq = 2",
-        "UPDATE segments SET wire = flipped(wire) WHERE sseq = 2",
-        "DELETE FROM segments WHERE sseq = 2",
-        "DELETE FROM segments WHERE sseq = 3",
-        "UPDATE clinics SET head = 9",
-        "UPDATE member_records SET signature = zeroblob(64)",
-        "UPDATE segments SET sseq = 9 WHERE sseq = 3",
-    ],
+CHANGES = (
+    "UPDATE segments SET log_hash = zeroblob(32) WHERE sseq = 2",
+    "UPDATE segments SET wire = flipped(wire) WHERE sseq = 2",
+    "DELETE FROM segments WHERE sseq = 2",
+    "DELETE FROM segments WHERE sseq = 3",
+    "UPDATE clinics SET head = 9",
+    "UPDATE member_records SET signature = zeroblob(64)",
+    "UPDATE segments SET sseq = 9 WHERE sseq = 3",
 )
-def test_a_check_notices_a_changed_record(tmp_path: Path, change: str) -> None:
+
+
+def test_a_check_notices_every_changed_record(tmp_path: Path) -> None:
     with ServerProcess(tmp_path / "data", *WIDE) as server:
         desk = Desk.founding(server)
         desk.push_chain(1, 3)
         desk.close()
-    assert run_cli("check", "--data", str(server.data)).returncode == 0
-    connection = driver.connect(str(server.data / storage.DATABASE_NAME))
-    connection.create_function("flipped", 1, lambda wire: wire[:-1] + bytes([wire[-1] ^ 1]))
-    connection.execute(change)
-    connection.commit()
-    connection.close()
-    report = run_cli("check", "--data", str(server.data))
-    assert report.returncode == 1
-    assert json.loads(report.stdout)["faults"]
+    good = tmp_path / "good.sqlite"
+    assert keeper.backup(server.data, good).ok
+    for number, change in enumerate(CHANGES):
+        path = tmp_path / f"{number}.sqlite"
+        path.write_bytes(good.read_bytes())
+        connection = driver.connect(str(path))
+        connection.create_function("flipped", 1, lambda wire: wire[:-1] + bytes([wire[-1] ^ 1]))
+        connection.execute(change)
+        connection.commit()
+        connection.close()
+        report = keeper.check_file(path)
+        assert not report.ok, change
+        assert report.faults
+    (server.data / storage.DATABASE_NAME).write_bytes(path.read_bytes())
+    done = run_cli("check", "--data", str(server.data))
+    assert (done.returncode, json.loads(done.stdout)["ok"]) == (1, False)
 
 
 def test_a_file_that_is_no_database_is_left_alone(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import itertools
+import os
 import re
 import socket
 from collections.abc import Iterator
@@ -21,12 +22,12 @@ from tests.server.rig import (
     open_desk,
     open_page,
     problem_of,
-    run_cli,
 )
 from websockets.asyncio.client import connect
 
 from telemed_protocol.room import DeskHello, PageHello, Ping, Refused, SeatFrame, encode_frame
 from telemed_server import desk_routes, open_routes
+from telemed_server.cli import main
 
 ROUTES = [
     (method, route.path.replace("{jti}", "AAAA").replace("{name:path}", "index.html"))
@@ -275,10 +276,15 @@ def test_behind_tls_cookies_and_sockets_are_secure(tmp_path: Path) -> None:
         ("--lease-seconds", "0"),
     ],
 )
-def test_unsafe_settings_do_not_start(tmp_path: Path, options: tuple[str, ...]) -> None:
-    done = run_cli("serve", "--data", str(tmp_path / "d"), "--port", "0", *options)
-    assert done.returncode == 2
-    assert "TD-SRV-014" in done.stderr
+def test_unsafe_settings_do_not_start(
+    tmp_path: Path, options: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    umask = os.umask(0o077)
+    try:
+        assert main(["serve", "--data", str(tmp_path / "d"), "--port", "0", *options]) == 2
+    finally:
+        os.umask(umask)
+    assert "TD-SRV-014" in capsys.readouterr().err
 
 
 def test_hello_frames_are_what_the_contract_says() -> None:
