@@ -100,9 +100,9 @@ def cpu_times(stat: Path = Path("/proc/stat")) -> CpuTimes | None:
         return _windows_cpu_times()
     try:
         fields = [float(field) for field in stat.read_text().splitlines()[0].split()[1:9]]
+        idle = fields[3] + fields[4]  # idle and iowait: proc(5)
     except (OSError, ValueError, IndexError):
         return None
-    idle = fields[3] + fields[4]  # idle and iowait: proc(5)
     return CpuTimes(sum(fields) - idle, sum(fields))
 
 
