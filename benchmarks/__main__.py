@@ -2,7 +2,7 @@
 
 import sys
 
-from benchmarks import calls, ipc
+from benchmarks import calls, ipc, store
 
 if __name__ == "__main__":
-    sys.exit(ipc.main([]) or calls.main([]))
+    sys.exit(store.main([]) or ipc.main([]) or calls.main([]))
