@@ -16,7 +16,13 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from telemed_protocol.codes import EnrolCode
 from telemed_protocol.identity import DeviceIdentity, auth_message, wrap_for
 from telemed_protocol.joinlink import Card, Direction, JoinLink
-from telemed_protocol.membership import MemberChain, MemberRecord, sign_record, wrap_info
+from telemed_protocol.membership import (
+    MemberAction,
+    MemberChain,
+    MemberRecord,
+    sign_record,
+    wrap_info,
+)
 from telemed_protocol.op import Op, OpId, encode_op, pack_payload
 from telemed_protocol.room import (
     Admit,
@@ -74,6 +80,12 @@ BOB = DeviceIdentity(bytes(range(96, 112)), bytes(range(112, 144)), bytes(range(
 EPOCH_KEY = bytes(range(200, 232))
 LINK = JoinLink(bytes(range(16)), bytes(range(16, 32)))
 NONCE = bytes(range(12))
+STEPS: tuple[tuple[MemberAction, DeviceIdentity, int], ...] = (
+    ("found", ALICE, 0),
+    ("add", BOB, 0),
+    ("revoke", BOB, 1),
+)
+"""A chain with every kind of record."""
 
 Vector = dict[str, Any]
 
@@ -117,10 +129,16 @@ def members() -> Vector:
     """The membership chain: found, add, revoke."""
     chain = MemberChain()
     records = []
-    for action, member, epoch in (("found", ALICE, 0), ("add", BOB, 0), ("revoke", BOB, 1)):
+    for action, member, epoch in STEPS:
         record = MemberRecord(
-            *(1, CLINIC, len(chain.records) + 1, chain.head),
-            *(action, member.public, epoch, ALICE.device),
+            version=1,
+            clinic=CLINIC,
+            n=len(chain.records) + 1,
+            prev_hash=chain.head,
+            action=action,
+            member=member.public,
+            epoch=epoch,
+            by=ALICE.device,
         )
         signed = sign_record(record, ALICE)
         chain.extend(signed)

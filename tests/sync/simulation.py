@@ -168,6 +168,10 @@ class Desk:
 
         self.guarded(record)
 
+    def link(self, up: bool) -> None:
+        """The socket comes or goes."""
+        self.guarded(lambda: self.feed(LinkChanged(up)))
+
     def feed(self, event: Event) -> None:
         self.world.trace.append(f"{self.world.now_ms} {self.identity.device[:1]!r} {event}")
         for effect in self.core.handle(event, self.world.now_ms):
@@ -302,7 +306,7 @@ def play(seed: int, parts: Parts | None = None, actions: int = 12) -> World:
             case "server":
                 world.server_up = not world.server_up
             case "link":
-                desk.guarded(lambda desk=desk: desk.feed(LinkChanged(world.chance(0.5))))
+                desk.link(world.chance(0.5))
         world.run_until(world.now_ms + world.random.choice((5, 500, 5_000, 60_000)))
     world.server_up = True
     world.faults.heal()

@@ -12,7 +12,7 @@ from tests.support.waiting import until
 from tests.sync.real_desk import RealDesk, at_rest, wall_ms
 from tests.sync.wire_tap import WireTap
 
-from telemed_desk.clinical.notes import NoteText
+from telemed_desk.clinical.notes import NoteText, Section
 from telemed_desk.sync.desk_socket import DeskSocket
 from telemed_desk.sync.driver import SyncDriver
 from telemed_desk.sync.enrolment import (
@@ -196,7 +196,7 @@ async def test_a_killed_server_loses_and_doubles_nothing(
         async with clinic_of(server, tmp_path) as (a, b, _), a.syncing() as drive_a:
             notes = []
             for turn in range(12):
-                notes.append(write_note(a, NOTE.with_section("O", f"turn {turn}")))
+                notes.append(write_note(a, NOTE.with_section(Section.OBJECTIVE, f"turn {turn}")))
                 drive_a.poke()
                 if turn % 4 == 2:
                     await asyncio.to_thread(server.kill)

@@ -11,6 +11,7 @@ from telemed_desk.sync.events import (
     Event,
     HeadAnnounced,
     LinkChanged,
+    OpsPending,
     Paused,
     Pull,
     Refresh,
@@ -98,7 +99,7 @@ class SyncDriver:
             while True:
                 event = await self._next_event(wake_ms)
                 if event is None:
-                    event = await self._stored(hands.count_pending)
+                    event = await self._counted(hands)
                 effects = core.handle(event, self._clock())
                 wake_ms = self._start_all(effects, tasks, hands)
                 self._publish(core.status())
@@ -150,6 +151,13 @@ class SyncDriver:
         if event is None:
             self._poked = False
         return event
+
+    async def _counted(self, hands: StoreHands) -> Event:
+        """Count what is pending; a store that cannot be read now will say so when we seal."""
+        try:
+            return await self._stored(hands.count_pending)
+        except KnownError:
+            return OpsPending(1, 0)
 
     def _start_all(
         self, effects: list[Effect], tasks: asyncio.TaskGroup, hands: StoreHands

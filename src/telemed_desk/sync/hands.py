@@ -127,7 +127,8 @@ class StoreHands:
             ServerInconsistent: The chain is not ours, grown; or a wrap does not open.
         """
         chain = grown_chain(self._chain, records)
-        if len(chain.records) > len(self._chain.records):
+        # The store may be ahead of this answer: a grant on this PC keeps its record there at once.
+        if len(chain.records) > len(self._store.member_records()):
             self._store.keep_member_records(chain.records)
         for wrapped in wraps:
             if wrapped.epoch <= chain.epoch and self._store.epoch_key(wrapped.epoch) is None:
