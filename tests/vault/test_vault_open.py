@@ -14,6 +14,7 @@ from tests.vault.vault_kit import (
     Place,
     booking,
     doctor,
+    make_place,
     patient_set,
 )
 
@@ -47,6 +48,14 @@ lock = InstanceLock(Path(sys.argv[1]))
 print("held", flush=True)
 sys.stdin.read()
 """
+
+
+def test_a_folder_may_have_any_name(tmp_path: Path) -> None:
+    place = make_place(tmp_path / "Dk. Mfano's caf\u00e9 100% #1 ?mode=ro")
+    place.vault.commit(patient_set(new_id(), remarks="x")).result()
+    place.vault.lock()
+    assert len(place.unlock().patients()) == 1
+    place.close()
 
 
 def test_what_was_committed_is_there_after_unlocking_again(place: Place) -> None:

@@ -5,7 +5,6 @@ import errno
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final, Literal
-from urllib.parse import quote
 
 import sqlalchemy as sa
 import sqlcipher3.dbapi2 as sqlcipher
@@ -80,7 +79,7 @@ def open_engine(path: Path, key: Callable[[], bytes], mode: Mode) -> sa.Engine:
         mode: ``read`` refuses to write.
     """
     opening = {"create": "rwc", "write": "rw", "read": "rw"}[mode]
-    uri = f"file:{quote(str(path.resolve()))}?mode={opening}"
+    uri = f"{path.resolve().as_uri()}?mode={opening}"
 
     def connect() -> object:
         connection = sqlcipher.connect(
