@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from aiortc import RTCBundlePolicy, RTCConfiguration, RTCIceServer, RTCSessionDescription
+from aiortc.exceptions import InvalidAccessError, InvalidStateError, OperationError
 from aiortc.rtcconfiguration import RTCIceTransportPolicy
 from aiortc.rtcicetransport import candidate_from_aioice
 from aiortc.sdp import candidate_from_sdp, candidate_to_sdp
@@ -24,6 +25,17 @@ from .streams import Streams
 
 DATA_LABEL: Final = "desk"
 _TICK_S: Final = 0.25
+_REFUSALS: Final = (
+    ValueError,
+    LookupError,
+    AttributeError,
+    AssertionError,
+    TypeError,
+    InvalidAccessError,
+    InvalidStateError,
+    OperationError,
+)
+"""What aiortc's parser and state machine raise for SDP that a stranger wrote."""
 _MOST_BUFFERED: Final = 16 * 1024 * 1024
 
 

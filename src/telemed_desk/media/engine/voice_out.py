@@ -16,8 +16,11 @@ from telemed_desk.media.ports import BLOCK_SAMPLES, SAMPLE_RATE_HZ, SoundBlock, 
 _MOST_BLOCKS: Final = 10
 """100 ms: an encoder that is further behind drops the oldest sound, for delay cannot be undone."""
 _BLOCK_NS: Final = 10_000_000
-_SILENCE_AFTER_S: Final = 0.04
-_SLIP_SAMPLES: Final = 4800
+_FRAME_NS: Final = FRAME_SAMPLES * 1_000_000_000 // SAMPLE_RATE_HZ
+_SILENCE_AFTER_S: Final = 0.1
+"""A microphone that stalls for less is only late; silence put in for it would stay as delay."""
+_FILLED_NS: Final = 30_000_000
+_GAP_NS: Final = 40_000_000
 
 Deliver = Callable[[bytes, int, int], object]
 
@@ -40,7 +43,7 @@ class VoiceUplink:
         self._bitrate = 32_000
         self._loss_percent = 5
         self._position: int | None = None
-        self._epoch_ns = 0
+        self._taken_ns = 0
         self.muted = False
         self._thread = threading.Thread(target=self._run, name="voice-encoder", daemon=True)
 
@@ -81,12 +84,16 @@ class VoiceUplink:
     def _next_block(self, due_ns: int) -> tuple[SoundBlock, int] | None:
         """Wait for a block until some time after one was due; None when stopped."""
         with self._arrived:
-            while not self._blocks and not self._stopped:
+            while not self._stopped:
+                while self._blocks:
+                    block, taken_ns = self._blocks.popleft()
+                    if taken_ns > due_ns - _FILLED_NS:  # else silence already stands in its place
+                        return block, taken_ns
                 left_s = (due_ns - time.monotonic_ns()) / 1e9 + _SILENCE_AFTER_S
                 if left_s <= 0:
                     return np.zeros(BLOCK_SAMPLES, dtype=np.int16), due_ns
                 self._arrived.wait(left_s)
-            return None if self._stopped else self._blocks.popleft()
+            return None
 
     def _run(self) -> None:
         due_ns = time.monotonic_ns()
@@ -115,14 +122,17 @@ class VoiceUplink:
                 self._loop.call_soon_threadsafe(self._deliver, packet, timestamp, taken_ns)
 
     def _timestamp(self, taken_ns: int) -> int:
-        """Count samples; follow the clock only when sound was lost or a device changed."""
+        """Count samples, and skip what was lost before this frame.
+
+        Between losses the microphone's own clock rules: following ours would jump every quarter of
+        an hour, because the two drift apart.
+        """
         if self._position is None:
-            self._position, self._epoch_ns = 0, taken_ns
-            return 0
-        self._position += FRAME_SAMPLES
-        by_clock = (taken_ns - self._epoch_ns) * SAMPLE_RATE_HZ // 1_000_000_000
-        if by_clock - self._position > _SLIP_SAMPLES:
-            self._position += (by_clock - self._position) // FRAME_SAMPLES * FRAME_SAMPLES
-        elif self._position - by_clock > _SLIP_SAMPLES:
-            self._epoch_ns = taken_ns - self._position * 1_000_000_000 // SAMPLE_RATE_HZ
+            self._position = 0
+        else:
+            self._position += FRAME_SAMPLES
+            gap_ns = taken_ns - self._taken_ns - _FRAME_NS
+            if gap_ns > _GAP_NS:
+                self._position += round(gap_ns / _FRAME_NS) * FRAME_SAMPLES
+        self._taken_ns = taken_ns
         return self._position

@@ -35,7 +35,7 @@ class _Queued(Generic[Item]):
 
 
 class Pacer(Generic[Item]):
-    """Three queues and a budget. One thread."""
+    """Three queues and a budget. One thread, save for :meth:`drain_s`."""
 
     def __init__(self, target_bps: float) -> None:
         self._queues: dict[Priority, deque[_Queued[Item]]] = {p: deque() for p in Priority}
@@ -43,6 +43,7 @@ class Pacer(Generic[Item]):
         self._budget_bits = 1500 * 8.0
         self._last_ns: int | None = None
         self._begun_frame: int | None = None
+        self._waiting_bytes = 0
         self.dropped_frames = 0
 
     def set_target(self, target_bps: float) -> None:
@@ -60,13 +61,13 @@ class Pacer(Generic[Item]):
         return not any(self._queues.values())
 
     def drain_s(self) -> float:
-        """Seconds that emptying the queues takes at the pacing rate."""
-        bits = 8 * sum(q.size for queue in self._queues.values() for q in queue)
-        return bits / self.rate_bps
+        """Seconds that emptying the queues takes at the pacing rate. Any thread."""
+        return 8 * self._waiting_bytes / self.rate_bps
 
     def push(self, item: Item, size: int, priority: Priority, now_ns: int, frame: int = 0) -> None:
         """Queue one packet; ``frame`` names the picture it belongs to."""
         self._queues[priority].append(_Queued(item, size, frame, now_ns))
+        self._waiting_bytes += size
 
     def room_for_frame(self, now_ns: int) -> bool:
         """Say whether a further picture may be queued.
@@ -86,6 +87,7 @@ class Pacer(Generic[Item]):
         video = self._queues[Priority.VIDEO]
         kept = deque(q for q in video if q.frame == self._begun_frame)
         gone = len(video) - len(kept)
+        self._waiting_bytes -= sum(q.size for q in video) - sum(q.size for q in kept)
         if gone:
             self.dropped_frames += len({q.frame for q in video} - {self._begun_frame})
         self._queues[Priority.VIDEO] = kept
@@ -101,20 +103,22 @@ class Pacer(Generic[Item]):
         out: list[Item] = []
         voice = self._queues[Priority.AUDIO]
         while voice:
-            queued = voice.popleft()
-            out.append(queued.item)
-            self._budget_bits -= queued.size * 8
+            out.append(self._leave(voice.popleft()))
         repair = self._queues[Priority.REPAIR]
         while repair and (now_ns - repair[0].queued_ns) / 1e9 > _OLD_REPAIR_S:
-            repair.popleft()
+            self._waiting_bytes -= repair.popleft().size
         for priority in (Priority.REPAIR, Priority.VIDEO):
             queue = self._queues[priority]
             while queue and self._budget_bits > 0:
                 queued = queue.popleft()
-                out.append(queued.item)
-                self._budget_bits -= queued.size * 8
+                out.append(self._leave(queued))
                 if priority is Priority.VIDEO:
                     self._begun_frame = queued.frame
         # a burst of voice may not starve pictures for ever
         self._budget_bits = max(self._budget_bits, -0.1 * self.rate_bps)
         return out
+
+    def _leave(self, queued: _Queued[Item]) -> Item:
+        self._budget_bits -= queued.size * 8
+        self._waiting_bytes -= queued.size
+        return queued.item
