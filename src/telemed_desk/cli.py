@@ -5,6 +5,8 @@ import os
 import sys
 from pathlib import Path
 
+from telemed_desk import logs
+
 
 def default_data() -> Path:
     """Return where this user's vault lives: never a folder that is synced to a cloud."""
@@ -54,9 +56,10 @@ def main(arguments: list[str] | None = None) -> int:
     if rest:
         parser.error(f"not understood: {' '.join(rest)}")
     if options.command == "selfcheck":
-        from telemed_desk.workflow import self_check_command
+        logs.configure(None, to_stderr=True)
+        from telemed_desk.workflow.self_check_command import run as run_self_check
 
-        return self_check_command.run(options)
+        return run_self_check(options)
     from telemed_desk.desk import run_desk
 
     return run_desk(

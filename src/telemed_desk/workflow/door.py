@@ -7,9 +7,12 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from telemed_desk.vault import SlotInfo, Vault, VaultDirectory
+from telemed_desk.sync.problems import WrongKindOfCode
+from telemed_desk.vault import SlotInfo, Vault, VaultDirectory, judge_passphrase
+from telemed_desk.vault.problems import TooManyTries, WeakPassphrase, WrongPassphrase
 from telemed_desk.workflow.core_thread import CoreThread
 from telemed_desk.workflow.set_up import NewDesk, SetUpResult, set_up
+from telemed_protocol.codes import CodeKind, CodeTypoError, EnrolCode
 from telemed_protocol.errors import KnownError
 
 
@@ -19,6 +22,30 @@ class UnlockResult:
 
     vault: Vault | None = None
     problem: KnownError | None = None
+
+    @property
+    def is_wrong(self) -> bool:
+        """The passphrase did not fit, or was not even tried yet."""
+        return isinstance(self.problem, WrongPassphrase | TooManyTries)
+
+    @property
+    def wait_s(self) -> float:
+        """Seconds until the next try is taken."""
+        return self.problem.wait_s if isinstance(self.problem, TooManyTries) else 0.0
+
+
+def passphrase_problem(passphrase: str, known_words: tuple[str, ...] = ()) -> KnownError | None:
+    """Return why a new passphrase is too weak, or None; about 10 ms."""
+    return None if judge_passphrase(passphrase, known_words).ok else WeakPassphrase()
+
+
+def code_problem(text: str, kind: CodeKind) -> KnownError | None:
+    """Return what is wrong with a typed code of one kind, or None."""
+    try:
+        code = EnrolCode.parse(text)
+    except CodeTypoError as error:
+        return error
+    return None if code.kind == kind else WrongKindOfCode()
 
 
 class Door:

@@ -154,7 +154,11 @@ class SelfCheck:
             link = None
         if link is None:
             for check in NETWORK_CHECKS:
-                self._add(LIMITS[check].unknown("No server is set up on this PC yet."))
+                self._add(
+                    LIMITS[check].unknown(
+                        "No server is known.", "Set this PC up, or name the server."
+                    )
+                )
             return
         findings: AsyncIterator[Finding] = network_findings(
             link.client, link.base_url, link.token, quick=quick
