@@ -96,6 +96,10 @@ async def measure(
             problems.append(f"{ENDS[letter]} ended the call by itself")
     first = _direction(call, (call.a, call.b), "ab", call.link["ab"])
     second = _direction(call, (call.b, call.a), "ba", call.link["ba"])
+    for name, direction in (("to b", first), ("to a", second)):
+        heard_ms = direction.sound.delay_p50_ms
+        if heard_ms is not None and heard_ms < chosen.link.delay_ms - chosen.link.jitter_ms:
+            problems.append(f"sound {name} was heard sooner than the link carries: a clock slipped")
     # Between two of a kind both directions are the same measurement, made twice.
     return {f"{pair[0]}→{pair[1]} (1)": first, f"{pair[1]}→{pair[0]} (2)": second}, problems
 

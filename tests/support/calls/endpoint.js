@@ -74,7 +74,8 @@ function watchScreen(video) {
   video.requestVideoFrameCallback(shown);
 }
 
-// Input 0 is what is said, input 1 what is heard; both leave in pieces of 100 ms with one clock.
+// Input 0 is what is said, input 1 what is heard; both leave in pieces of 100 ms with one clock. The time is
+// read on the sound thread: on a busy machine a message may reach the page much later.
 const RECORDER = `
 class Recorder extends AudioWorkletProcessor {
   constructor() {
@@ -93,7 +94,7 @@ class Recorder extends AudioWorkletProcessor {
     this.filled += 128;
     if (this.filled > ${FLUSH_SAMPLES} - 128) {
       const [said, heard] = this.sound.map(all => all.slice(0, this.filled));
-      this.port.postMessage([this.first, this.filled, said, heard]);
+      this.port.postMessage([this.first, this.filled, Date.now(), said, heard]);
       this.filled = 0;
     }
     return true;
@@ -111,10 +112,10 @@ async function prepare({width, height, fps}) {
   const code = new Blob([RECORDER], {type: 'text/javascript'});
   await audio.audioWorklet.addModule(URL.createObjectURL(code));
   recorder = new AudioWorkletNode(audio, 'recorder', {numberOfInputs: 2, numberOfOutputs: 1});
-  recorder.port.onmessage = ({data: [first, count, said, heard]}) => {
+  recorder.port.onmessage = ({data: [first, count, at, said, heard]}) => {
     record.said.push(said);
     record.heard.push(heard);
-    record.clock.push([first, count, wall()]);
+    record.clock.push([first, count, at]);
   };
   audio.createMediaStreamSource(new MediaStream(local.getAudioTracks())).connect(recorder, 0, 0);
   recorder.connect(audio.destination);

@@ -50,9 +50,9 @@ def from_browser(numbers: str, said: str, heard: str) -> Recording:
     """Make a recording of what the page in ``endpoint.js`` handed over."""
     data = json.loads(numbers)
     clock = np.asarray(data["clock"], dtype=np.float64).reshape(-1, 3)
-    starts, counts, arrived = clock.T
-    # A batch arrives a little after its last sample; the least delayed ones nearby show the truth.
-    ahead = arrived - (starts + counts) * 1000 / SAMPLE_RATE_HZ
+    starts, counts, noted = clock.T
+    # The time is noted a little after the last sample; the least delayed notes nearby show the truth.
+    ahead = noted - (starts + counts) * 1000 / SAMPLE_RATE_HZ
     floor = [ahead[max(0, i - _CLOCK_SPAN) : i + _CLOCK_SPAN + 1].min() for i in range(ahead.size)]
     wall_ms = np.array(floor) + starts * 1000 / SAMPLE_RATE_HZ
     index = np.concatenate([[0.0], np.cumsum(counts)[:-1]])

@@ -5,6 +5,7 @@ import os
 import struct
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -51,14 +52,16 @@ class CameraDouble:
         for name, value in knobs.items():
             struct.pack_into("<I", self._control, 4 * _FIELDS.index(name), value)
 
-    def command(self, *, present: bool = True) -> list[str]:
-        """Return the command that runs a media process which sees this camera, or none at all."""
+    def command(
+        self, *, present: bool = True, program: Sequence[str] = ("-m", "telemed_desk.media")
+    ) -> list[str]:
+        """Return the command for a Python program that sees this camera, or no device at all."""
         as_user = [] if os.geteuid() == 0 else ["--map-root-user"]
         return [
             *("unshare", "--mount", *as_user),
             *("sh", str(_HERE / "own_dev.sh"), str(self._folder)),
             "camera" if present else "no-camera",
-            *(sys.executable, "-m", "telemed_desk.media"),
+            *(sys.executable, *program),
         ]
 
     def close(self) -> None:
