@@ -166,7 +166,8 @@ def test_voice_comes_first_and_pictures_pause_below_eighty() -> None:
     assert (low.video_bps, low.rung) == (0, Rung.AUDIO_PHOTOS)
     assert low.voice_bps >= 12_000
     assert allocator.decide(100_000, 0.0, 1).video_bps == 0
-    assert allocator.decide(120_000, 0.0, 2).video_bps > 0
+    assert allocator.decide(120_000, 0.0, 2).video_bps == 0
+    assert allocator.decide(120_000, 0.0, 7000 * MS).video_bps > 0
     assert voice_rate(1e6, 0.1) == 40_000
     assert voice_rate(40_000, 0.0) == 12_000
 
@@ -220,3 +221,23 @@ def test_a_way_that_became_longer_is_not_taken_for_a_queue_for_long() -> None:
     link.delay_ms += 200
     link.run(25)
     assert link.mean_bps(5) > 500_000
+
+
+def test_voice_alone_does_not_keep_pictures_away_for_ever() -> None:
+    link = Link(60_000)
+    link.most_bps = 45_000
+    allocator = Allocator()
+    assert allocator.decide(link.control.target_bps, 0.0, link.now).video_bps == 0
+    link.run(20)
+    assert allocator.decide(link.control.target_bps, 0.0, link.now).video_bps > 0
+
+
+def test_tries_that_do_not_last_become_rarer() -> None:
+    allocator = Allocator()
+    tries, showing, target = 0, False, 120_000.0
+    for n in range(0, 300_000, 100):
+        now_showing = allocator.decide(target, 0.0, n * MS).video_bps > 0
+        tries += now_showing and not showing
+        showing = now_showing
+        target = 70_000.0 if showing else 120_000.0  # pictures at once fill this link
+    assert 3 <= tries <= 12

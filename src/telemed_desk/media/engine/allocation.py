@@ -10,6 +10,9 @@ VOICE_OVERHEAD_BPS: Final = 26_000
 _VIDEO_SHARE: Final = 0.95
 PAUSE_BPS: Final = 80_000
 RESUME_BPS: Final = 110_000
+PAUSE_NS: Final = 3_000_000_000
+MOST_PAUSE_NS: Final = 60_000_000_000
+TRIED_NS: Final = 20_000_000_000
 UP_AFTER_NS: Final = 3_000_000_000
 
 
@@ -74,12 +77,15 @@ class Allocator:
         self._step: int | None = None
         self._paused = False
         self._above_ns: int | None = None
+        self._resumed_ns = 0
+        self._resume_at_ns = 0
+        self._pause_ns = PAUSE_NS
 
     def decide(self, target_bps: float, loss_ratio: float, now_ns: int) -> Allocation:
         """Split the target."""
         voice = voice_rate(target_bps, loss_ratio)
         video = max(0.0, (target_bps - voice - VOICE_OVERHEAD_BPS) * _VIDEO_SHARE)
-        self._paused = target_bps < (RESUME_BPS if self._paused else PAUSE_BPS)
+        self._judge_pause(target_bps, now_ns)
         reason = "loss" if loss_ratio > 0.08 else "rate"
         if self._paused:
             self._step, self._above_ns = None, None
@@ -95,6 +101,18 @@ class Allocator:
             step.height,
             step.fps,
         )
+
+    def _judge_pause(self, target_bps: float, now_ns: int) -> None:
+        """Pause at once; try again later and later where the last try did not last."""
+        if self._paused:
+            if target_bps >= RESUME_BPS and now_ns >= self._resume_at_ns:
+                self._paused = False
+                self._resumed_ns = now_ns
+        elif target_bps < PAUSE_BPS:
+            lasted = now_ns - self._resumed_ns > TRIED_NS
+            self._pause_ns = PAUSE_NS if lasted else min(2 * self._pause_ns, MOST_PAUSE_NS)
+            self._paused = True
+            self._resume_at_ns = now_ns + self._pause_ns
 
     def _choose(self, video_bps: float, now_ns: int) -> int:
         fitting = max(i for i, step in enumerate(STEPS) if video_bps >= step.enter_bps)

@@ -27,6 +27,8 @@ _BACKOFF: Final = 0.85
 _ACKED_WINDOW_NS: Final = 500_000_000
 _DRAIN: Final = 0.6
 _REAL_QUEUE_MS: Final = 12.0
+_VOICE_ALONE_BPS: Final = 140_000
+"""Voice alone fills little; without this the rate could never rise to where pictures begin again."""
 _STANDING_MS: Final = 120.0
 _MOST_VAIN_CUTS: Final = 6
 _QUICK_PER_S: Final = 1.0
@@ -158,7 +160,8 @@ class CongestionControl:
         wanted = self.target_bps * (1 + per_s) ** elapsed_s
         if acked is not None:
             # what was never filled says nothing about the link
-            wanted = min(wanted, max(self.target_bps, 1.6 * acked + 20_000))
+            most = max(1.6 * acked + 20_000, _VOICE_ALONE_BPS)
+            wanted = min(wanted, max(self.target_bps, most))
         self._set(wanted)
 
     def _back_off(self, acked: float | None, queue_ms: float) -> None:
