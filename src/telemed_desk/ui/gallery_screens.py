@@ -1,11 +1,15 @@
 """The gallery's scenes: each builds a window with a fictional state."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from PySide6.QtWidgets import QWidget
 
 from telemed_desk.clinical.ladder import Rung
+from telemed_desk.clinical.notes import Section
+from telemed_desk.ui import gallery_call
 from telemed_desk.ui.gallery_days import NOW_MS, at, booked, waiting
+from telemed_desk.ui.screens.call.presenter import CallPresenter
 from telemed_desk.ui.screens.set_up.presenter import State as SetUpState
 from telemed_desk.ui.screens.set_up.view import SetUpView
 from telemed_desk.ui.screens.today.presenter import LinkResult, TodayPresenter
@@ -16,7 +20,10 @@ from telemed_desk.ui.screens.unlock.presenter import Attempt, Clinician, Place, 
 from telemed_desk.ui.screens.unlock.view import UnlockView
 from telemed_desk.ui.shell.state import CallLink, Person, status_state
 from telemed_desk.ui.shell.window import Shell
+from telemed_desk.workflow.note_taking import NoteState
 from telemed_desk.workflow.status import DeskStatus
+from telemed_desk.workflow.visit import VisitState
+from telemed_protocol.errors import KnownError
 
 Scene = Callable[[], QWidget]
 ME = Person(
@@ -43,7 +50,7 @@ def framed(
     return shell
 
 
-class _Nobody:
+class Nobody:
     """Takes intentions and does nothing: the gallery only shows."""
 
     def unlock(self, clinician: bytes, passphrase: str, done: Callable[[Attempt], None]) -> None:
@@ -61,6 +68,27 @@ class _Nobody:
     def open_note(self, consultation: bytes) -> None:
         """Open nothing."""
 
+    def mute(self, *, microphone: bool, camera: bool) -> None:
+        """Mute nothing."""
+
+    def take_photo(self) -> None:
+        """Take none."""
+
+    def end_visit(self, agreed: list[str]) -> None:
+        """End nothing."""
+
+    def leave_visit(self) -> None:
+        """Leave nothing."""
+
+    def edit(self, section: Section, text: str) -> None:
+        """Write nothing."""
+
+    def save_now(self) -> None:
+        """Save nothing."""
+
+    def sign(self, done: Callable[[KnownError | None], None]) -> None:
+        """Sign nothing."""
+
     def open_self_check(self) -> None:
         """Open nothing."""
 
@@ -69,7 +97,7 @@ def unlock() -> QWidget:
     """Who is working here."""
     view = UnlockView()
     place = Place("Mto Mawe Referral Hospital", "Telemedicine room 4", "1.0", practice=True)
-    presenter = UnlockPresenter(_Nobody(), lambda: at("07:58"), view.show_state, place)
+    presenter = UnlockPresenter(Nobody(), lambda: at("07:58"), view.show_state, place)
     presenter.link("online", 24)
     presenter.waiting(3, 4_600_000)
     presenter.clinicians(
@@ -91,7 +119,7 @@ def unlock_wrong() -> QWidget:
     if view is None:
         raise LookupError("no unlock screen")
     presenter = UnlockPresenter(
-        _Nobody(),
+        Nobody(),
         lambda: at("07:58"),
         view.show_state,
         Place("Mto Mawe Referral Hospital", "Room 4"),
@@ -119,7 +147,7 @@ def set_up(state: SetUpState) -> Scene:
 
 def today_presenter(show: Callable[[TodayState], None], *, practice: bool = True) -> TodayPresenter:
     """Return Today as of 09:24."""
-    return TodayPresenter(_Nobody(), _Nobody(), lambda: NOW_MS, show, practice=practice)
+    return TodayPresenter(Nobody(), Nobody(), lambda: NOW_MS, show, practice=practice)
 
 
 def today() -> QWidget:
@@ -154,6 +182,20 @@ def today_link() -> QWidget:
     return framed("today", view)
 
 
+def in_call(
+    state: Callable[[], VisitState],
+    note: NoteState | None,
+    then: Callable[[CallPresenter], None] | None = None,
+) -> Scene:
+    """Return a scene of a call."""
+
+    def put(screen: str, view: QWidget, presenter: CallPresenter) -> QWidget:
+        status = DeskStatus(link="online", rtt_ms=84, saved_ms=NOW_MS, waiting_to_sync=3)
+        return framed(screen, view, presenter.call_link(), status)
+
+    return lambda: gallery_call.scene(Nobody(), put, state(), note, then)
+
+
 SCENES: dict[str, Scene] = {
     "01-unlock": unlock,
     "01-unlock-wrong": unlock_wrong,
@@ -176,4 +218,22 @@ SCENES: dict[str, Scene] = {
     "02-today": today,
     "02-today-offline": today_offline,
     "02-today-link": today_link,
+    "04-call": in_call(gallery_call.visit, gallery_call.note()),
+    "05-call-badlink": in_call(
+        lambda: replace(
+            gallery_call.visit(rung=Rung.AUDIO_PHOTOS, rtt=640, loss=0.09),
+            photo_progress=gallery_call.ASKED,
+        ),
+        gallery_call.note(),
+    ),
+    "04-call-reconnecting": in_call(
+        lambda: gallery_call.visit("reconnecting"), gallery_call.note()
+    ),
+    "04-call-ended": in_call(
+        lambda: gallery_call.visit("ended"), gallery_call.note(), lambda p: p.review()
+    ),
+    "04-call-signed": in_call(lambda: gallery_call.visit("ended"), gallery_call.signed()),
+    "04-call-calling": in_call(
+        lambda: replace(gallery_call.visit("calling"), photos=(), remote_memory=""), None
+    ),
 }

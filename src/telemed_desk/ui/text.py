@@ -17,7 +17,7 @@ def catalogue(language: str = "en") -> dict[str, str]:
     return cast("dict[str, str]", json.loads(raw))
 
 
-def t(key: str, **values: object) -> str:
+def t(key: str, /, **values: object) -> str:
     """Return a text with its ``{placeholders}`` filled.
 
     Raises:
@@ -27,7 +27,7 @@ def t(key: str, **values: object) -> str:
     return text.format(**values) if values else text
 
 
-def tn(key: str, n: int, **values: object) -> str:
+def tn(key: str, n: int, /, **values: object) -> str:
     """Return the form of a counted text: ``key.one`` for 1, else ``key.other``; ``{n}`` is filled."""
     return t(f"{key}.one" if n == 1 else f"{key}.other", n=n, **values)
 

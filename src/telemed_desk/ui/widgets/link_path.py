@@ -1,47 +1,20 @@
 """The path of the link: nodes joined by legs. Solid is good, dashed weak, dotted failing."""
 
-from dataclasses import dataclass
-from typing import Literal
-
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QFontMetrics, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
+from telemed_desk.ui.path import Leg, LegTone, Node, PathState
 from telemed_desk.ui.theme import sizes
 from telemed_desk.ui.theme.icons import icon_pixmap
 from telemed_desk.ui.theme.theme import colour, font
 
-LegTone = Literal["ok", "warn", "danger", "none"]
 _PEN: dict[LegTone, tuple[str, str, Qt.PenStyle, list[float]]] = {
     "ok": ("okFill", "ink2", Qt.PenStyle.SolidLine, []),
     "warn": ("warnFill", "warn", Qt.PenStyle.CustomDashLine, [3.0, 1.4]),
     "danger": ("dangerFill", "danger", Qt.PenStyle.CustomDashLine, [1.3, 1.7]),
     "none": ("lineStrong", "ink3", Qt.PenStyle.CustomDashLine, [0.7, 3.0]),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Node:
-    """A place on the path."""
-
-    name: str
-    icon: str
-
-
-@dataclass(frozen=True, slots=True)
-class Leg:
-    """What joins two nodes: figures in words, and how good it is."""
-
-    words: str
-    tone: LegTone = "ok"
-
-
-@dataclass(frozen=True, slots=True)
-class PathState:
-    """Nodes, and one leg fewer than nodes."""
-
-    nodes: tuple[Node, ...] = ()
-    legs: tuple[Leg, ...] = ()
 
 
 class LinkPath(QWidget):

@@ -3,13 +3,14 @@
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QWidget
 
+from telemed_desk.ui.path import Leg, LegTone, Node, PathState
 from telemed_desk.ui.screens.unlock.presenter import LinkWord
 from telemed_desk.ui.shell.rail import Mark
 from telemed_desk.ui.text import t
 from telemed_desk.ui.theme import sizes
 from telemed_desk.ui.widgets.labels import Icon, Text
 from telemed_desk.ui.widgets.layouts import column, row
-from telemed_desk.ui.widgets.link_path import Leg, LegTone, LinkPath, Node, PathState
+from telemed_desk.ui.widgets.link_path import LinkPath
 
 _TONE: dict[LinkWord, LegTone] = {"online": "ok", "offline": "danger", "connecting": "none"}
 

@@ -1,0 +1,203 @@
+"""Turns facts of a visit into the words of the call screen. Plain functions."""
+
+from telemed_desk.clinical.ladder import Rung
+from telemed_desk.devices.problems import PROBLEMS
+from telemed_desk.ui import words
+from telemed_desk.ui.path import Leg, LegTone, Node, PathState
+from telemed_desk.ui.screens.call.state import BannerTone, Controls, Header, Link, Stage
+from telemed_desk.ui.text import has_text, t
+from telemed_desk.workflow.visit import VisitState
+
+SOON_MS = 5 * words.MINUTE_MS
+"""The next patient's time turns amber this long before."""
+WEAK_RTT_MS = 400.0
+FAILING_RTT_MS = 1200.0
+WEAK_LOSS = 0.04
+FAILING_LOSS = 0.2
+
+
+def header(visit: VisitState, now_ms: int, next_ms: int | None) -> Header:
+    """Say who it is."""
+    waiting = visit.waiting
+    patient, consultation = waiting.patient, waiting.consultation
+    consent, consent_tone = t("call.consent.none"), "warn"
+    if waiting.consent_care or consultation.consent_ms is not None:
+        photos = waiting.consent_photos or consultation.consent_photos
+        consent = t("call.consent.photos" if photos else "call.consent.video")
+        if consultation.consent_ms is not None:
+            consent = f"{consent}, {words.clock(consultation.consent_ms)}"
+        consent_tone = "ok"
+    started = visit.connected_ms or visit.started_ms
+    return Header(
+        name=patient.name,
+        given_name=patient.given_name,
+        facts=words.patient_line(patient, words.local(now_ms).year),
+        programme=consultation.programme,
+        programme_name=t(f"programme.{consultation.programme.value}"),
+        allergies=t("call.allergy", names=", ".join(patient.allergies))
+        if patient.allergies
+        else "",
+        identity=t("call.identity.ok" if waiting.identity_ok else "call.identity.no"),
+        identity_tone="ok" if waiting.identity_ok else "warn",
+        consent=consent,
+        consent_tone="ok" if consent_tone == "ok" else "warn",
+        timer=words.stopwatch(now_ms - started),
+        next_patient=t("call.next", time=words.clock(next_ms)) if next_ms else "",
+        next_soon=next_ms is not None and next_ms - now_ms <= SOON_MS,
+        phone=patient.phone,
+    )
+
+
+def stage(visit: VisitState, *, show_local: bool) -> Stage:
+    """Say what lies on the picture."""
+    name = visit.waiting.patient.given_name
+    stale, said = "", ""
+    lost = words.clock_s(visit.lost_ms) if visit.lost_ms is not None else ""
+    if visit.phase == "calling":
+        said = t("call.stage.calling", name=name)
+    elif visit.phase in {"reconnecting", "restarting"}:
+        stale = t("call.stage.frozen", time=lost)
+        said = t("call.stage.reconnecting", name=name)
+    elif visit.phase == "patient-away":
+        stale = t("call.stage.not_live", time=lost)
+        said = t("call.stage.left", name=name)
+    elif visit.phase == "ended":
+        said = t("call.stage.ended")
+    elif not visit.patient_camera:
+        said = t("call.stage.no_camera", name=name)
+    voice_only = visit.phase == "connected" and visit.rung <= Rung.AUDIO_PHOTOS
+    return Stage(
+        remote_memory="" if visit.phase == "ended" else visit.remote_memory,
+        local_memory="" if visit.phase == "ended" or visit.camera_off else visit.local_memory,
+        label=visit.waiting.patient.name,
+        stale=t("call.stage.last_picture") if voice_only else stale,
+        words=said,
+        progress=_photo_progress(visit),
+        voice_only=voice_only,
+        voice_words=_voice_quality(visit) if voice_only else "",
+        show_local=show_local and visit.phase != "ended",
+    )
+
+
+def _photo_progress(visit: VisitState) -> str:
+    progress = visit.photo_progress
+    if progress is None:
+        return ""
+    if progress.problem:
+        key = f"call.photo.problem.{progress.problem}"
+        return t(key if has_text(key) else "call.photo.problem.other")
+    if progress.size:
+        return t(
+            "call.photo.arriving", got=words.size(progress.received), of=words.size(progress.size)
+        )
+    return t("call.photo.asked")
+
+
+def _voice_quality(visit: VisitState) -> str:
+    concealed = visit.stats.concealed_ratio if visit.stats is not None else None
+    if concealed is None:
+        return t("call.voice.unknown")
+    if concealed < 0.02:
+        return t("call.voice.clear")
+    return t("call.voice.gaps" if concealed < 0.1 else "call.voice.poor")
+
+
+def controls(visit: VisitState) -> Controls:
+    """Say what the buttons do now."""
+    by_link = visit.phase == "connected" and visit.rung <= Rung.AUDIO_PHOTOS
+    reason = ""
+    if not visit.waiting.consultation.consent_photos and not visit.waiting.consent_photos:
+        reason = t("call.photo.consent", name=visit.waiting.patient.given_name)
+    elif visit.phase != "connected":
+        reason = t("call.photo.no_call")
+    elif visit.photo_progress is not None and not visit.photo_progress.problem:
+        reason = t("call.photo.busy")
+    return Controls(
+        muted=visit.microphone_muted,
+        speaking_while_muted=visit.speaking_while_muted and visit.microphone_muted,
+        camera_off=visit.camera_off,
+        camera_by_link=by_link and not visit.camera_off,
+        photo_label=t("call.photo.ask" if by_link else "call.photo.take"),
+        photo_enabled=not reason,
+        photo_reason=reason,
+    )
+
+
+def link(visit: VisitState, now_ms: int) -> Link:
+    """Name the limit in one sentence, with its figure."""
+    name = visit.waiting.patient.given_name
+    rung = visit.rung if visit.phase == "connected" else Rung.NO_LINK
+    stats = visit.stats
+    nodes = (Node(t("node.this_pc"), "monitor"), Node(name, "smartphone"))
+    if visit.phase != "connected":
+        sentence = t(f"call.link.{visit.phase}", name=name)
+        return Link(rung, words.rung_word(rung), sentence, PathState(nodes, (Leg("", "none"),)))
+    since = now_ms - (visit.connected_ms or now_ms)
+    sentence = t("call.link.steady", span=words.ago(since)) if since >= 0 else ""
+    if visit.reason == "loss" and stats is not None:
+        sentence = t("call.link.loss", n=_percent(_loss(visit)))
+    elif visit.reason == "rate" and stats is not None and stats.estimate_bps is not None:
+        sentence = t("call.link.rate", rate=words.rate(stats.estimate_bps))
+    leg, tone = _leg(visit)
+    if stats is not None and "relay" in stats.path:
+        leg = " · ".join(part for part in (leg, t("call.link.relay")) if part)
+    return Link(rung, words.rung_word(rung), sentence, PathState(nodes, (Leg(leg, tone),)))
+
+
+def _loss(visit: VisitState) -> float | None:
+    if visit.stats is None:
+        return None
+    known = [
+        ratio
+        for ratio in (visit.stats.send_loss_ratio, visit.stats.receive_loss_ratio)
+        if ratio is not None
+    ]
+    return max(known) if known else None
+
+
+def _percent(ratio: float | None) -> str:
+    return "?" if ratio is None else f"{ratio * 100:.1f}".removesuffix(".0")
+
+
+def figures(visit: VisitState) -> str:
+    """Return delay and loss in words, for the link and the status line."""
+    parts = []
+    if visit.stats is not None and visit.stats.rtt_ms is not None:
+        parts.append(t("unit.ms", n=round(visit.stats.rtt_ms)))
+    loss = _loss(visit)
+    if loss is not None:
+        parts.append(t("call.loss", n=_percent(loss)) if loss > 0 else t("call.loss.none"))
+    return " · ".join(parts)
+
+
+def _leg(visit: VisitState) -> tuple[str, LegTone]:
+    loss = _loss(visit) or 0.0
+    rtt = visit.stats.rtt_ms if visit.stats is not None else None
+    delay = rtt or 0.0
+    tone: LegTone = "ok"
+    if delay > FAILING_RTT_MS or loss > FAILING_LOSS or visit.rung <= Rung.AUDIO_PHOTOS:
+        tone = "danger"
+    elif delay > WEAK_RTT_MS or loss > WEAK_LOSS or visit.rung is Rung.LOW_VIDEO:
+        tone = "warn"
+    return figures(visit), tone
+
+
+def banner(visit: VisitState) -> tuple[BannerTone, str, str]:
+    """Return the one banner that matters most: tone, title, words; empty when none does."""
+    name = visit.waiting.patient.given_name
+    if visit.phase == "restarting":
+        return "warn", t("call.banner.restarting"), t("call.banner.restarting.words")
+    if visit.phase == "patient-away":
+        at = words.clock(visit.lost_ms) if visit.lost_ms is not None else ""
+        return "warn", t("call.banner.left", name=name, time=at), t("call.banner.left.words")
+    known = (PROBLEMS.get(device.code) for device in visit.devices.values())
+    problem = next((problem for problem in known if problem is not None), None)
+    if problem is not None:
+        return "warn", problem.sentence, problem.next_step
+    if visit.phase == "connected" and visit.rung <= Rung.AUDIO_PHOTOS:
+        voice = visit.rung is Rung.AUDIO_PHOTOS
+        key = "call.banner.voice" if voice else "call.banner.phone"
+        return "warn" if voice else "danger", t(key), t(f"{key}.words", name=name)
+    if visit.problem == "photo-consent":
+        return "info", t("call.photo.consent", name=name), ""
+    return "info", "", ""
