@@ -267,7 +267,7 @@ class Desk:
 
 
 def join(server: ServerProcess, link: JoinLink, cookie: str = "") -> httpx.Response:
-    headers = {"Cookie": f"{SEAT_COOKIE}={cookie}".encode()} if cookie else {}
+    headers = {b"Cookie": f"{SEAT_COOKIE}={cookie}".encode()} if cookie else {}
     return httpx.post(f"{server.url}/v1/join/{to_base64url(link.jti)}", headers=headers, timeout=60)
 
 

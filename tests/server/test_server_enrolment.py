@@ -55,8 +55,8 @@ def next_record(
 ) -> SignedRecord:
     records = unpack(desk.get("/v1/members"), list[SignedRecord])
     chain = MemberChain()
-    for record in records:
-        chain.extend(record)
+    for signed in records:
+        chain.extend(signed)
     record = MemberRecord(
         *(1, desk.clinic, len(records) + 1, chain.head, action),
         *(newcomer.identity.public, 0, desk.identity.device),

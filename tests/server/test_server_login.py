@@ -60,6 +60,6 @@ def test_an_unknown_device_learns_nothing_from_the_challenge(server: ServerProce
 def test_no_token_no_entry(server: ServerProcess, header: str) -> None:
     for method, path in (("GET", "/v1/segments"), ("POST", "/v1/segments"), ("GET", "/v1/ice")):
         answer = httpx.request(
-            method, server.url + path, headers={"Authorization": header.encode("latin-1")}
+            method, server.url + path, headers={b"Authorization": header.encode("latin-1")}
         )
         assert answer.status_code == 401
