@@ -255,6 +255,7 @@ class CheckResult(msgspec.Struct, frozen=True, tag_field="t", tag="check-result"
     limit: float | None
     cause: str
     action: str
+    ceiling: int = 5
 
 
 class ChecksDone(msgspec.Struct, frozen=True, tag_field="t", tag="checks-done"):
