@@ -8,6 +8,7 @@ import argparse
 import asyncio
 import json
 import os
+import platform
 import socket
 import subprocess
 import sys
@@ -20,11 +21,11 @@ from telemed_desk.sync.server_client import ServerClient
 from telemed_desk.vault import Vault, VaultDirectory
 from telemed_desk.workflow import practice_data
 from telemed_desk.workflow.booking import PatientLink, make_link
+from telemed_desk.workflow.day import DAY_MS, start_of_day_ms
 from telemed_desk.workflow.set_up import NewDesk, set_up
 from telemed_protocol.errors import KnownError
 
 USUAL_PORT = 47710
-DAY_MS = 86_400_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +101,6 @@ def founding_code(data: Path) -> str:
     return made.stdout.strip().splitlines()[-1]
 
 
-def start_of_day_ms(now_ms: int) -> int:
-    """Return local midnight."""
-    local = time.localtime(now_ms / 1000)
-    return now_ms - ((local.tm_hour * 60 + local.tm_min) * 60 + local.tm_sec) * 1000 - now_ms % 1000
-
-
 async def prepare(vault_path: Path, server: PracticeServer) -> PatientLink:
     """Set the practice vault up if it is new, book today's visits, and link the first patient."""
     directory = VaultDirectory(vault_path)
@@ -162,7 +157,7 @@ async def _new_vault(directory: VaultDirectory, server: PracticeServer, now_ms: 
 
 def has_display() -> bool:
     """Return whether a window can be shown here."""
-    if sys.platform.startswith("linux"):
+    if platform.system() == "Linux":
         return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
     return True
 

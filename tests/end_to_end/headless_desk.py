@@ -12,15 +12,16 @@ from pathlib import Path
 from typing import TypeVar
 
 from telemed_desk import practice
-from telemed_desk.clinical.ladder import Rung
 from telemed_desk.media.control import Devices
 from telemed_desk.sync.server_client import ServerClient
 from telemed_desk.vault import Vault, VaultDirectory
 from telemed_desk.workflow import practice_data
 from telemed_desk.workflow.booking import PatientLink, make_link
+from telemed_desk.workflow.clock import wall_ms
 from telemed_desk.workflow.core_thread import CoreThread
+from telemed_desk.workflow.day import DAY_MS, start_of_day_ms
 from telemed_desk.workflow.media_hub import MediaHub
-from telemed_desk.workflow.session import Session, wall_ms
+from telemed_desk.workflow.session import Session
 from telemed_desk.workflow.set_up import NewDesk, set_up
 
 T = TypeVar("T")
@@ -57,8 +58,8 @@ class HeadlessDesk:
 
     async def link(self) -> PatientLink:
         """Make a link for the first booking of the day."""
-        today = practice.start_of_day_ms(wall_ms())
-        booked = self.vault.today(today - practice.DAY_MS, today + 2 * practice.DAY_MS)
+        today = start_of_day_ms(wall_ms())
+        booked = self.vault.today(today - DAY_MS, today + 2 * DAY_MS)
         consultation = next(c for c, _ in booked if c.state.value == "booked")
         return await asyncio.wrap_future(
             self.core.submit(make_link(self.vault, self.session.client, consultation, wall_ms()))
@@ -132,7 +133,7 @@ async def running_desk(
         await asyncio.wrap_future(core.submit(hub.start()))
 
     async def make() -> Session:
-        return Session(core, vault, server_client, hub, lambda: Rung.VIDEO)
+        return Session(core, vault, server_client, hub)
 
     session = await asyncio.wrap_future(core.submit(make()))
     session.start()

@@ -11,11 +11,12 @@ from pathlib import Path
 
 from tests.end_to_end.headless_desk import running_desk, until
 
-from telemed_desk import logs, practice
+from telemed_desk import logs
 from telemed_desk.clinical.notes import Section
 from telemed_desk.vault import VaultDirectory
 from telemed_desk.workflow import practice_data
-from telemed_desk.workflow.session import wall_ms
+from telemed_desk.workflow.clock import wall_ms
+from telemed_desk.workflow.day import DAY_MS, start_of_day_ms
 
 STROKE_S = 0.03
 
@@ -26,8 +27,8 @@ async def main() -> None:
     directory = VaultDirectory(Path(sys.argv[1]))
     clinician = directory.clinicians()[0].entity
     vault = await asyncio.to_thread(directory.unlock, clinician, practice_data.PASSPHRASE)
-    today = practice.start_of_day_ms(wall_ms())
-    consultation = vault.today(today - practice.DAY_MS, today + 2 * practice.DAY_MS)[0][0].entity
+    today = start_of_day_ms(wall_ms())
+    consultation = vault.today(today - DAY_MS, today + 2 * DAY_MS)[0][0].entity
     # Nobody listens on this port: a desk without a server.
     async with running_desk(vault, "http://localhost:9", media=False) as desk:
         desk.session.open_note(consultation)

@@ -9,6 +9,7 @@ from telemed_desk.clinical.people import Clinician, Patient
 from telemed_desk.sync.server_client import ServerClient
 from telemed_desk.vault import OpDraft, Vault
 from telemed_protocol.api import NewLink
+from telemed_protocol.errors import KnownError
 from telemed_protocol.joinlink import Card, JoinLink
 
 OPENS_BEFORE_MS = 15 * 60_000
@@ -21,6 +22,27 @@ class PatientLink:
 
     url: str
     expires_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class LinkResult:
+    """A patient's link, or why there is none."""
+
+    link: PatientLink | None = None
+    problem: KnownError | None = None
+
+
+async def link_result(
+    vault: Vault, client: ServerClient, consultation: bytes, now_ms: int
+) -> LinkResult:
+    """Make a link for a booking; a known error becomes a value."""
+    booked = vault.consultation(consultation)
+    if booked is None:
+        return LinkResult()
+    try:
+        return LinkResult(await make_link(vault, client, booked, now_ms))
+    except KnownError as error:
+        return LinkResult(problem=error)
 
 
 async def make_link(

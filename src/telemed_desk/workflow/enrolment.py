@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import structlog
 
@@ -14,6 +15,14 @@ from telemed_protocol.errors import KnownError
 
 _log = structlog.get_logger("enrolment")
 INVITATION_MS = 24 * 3600_000
+
+
+@dataclass(frozen=True, slots=True)
+class CodeResult:
+    """A code for one more PC, or why there is none."""
+
+    text: str = ""
+    problem: KnownError | None = None
 
 
 class Granting:
@@ -40,6 +49,13 @@ class Granting:
             )
         )
         return code
+
+    async def invite_result(self) -> CodeResult:
+        """As :meth:`invite`; a known error becomes a value."""
+        try:
+            return CodeResult((await self.invite()).text)
+        except KnownError as error:
+            return CodeResult(problem=error)
 
     async def look(self) -> int:
         """Grant what asks with one of our codes; return how many."""

@@ -5,26 +5,26 @@ Public methods are called on the GUI thread and return at once; what happens is 
 """
 
 import random
-import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import structlog
 
-from telemed_desk.clinical.ladder import Rung
 from telemed_desk.clinical.notes import Section
+from telemed_desk.clinical.queue import Waiting
 from telemed_desk.media import control
 from telemed_desk.sync.desk_socket import DeskSocket, LinkState
 from telemed_desk.sync.driver import SyncDriver
 from telemed_desk.sync.server_client import ServerClient
 from telemed_desk.vault import Vault
-from telemed_desk.workflow.booking import PatientLink, make_link
+from telemed_desk.workflow.booking import LinkResult, link_result
+from telemed_desk.workflow.checking import Checking
+from telemed_desk.workflow.clock import wall_ms
 from telemed_desk.workflow.core_thread import CoreThread
-from telemed_desk.workflow.enrolment import Granting
+from telemed_desk.workflow.enrolment import CodeResult, Granting
 from telemed_desk.workflow.media_hub import MediaHub
 from telemed_desk.workflow.note_taking import NoteState, NoteTaking
 from telemed_desk.workflow.status import DeskStatus, LinkWord, StatusModel
-from telemed_desk.workflow.visit import Visit, VisitPorts, VisitState
+from telemed_desk.workflow.visit import PhotoTaken, Visit, VisitPorts, VisitState
 from telemed_desk.workflow.waiting_room import RoomView, WaitingRoom
 from telemed_desk.workflow.watched import Watched
 from telemed_protocol.errors import KnownError
@@ -36,19 +36,6 @@ _log = structlog.get_logger("session")
 OUTBOX_EVERY_S = 0.5
 
 
-def wall_ms() -> int:
-    """Return the wall clock in Unix milliseconds."""
-    return time.time_ns() // 1_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class LinkResult:
-    """A patient's link, or why there is none."""
-
-    link: PatientLink | None = None
-    problem: KnownError | None = None
-
-
 class Session:
     """One clinician at work on this PC.
 
@@ -57,7 +44,6 @@ class Session:
         vault: Unlocked.
         client: Speaks to the clinic's server as this device.
         hub: The media process.
-        start_rung: From the last self-check.
     """
 
     def __init__(
@@ -66,13 +52,11 @@ class Session:
         vault: Vault,
         client: ServerClient,
         hub: MediaHub,
-        start_rung: Callable[[], Rung],
     ) -> None:
         self.core = core
         self.vault = vault
         self.client = client
         self.hub = hub
-        self._start_rung = start_rung
         post = core.post
         self.room: Watched[RoomView] = Watched(post, RoomView())
         self.status: Watched[DeskStatus] = Watched(post, DeskStatus())
@@ -95,6 +79,7 @@ class Session:
             on_call_message=self._call_message,
         )
         self.granting = Granting(vault, client, wall_ms)
+        self.checking = Checking(core, vault, client, hub, now_ms=wall_ms, in_call=self._is_in_call)
         self._socket = DeskSocket(
             client,
             on_room=self._on_room,
@@ -137,6 +122,7 @@ class Session:
             self.vault.on_change(lambda _tables: self.core.call(self._vault_changed)),
         ]
         self._count_outbox()
+        self.checking.recall()
 
     async def close(self) -> None:
         """Save what is typed, end a call, stop sync; then lock the vault. Core thread."""
@@ -154,6 +140,7 @@ class Session:
                 await task
             except BaseException as error:  # noqa: BLE001 - a cancelled task may end in any way
                 _log.debug("task_ended", error_type=type(error).__name__)
+        await self.checking.aclose()
         await self.client.aclose()
         await self.core.loop.run_in_executor(None, self.vault.lock)
 
@@ -165,9 +152,9 @@ class Session:
 
     def _start_visit(self, seat: str) -> None:
         waiting = self._room.waiting_at(seat)
-        running = self._visit is not None and self._visit.state.phase != "ended"
-        if waiting is None or running:
+        if waiting is None or self._is_in_call():
             return
+        self.checking.call_wins()
         ports = VisitPorts(
             say=self._room.say,
             admit=self._socket.admit,
@@ -178,7 +165,7 @@ class Session:
             now_ms=wall_ms,
         )
         self._visit = Visit(
-            waiting, self.vault, ports, self.visit.set, start_rung=self._start_rung()
+            waiting, self.vault, ports, self.visit.set, start_rung=self.checking.start_rung
         )
         for state in self.hub.states.values():
             self._visit.on_media(state)
@@ -204,6 +191,32 @@ class Session:
 
         self._with_visit(end)
 
+    def review_note(self, consultation: bytes) -> None:
+        """Open a consultation whose call is over, to finish and sign its note."""
+        self.core.call(lambda: self._review_note(consultation))
+
+    def _review_note(self, consultation: bytes) -> None:
+        booked = self.vault.consultation(consultation)
+        patient = self.vault.patient(booked.patient) if booked is not None else None
+        if booked is None or patient is None or self._is_in_call():
+            return
+        waiting = Waiting(
+            "", booked, patient, booked.started_ms or booked.booked_ms, present=False,
+            identity_ok=self.vault.identity_of(consultation),
+        )  # fmt: skip
+        self._visit = None
+        self._open_note(consultation)
+        photos = tuple(
+            PhotoTaken(photo.entity, photo.preview, photo.at_ms, photo.source)
+            for photo in self.vault.photos_of(consultation)
+        )
+        started_ms = booked.started_ms or booked.booked_ms
+        self.visit.set(
+            VisitState(
+                waiting=waiting, phase="ended", started_ms=started_ms, call="", photos=photos
+            )
+        )
+
     def leave_visit(self) -> None:
         """Close the call screen after the call: the note becomes a revision that travels."""
         self.core.call(self._leave_visit)
@@ -213,10 +226,14 @@ class Session:
             self._note.close()
             self._note = None
             self.note.set(None)
-        if self._visit is not None and self._visit.state.phase == "ended":
+        if not self._is_in_call():
             self._visit = None
             self._room.active_seat = ""
             self.visit.set(None)
+            self._room.look_again()
+
+    def _is_in_call(self) -> bool:
+        return self._visit is not None and self._visit.state.phase != "ended"
 
     def clear_urgent(self, seat: str, reason: str) -> None:
         """Take the urgent flag off a waiting patient."""
@@ -276,21 +293,15 @@ class Session:
 
     def link_for(self, consultation: bytes, done: Callable[[LinkResult], None]) -> None:
         """Make a link for a booking."""
-
-        async def run() -> LinkResult:
-            booked = self.vault.consultation(consultation)
-            if booked is None:
-                return LinkResult()
-            try:
-                return LinkResult(await make_link(self.vault, self.client, booked, wall_ms()))
-            except KnownError as error:
-                return LinkResult(problem=error)
-
-        self.core.run(run(), done)
+        self.core.run(link_result(self.vault, self.client, consultation, wall_ms()), done)
 
     def sync_now(self) -> None:
         """Try now, whatever the back-off says."""
         self.core.call(self._sync.try_now)
+
+    def add_desk(self, done: Callable[[CodeResult], None]) -> None:
+        """Make a code by which one more PC may ask to be added."""
+        self.core.run(self.granting.invite_result(), done)
 
     def pause_sync(self, *, paused: bool) -> None:
         """Hold sync back, or let it go on."""
@@ -339,6 +350,7 @@ class Session:
         )
 
     def _on_media(self, message: control.FromMedia) -> None:
+        self.checking.on_media(message)
         if self._visit is not None:
             self._visit.on_media(message)
 

@@ -1,0 +1,290 @@
+"""The desk: the only module that knows every concrete class, and puts them together.
+
+Qt's main thread. Work is done on the core thread and the vault's writer; what they find comes back
+through :class:`Post`.
+"""
+
+import faulthandler
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+
+import structlog
+from PySide6.QtCore import QEvent, QObject, QTimer, Signal
+from PySide6.QtWidgets import QApplication
+
+from telemed_desk import __version__, logs
+from telemed_desk.media.control import Devices
+from telemed_desk.sync.server_client import ServerClient
+from telemed_desk.ui.desk_screens import LockedScreens, OpenScreens
+from telemed_desk.ui.shell.state import Person
+from telemed_desk.ui.shell.window import Shell
+from telemed_desk.ui.text import t
+from telemed_desk.ui.theme.theme import theme
+from telemed_desk.vault import Vault, VaultDirectory
+from telemed_desk.workflow.auto_lock import AutoLock
+from telemed_desk.workflow.clock import wall_ms
+from telemed_desk.workflow.core_thread import CoreThread
+from telemed_desk.workflow.door import Door
+from telemed_desk.workflow.media_hub import MediaHub
+from telemed_desk.workflow.session import Session
+from telemed_desk.workflow.set_up import SERVER_SETTING
+from telemed_protocol.errors import KnownError
+
+TICK_MS = 1000
+PLACE_FILE = "desk.json"
+CLOSE_S = 10.0
+_log = structlog.get_logger("desk")
+
+
+class Post(QObject):
+    """Carries calls from any thread to the GUI thread."""
+
+    _call = Signal(object)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._call.connect(self._run)
+
+    def __call__(self, call: Callable[[], None]) -> None:
+        """Run a call on the GUI thread, soon."""
+        try:
+            self._call.emit(call)
+        except RuntimeError:
+            # Qt is gone: the desk is closing, and nobody is left to be told.
+            return
+
+    def _run(self, call: Callable[[], None]) -> None:
+        call()
+
+
+class Desk(QObject):
+    """One window on one PC: locked, being set up, or open with a session."""
+
+    def __init__(
+        self,
+        data: Path,
+        server_url: str,
+        devices: Devices,
+        *,
+        practice_passphrase: str = "",
+        practice_link: str = "",
+    ) -> None:
+        super().__init__()
+        self._data = data
+        self._server_url = server_url or _known_server(data)
+        self.practice_passphrase = practice_passphrase
+        self.practice_link = practice_link
+        self.post = Post()
+        self.core = CoreThread(self.post, self._bug)
+        self.hub = MediaHub(devices)
+        self.door = Door(self.core, VaultDirectory(data / "vault"))
+        self.shell = Shell()
+        self.session: Session | None = None
+        self._auto_lock = AutoLock()
+        self._auto_lock.used(time.monotonic())
+        self._closing = False
+        self.locked = LockedScreens(
+            self.shell,
+            self.door,
+            opened=self.open,
+            server_url=self._server_url,
+            practice_passphrase=practice_passphrase,
+        )
+        self.open_screens: OpenScreens | None = None
+        self.shell.lock_asked.connect(self.lock)
+        self.shell.closing.connect(self.close)
+        self._timer = QTimer(self)
+        self._timer.setInterval(TICK_MS)
+        self._timer.timeout.connect(self._tick)
+
+    def start(self) -> None:
+        """Show the window; the media process starts meanwhile."""
+        self.core.start()
+        self.core.run(self._start_media())
+        self.locked.show()
+        self.shell.show()
+        self._timer.start()
+
+    async def _start_media(self) -> None:
+        try:
+            await self.hub.start()
+        except KnownError as error:
+            _log.error("media_did_not_start", code=error.code)
+
+    # ---- open and lock -------------------------------------------------------------------------
+
+    def open(self, vault: Vault, server_url: str = "") -> None:
+        """Go to work with an unlocked vault."""
+        stored = vault.setting(SERVER_SETTING)
+        url = server_url or self._server_url or (stored.decode() if stored else "")
+        _remember_server(self._data, url)
+        self._server_url = url
+        self._auto_lock.used(time.monotonic())
+
+        async def make() -> Session:
+            client = ServerClient(url, vault.identity)
+            return Session(self.core, vault, client, self.hub)
+
+        self.core.run(make(), self._opened)
+
+    def _opened(self, session: Session) -> None:
+        self.session = session
+        profile = session.vault.clinic_profile()
+        clinician = session.vault.clinician
+        person = Person(
+            name=clinician.name,
+            role=" · ".join(part for part in (clinician.role, clinician.place) if part),
+            initials=clinician.initials,
+            clinic=profile.name if profile else "",
+            practice=bool(self.practice_passphrase),
+            version=__version__,
+            lock_minutes=int(self._auto_lock.idle_s // 60),
+        )
+        self.open_screens = OpenScreens(self.shell, session, person)
+        self.open_screens.show()
+        session.start()
+
+    def lock(self) -> None:
+        """Save what is typed, drop the keys, show the unlock screen."""
+        session, screens = self.session, self.open_screens
+        if session is None or screens is None:
+            return
+        if screens.in_call:
+            self.shell.say(t("lock.in_call"), warn=True)
+            return
+        self.session = self.open_screens = None
+        screens.leave()
+        self.core.run(session.close(), lambda _none: self.locked.show())
+
+    def close(self) -> None:
+        """End in order: text saved, vault locked, media process ended."""
+        if self._closing:
+            return
+        self._closing = True
+        self._timer.stop()
+        session = self.session
+
+        async def end() -> None:
+            if session is not None:
+                await session.close()
+            await self.hub.stop()
+
+        try:
+            self.core.submit(end()).result(CLOSE_S)
+        except TimeoutError:
+            _log.error("slow_close")
+        self.core.stop()
+        QApplication.quit()
+
+    # ---- time and use --------------------------------------------------------------------------
+
+    def _tick(self) -> None:
+        if self.session is None or self.open_screens is None:
+            self.locked.tick()
+            return
+        self.open_screens.tick()
+        if self._auto_lock.is_due(time.monotonic(), in_call=self.open_screens.in_call):
+            self.lock()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Keys and mouse hold the automatic lock off."""
+        if event.type() in _USE:
+            self._auto_lock.used(time.monotonic())
+        return super().eventFilter(watched, event)
+
+    def _bug(self, error: BaseException) -> None:
+        kind = type(error).__name__
+        self.post(lambda: self.shell.say(t("bug.words", kind=kind), warn=True))
+
+
+_USE = frozenset(
+    {
+        QEvent.Type.KeyPress,
+        QEvent.Type.MouseButtonPress,
+        QEvent.Type.MouseMove,
+        QEvent.Type.Wheel,
+        QEvent.Type.TouchBegin,
+    }
+)
+
+
+def _known_server(data: Path) -> str:
+    """Return the server's address from before; it is no secret."""
+    try:
+        return str(json.loads((data / PLACE_FILE).read_text("utf-8"))["server_url"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+
+
+def _remember_server(data: Path, url: str) -> None:
+    fresh = data / f"{PLACE_FILE}.new"
+    try:
+        fresh.write_text(json.dumps({"server_url": url}), "utf-8")
+        fresh.replace(data / PLACE_FILE)
+    except OSError as error:
+        # Only the unlock screen's link line depends on it; the address is in the vault too.
+        _log.warning("place_not_written", error_type=type(error).__name__)
+
+
+def _no_core_dumps() -> None:
+    """Keep keys out of crash dumps."""
+    if sys.platform != "win32":
+        import resource  # noqa: PLC0415 - does not exist on Windows
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Log an exception that nobody expected: its type and place, never its words."""
+    last = trace
+    while last is not None and last.tb_next is not None:
+        last = last.tb_next
+    where = f"{Path(last.tb_frame.f_code.co_filename).name}:{last.tb_lineno}" if last else ""
+    _log.critical("crash", error_type=kind.__name__, where=where)
+    if os.environ.get("TELEMED_DEBUG"):
+        sys.__excepthook__(kind, error, trace)
+
+
+def make_application() -> QApplication:
+    """Return the one QApplication, dressed."""
+    existing = QApplication.instance()
+    app = existing if isinstance(existing, QApplication) else QApplication(sys.argv[:1])
+    app.setApplicationName("TeleMed Desk")
+    app.setStyle("Fusion")
+    app.setQuitOnLastWindowClosed(False)
+    theme().apply("system")
+    return app
+
+
+def run_desk(
+    *,
+    data: Path,
+    server_url: str = "",
+    devices: tuple[str, str, str] = ("default", "default", "default"),
+    practice_passphrase: str = "",
+    practice_link: str = "",
+) -> int:
+    """Open the window and stay until it is closed; return the exit code."""
+    data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _no_core_dumps()
+    logs.configure(data / "logs")
+    faulthandler.enable()
+    sys.excepthook = _hook
+    app = make_application()
+    desk = Desk(
+        data,
+        server_url,
+        Devices(*devices),
+        practice_passphrase=practice_passphrase,
+        practice_link=practice_link,
+    )
+    app.installEventFilter(desk)
+    desk.start()
+    code = app.exec()
+    _log.info("closed", ms=wall_ms())
+    return code

@@ -1,0 +1,327 @@
+"""Which screens there are, and what feeds them: before unlock, and with a session. GUI thread."""
+
+from collections.abc import Callable
+
+from telemed_desk import __version__
+from telemed_desk.devices.findings import Verdict
+from telemed_desk.media.frames import FrameReader
+from telemed_desk.ui import words
+from telemed_desk.ui.screens.call.presenter import CallPresenter
+from telemed_desk.ui.screens.call.view import CallView
+from telemed_desk.ui.screens.self_check.presenter import SelfCheckPresenter
+from telemed_desk.ui.screens.self_check.presenter import State as CheckState
+from telemed_desk.ui.screens.self_check.view import SelfCheckView
+from telemed_desk.ui.screens.set_up.port import SetUpDoorPort
+from telemed_desk.ui.screens.set_up.presenter import SetUpPresenter
+from telemed_desk.ui.screens.set_up.view import SetUpView
+from telemed_desk.ui.screens.sync.presenter import SyncPresenter
+from telemed_desk.ui.screens.sync.view import SyncView
+from telemed_desk.ui.screens.today.presenter import Booked, TodayPresenter
+from telemed_desk.ui.screens.today.view import TodayView
+from telemed_desk.ui.screens.unlock.port import DoorPort
+from telemed_desk.ui.screens.unlock.presenter import Clinician, Place, UnlockPresenter
+from telemed_desk.ui.screens.unlock.view import UnlockView
+from telemed_desk.ui.shell.state import Person, status_state
+from telemed_desk.ui.shell.window import Shell
+from telemed_desk.ui.text import t
+from telemed_desk.ui.widgets.video import FrameSource
+from telemed_desk.vault import Vault
+from telemed_desk.workflow.checking import Checking
+from telemed_desk.workflow.clock import wall_ms
+from telemed_desk.workflow.day import day_of
+from telemed_desk.workflow.door import Door
+from telemed_desk.workflow.self_check import SelfCheckState
+from telemed_desk.workflow.session import Session
+from telemed_desk.workflow.visit import VisitState
+from telemed_desk.workflow.waiting_room import RoomView
+from telemed_protocol.errors import KnownError
+
+Opened = Callable[[Vault, str], None]
+
+
+def open_frames(memory: str) -> FrameSource:
+    """Open a stream's pictures."""
+    return FrameReader(memory)
+
+
+class LockedScreens:
+    """Unlock, or set-up when this PC has no vault yet."""
+
+    def __init__(
+        self,
+        shell: Shell,
+        door: Door,
+        *,
+        opened: Opened,
+        server_url: str,
+        practice_passphrase: str = "",
+    ) -> None:
+        self._shell = shell
+        self._door = door
+        self.unlock_view = UnlockView()
+        self.set_up_view = SetUpView()
+        place = Place(version=__version__, practice=bool(practice_passphrase))
+        self.unlock = UnlockPresenter(
+            DoorPort(door, lambda vault: self._opened(vault, "", opened)),
+            wall_ms,
+            self.unlock_view.show_state,
+            place,
+        )
+        self.set_up = SetUpPresenter(
+            SetUpDoorPort(door, lambda vault, url: self._opened(vault, url, opened)),
+            self.set_up_view.show_state,
+            server_url=server_url,
+        )
+        self.unlock_view.chosen.connect(self.unlock.choose)
+        self.unlock_view.typed.connect(self.unlock.typed)
+        self.unlock_view.unlock.connect(self.unlock.unlock)
+        self.set_up_view.way_chosen.connect(self.set_up.choose)
+        self.set_up_view.submitted.connect(self.set_up.submit)
+        self.set_up_view.written_down.connect(lambda yes: self.set_up.written_down(yes=yes))
+        self.set_up_view.go_on.connect(self.set_up.go_on)
+        shell.add_screen("unlock", self.unlock_view)
+        shell.add_screen("set_up", self.set_up_view)
+        self._practice = practice_passphrase
+
+    def show(self) -> None:
+        """Show the one that fits."""
+        if not self._door.is_set_up:
+            self.set_up_view.show_state(self.set_up.state)
+            self._shell.open("set_up")
+            self.set_up_view.focus_first()
+            return
+        try:
+            known = self._door.clinicians()
+        except KnownError as error:
+            known = []
+            self._shell.say(f"{error.sentence} {error.next_step}", warn=True)
+        self.unlock.clinicians(
+            [
+                Clinician(
+                    who.entity,
+                    who.name,
+                    who.role,
+                    t("unlock.practice", passphrase=self._practice) if self._practice else "",
+                )
+                for who in known
+            ]
+        )
+        self.unlock_view.show_state(self.unlock.state)
+        self._shell.open("unlock")
+        self.unlock_view.focus_first()
+
+    def tick(self) -> None:
+        """Once a second."""
+        self.unlock.tick()
+
+    def _opened(self, vault: Vault, server_url: str, opened: Opened) -> None:
+        self.unlock_view.forget()
+        opened(vault, server_url)
+
+
+class CheckPort:
+    """The self-check's port on the session."""
+
+    def __init__(self, checking: Checking, screens: "OpenScreens") -> None:
+        self._checking = checking
+        self._screens = screens
+
+    def start_check(self, *, quick: bool) -> None:
+        """Run it."""
+        self._checking.start(quick=quick)
+
+    def stop_check(self) -> None:
+        """Stop it."""
+        self._checking.stop()
+
+    def back_to_today(self) -> None:
+        """Leave."""
+        self._screens.go("today")
+
+
+class OpenScreens:
+    """Today, call, sync and self-check of one session."""
+
+    def __init__(self, shell: Shell, session: Session, person: Person) -> None:
+        self._shell = shell
+        self._session = session
+        self._person = person
+        self._ends: list[Callable[[], None]] = []
+        self._preview = ""
+        self._stamp = -1
+        self.today_view, self.call_view = TodayView(), CallView(open_frames)
+        self.sync_view, self.check_view = SyncView(), SelfCheckView()
+        self.today = TodayPresenter(
+            session, self, wall_ms, self.today_view.show_state, practice=person.practice
+        )
+        self.call = CallPresenter(session, self._leave_call, wall_ms, self.call_view.show_state)
+        self.sync = SyncPresenter(session, wall_ms, self.sync_view.show_state)
+        self.check = SelfCheckPresenter(CheckPort(session.checking, self), self._show_check)
+        for name, view in (
+            ("today", self.today_view),
+            ("call", self.call_view),
+            ("sync", self.sync_view),
+            ("self_check", self.check_view),
+        ):
+            shell.add_screen(name, view)
+        self._connect_today()
+        self._connect_call()
+        self._connect_rest()
+
+    @property
+    def in_call(self) -> bool:
+        """Whether a call runs."""
+        visit = self._session.visit.value
+        return visit is not None and visit.phase != "ended"
+
+    def show(self) -> None:
+        """Fill the screens and open Today."""
+        session = self._session
+        self._ends = [
+            session.room.listen(self._room),
+            session.status.listen(lambda _status: self._facts()),
+            session.visit.listen(self._visit),
+            session.note.listen(self.call.note),
+            session.changed.listen(lambda _count: self._day()),
+            session.checking.state.listen(self._checked),
+            session.checking.own_picture.listen(self.check.preview),
+            session.checking.own_level.listen(self._level),
+        ]
+        found = sum(draft.characters for draft in session.vault.recovered_drafts())
+        self.today.recovered(found)
+        self._day()
+        self._shell.page_chosen.connect(self.go)
+        self.go("today")
+        session.checking.start(quick=True)
+
+    def leave(self) -> None:
+        """Stop listening; the session is closing."""
+        for end in self._ends:
+            end()
+        self._ends = []
+        self._session.checking.preview(on=False)
+        self._shell.page_chosen.disconnect(self.go)
+
+    def go(self, page: str) -> None:
+        """Open a page of the rail."""
+        self._shell.open(page)
+        self._session.checking.preview(on=page == "self_check")
+        if page == "today":
+            self.today_view.show_state(self.today.state)
+        elif page == "sync":
+            self._sync_items()
+        elif page == "self_check":
+            self._show_check(self.check.state)
+
+    def tick(self) -> None:
+        """Once a second."""
+        self.today.tick()
+        self.call.tick()
+        self.sync.tick()
+        self._facts()
+
+    # ---- Today ---------------------------------------------------------------------------------
+
+    def _connect_today(self) -> None:
+        view, presenter = self.today_view, self.today
+        view.acted.connect(presenter.act)
+        view.start_first.connect(presenter.start_first)
+        view.unflagged.connect(presenter.unflag)
+        view.link_asked.connect(presenter.open_link)
+        view.link_closed.connect(presenter.close_link)
+        view.note_asked.connect(presenter.open_note)
+        view.self_check_asked.connect(presenter.open_self_check)
+        view.recovered_read.connect(presenter.dismiss_recovered)
+
+    def _room(self, view: RoomView) -> None:
+        self.today.room(view.waiting, unknown=view.unknown_seats, as_of_ms=view.as_of_ms)
+
+    def _day(self) -> None:
+        now = wall_ms()
+        day = day_of(self._session.vault, now)
+        self.today.day([Booked(c, p) for c, p in day])
+        later = [c.booked_ms for c, _ in day if c.booked_ms > now and c.state.value == "booked"]
+        self.call.next_patient(min(later, default=None))
+        if self._shell.current == "sync":
+            self._sync_items()
+
+    def open_note(self, consultation: bytes) -> None:
+        """Open a note that waits to be finished."""
+        self._session.review_note(consultation)
+
+    def open_self_check(self) -> None:
+        """Go to the self-check."""
+        self.go("self_check")
+
+    # ---- call ----------------------------------------------------------------------------------
+
+    def _connect_call(self) -> None:
+        view, presenter = self.call_view, self.call
+        view.mute.connect(presenter.toggle_mute)
+        view.camera.connect(presenter.toggle_camera)
+        view.photo.connect(presenter.take_photo)
+        view.end.connect(presenter.end)
+        view.end_confirmed.connect(presenter.confirm_end)
+        view.went_on.connect(presenter.go_on)
+        view.left.connect(presenter.leave)
+        view.local_toggled.connect(presenter.toggle_local)
+        view.notes_toggled.connect(presenter.toggle_notes)
+        view.edited.connect(presenter.edit)
+        view.left_field.connect(presenter.left_field)
+        view.review.connect(presenter.review)
+        view.sign.connect(presenter.sign)
+        view.kept_draft.connect(presenter.keep_draft)
+
+    def _visit(self, state: VisitState | None) -> None:
+        self.call.visit(state)
+        if state is None:
+            return
+        self.call_view.set_levels(state.speaker_dbfs)
+        if self._shell.current != "call":
+            self.today.started()
+            self._session.checking.preview(on=False)
+            self._shell.open("call")
+            self.call_view.show_state(self.call.state)
+            self.call_view.focus_first()
+        self._facts()
+
+    def _leave_call(self) -> None:
+        self.go("today")
+        self._day()
+
+    # ---- sync, self-check, status --------------------------------------------------------------
+
+    def _connect_rest(self) -> None:
+        self.check_view.run.connect(self.check.run)
+        self.check_view.stop.connect(self.check.stop)
+        self.check_view.back.connect(self.check.back)
+        self.sync_view.try_now.connect(self.sync.try_now)
+        self.sync_view.paused.connect(self.sync.pause)
+        self.sync_view.add_desk.connect(self.sync.add_desk)
+
+    def _sync_items(self) -> None:
+        self.sync.items(self._session.vault.sync_items(200))
+
+    def _checked(self, state: SelfCheckState) -> None:
+        self.check.checked(state)
+        verdict: Verdict | None = state.verdict
+        if verdict is not None and not state.running:
+            self.today.checked(verdict.rung, words.rung_word(verdict.rung), verdict.at_ms)
+
+    def _level(self, dbfs: float) -> None:
+        if self._shell.current == "self_check":
+            self.check.level(dbfs)
+
+    def _show_check(self, shown: CheckState) -> None:
+        self.check_view.show_state(shown)
+        if shown.preview != self._preview:
+            self._preview = shown.preview
+            self.check_view.show_preview(open_frames(shown.preview) if shown.preview else None)
+
+    def _facts(self) -> None:
+        status = self._session.status.value
+        offline = status.link_since_ms if status.link == "offline" else None
+        self.today.offline(offline)
+        self.call.status(status)
+        self.sync.status(status)
+        self._shell.show_state(status_state(status, self._person, wall_ms(), self.call.call_link()))
