@@ -70,7 +70,10 @@ class MediaWorker:
 
     def report(self, message: control.FromMedia) -> None:
         """Tell the desk something; from any thread."""
-        self._loop.call_soon_threadsafe(self._send, message)
+        try:
+            self._loop.call_soon_threadsafe(self._send, message)
+        except RuntimeError:  # the loop has closed: a driver let a capture thread go only now
+            return
 
     def _send(self, message: control.FromMedia) -> None:
         self._channel.send(message, may_drop=isinstance(message, _MAY_DROP))

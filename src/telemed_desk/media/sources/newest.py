@@ -83,7 +83,7 @@ class Capture:
 
     def _say(self, code: str, detail: str = "") -> None:
         """Report a state once, not at every retry."""
-        if code != self._state:
+        if code != self._state and not self._closing.is_set():
             self._state = code
             self._on_state(code, detail)
 

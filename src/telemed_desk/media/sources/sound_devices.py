@@ -136,7 +136,7 @@ class _Supervised:
             stream.close(ignore_errors=True)
 
     def _say(self, code: str, detail: str) -> None:
-        if code != self._state:
+        if code != self._state and not self._closing.is_set():
             self._state = code
             self._on_state(code, detail)
 
