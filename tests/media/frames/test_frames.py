@@ -1,13 +1,15 @@
 """Pictures cross from one process to another: whole, newest first, and without leftovers."""
 
+import mmap
 import os
 import signal
 import struct
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -103,6 +105,44 @@ def test_a_half_written_picture_is_not_returned(writer: FrameWriter) -> None:
         raw.write(struct.pack("<Q", 1))
     assert reader.newest() is None
     assert reader.torn > 0
+    reader.close()
+
+
+class LappedBlock(mmap.mmap):
+    """The shared memory as a slow reader meets it: the writer laps it in the middle of its copy."""
+
+    def lap(self, meanwhile: Callable[[], None]) -> None:
+        self.meanwhile: Callable[[], None] | None = meanwhile
+
+    def __getitem__(self, key: Any) -> Any:
+        pixels = bytearray(super().__getitem__(key))
+        if self.meanwhile is not None:
+            meanwhile, self.meanwhile = self.meanwhile, None
+            meanwhile()
+            half = len(pixels) // 2
+            pixels[half:] = super().__getitem__(key)[half:]
+        return bytes(pixels)
+
+
+def test_a_picture_overwritten_during_the_copy_is_not_shown(writer: FrameWriter) -> None:
+    reader = FrameReader(writer.name)
+    reader.close()
+    with (SHM / writer.name).open("r+b") as file:
+        block = LappedBlock(file.fileno(), 0)
+    reader._block = block
+    writer.present(picture(320, 240, 50))
+
+    def three_more() -> None:
+        for luma in (100, 150, 200):
+            writer.present(picture(320, 240, luma))
+
+    block.lap(three_more)
+    frame = reader.newest()
+    assert frame is not None
+    assert reader.torn == 1
+    assert frame.sequence == 4
+    pixels = np.frombuffer(frame.data, np.uint8)
+    assert pixels.min() == pixels.max(), "two pictures in one"
     reader.close()
 
 
