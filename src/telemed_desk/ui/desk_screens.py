@@ -54,13 +54,14 @@ class LockedScreens:
         *,
         opened: Opened,
         server_url: str,
+        practice: bool = False,
         practice_passphrase: str = "",
     ) -> None:
         self._shell = shell
         self._door = door
         self.unlock_view = UnlockView()
         self.set_up_view = SetUpView()
-        place = Place(version=__version__, practice=bool(practice_passphrase))
+        place = Place(version=__version__, practice=practice)
         self.unlock = UnlockPresenter(
             DoorPort(door, lambda vault: self._opened(vault, "", opened)),
             wall_ms,
@@ -298,6 +299,7 @@ class OpenScreens:
         self.sync_view.try_now.connect(self.sync.try_now)
         self.sync_view.paused.connect(self.sync.pause)
         self.sync_view.add_desk.connect(self.sync.add_desk)
+        self.sync_view.code_closed.connect(self.sync.close_code)
 
     def _sync_items(self) -> None:
         self.sync.items(self._session.vault.sync_items(200))

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from PySide6.QtCore import QBuffer, QIODevice, QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QImage, QLinearGradient, QPainter
+from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QImage, QImageWriter, QLinearGradient, QPainter
 from PySide6.QtWidgets import QWidget
 
 from telemed_desk.clinical.ladder import Rung
@@ -78,7 +78,7 @@ def jpeg() -> bytes:
     """Return a small drawn photo."""
     buffer = QBuffer()
     buffer.open(QIODevice.OpenModeFlag.WriteOnly)
-    draw("pDerm", 160, 120).save(buffer, b"JPEG")
+    QImageWriter(buffer, QByteArray(b"jpeg")).write(draw("pDerm", 160, 120))
     return bytes(buffer.data().data())
 
 

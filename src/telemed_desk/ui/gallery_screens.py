@@ -1,17 +1,20 @@
 """The gallery's scenes: each builds a window with a fictional state."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from PySide6.QtWidgets import QWidget
 
 from telemed_desk.clinical.ladder import Rung
 from telemed_desk.clinical.notes import Section
+from telemed_desk.sync.status import Phase, SyncStatus
 from telemed_desk.ui import gallery_call
 from telemed_desk.ui.gallery_days import NOW_MS, at, booked, waiting
 from telemed_desk.ui.screens.call.presenter import CallPresenter
 from telemed_desk.ui.screens.set_up.presenter import State as SetUpState
 from telemed_desk.ui.screens.set_up.view import SetUpView
+from telemed_desk.ui.screens.sync.presenter import SyncPresenter
+from telemed_desk.ui.screens.sync.view import SyncView
 from telemed_desk.ui.screens.today.presenter import LinkResult, TodayPresenter
 from telemed_desk.ui.screens.today.state import LinkDialog
 from telemed_desk.ui.screens.today.state import State as TodayState
@@ -20,6 +23,7 @@ from telemed_desk.ui.screens.unlock.presenter import Attempt, Clinician, Place, 
 from telemed_desk.ui.screens.unlock.view import UnlockView
 from telemed_desk.ui.shell.state import CallLink, Person, status_state
 from telemed_desk.ui.shell.window import Shell
+from telemed_desk.workflow.enrolment import CodeResult
 from telemed_desk.workflow.note_taking import NoteState
 from telemed_desk.workflow.status import DeskStatus
 from telemed_desk.workflow.visit import VisitState
@@ -48,6 +52,29 @@ def framed(
     shell.open(screen)
     shell.show_state(status_state(status, ME, NOW_MS, call))
     return shell
+
+
+@dataclass(frozen=True, slots=True)
+class SyncLine:
+    """An invented line of the Sync list."""
+
+    kind: str
+    size: int
+    state: str
+    at_ms: int
+    receipt_ms: int | None = None
+    entity: bytes = b""
+
+
+SYNC_ITEMS = (
+    SyncLine("consult.urgent", 2000, "waiting", at("09:18")),
+    SyncLine("note.sign", 14_000, "waiting", at("09:20")),
+    SyncLine("note.revise", 9000, "on-this-pc", at("09:23")),
+    SyncLine("photo.add", 3_400_000, "on-this-pc", at("09:11")),
+    SyncLine("consult.book", 1000, "sent", at("08:40"), at("08:41")),
+    SyncLine("link.make", 300, "sent", at("08:39"), at("08:41")),
+    SyncLine("patient.set", 900, "sent", at("08:30"), at("08:31")),
+)
 
 
 class Nobody:
@@ -88,6 +115,15 @@ class Nobody:
 
     def sign(self, done: Callable[[KnownError | None], None]) -> None:
         """Sign nothing."""
+
+    def sync_now(self) -> None:
+        """Send nothing."""
+
+    def pause_sync(self, *, paused: bool) -> None:
+        """Pause nothing."""
+
+    def add_desk(self, done: Callable[[CodeResult], None]) -> None:
+        """Make no code."""
 
     def open_self_check(self) -> None:
         """Open nothing."""
@@ -196,6 +232,22 @@ def in_call(
     return lambda: gallery_call.scene(Nobody(), put, state(), note, then)
 
 
+def sync(status: DeskStatus, *, code: str = "", empty: bool = False) -> Scene:
+    """Return a scene of Sync."""
+
+    def scene() -> QWidget:
+        view = SyncView()
+        presenter = SyncPresenter(Nobody(), lambda: NOW_MS, view.show_state)
+        presenter.status(status)
+        presenter.items(() if empty else SYNC_ITEMS)
+        if code:
+            presenter.add_desk()
+            presenter._coded(CodeResult(code))  # noqa: SLF001 - as above
+        return framed("sync", view, status=status)
+
+    return scene
+
+
 SCENES: dict[str, Scene] = {
     "01-unlock": unlock,
     "01-unlock-wrong": unlock_wrong,
@@ -218,6 +270,23 @@ SCENES: dict[str, Scene] = {
     "02-today": today,
     "02-today-offline": today_offline,
     "02-today-link": today_link,
+    "07-sync": sync(
+        replace(STATUS, waiting_to_sync=7, sync=SyncStatus(Phase.SENDING, waiting_ops=7))
+    ),
+    "07-sync-offline": sync(
+        DeskStatus(
+            link="offline",
+            link_since_ms=at("08:58"),
+            last_contact_ms=at("08:58"),
+            waiting_to_sync=2,
+            sync=SyncStatus(Phase.OFFLINE, next_try_ms=NOW_MS + 40_000),
+        )
+    ),
+    "07-sync-refused": sync(
+        replace(STATUS, waiting_to_sync=0, sync=SyncStatus(Phase.REFUSED, problem="TD-NET-005")),
+        empty=True,
+    ),
+    "07-sync-code": sync(STATUS, code="TMD-7QK2-M4XV-09TR-AHH4-N3WZ-EPB6"),
     "04-call": in_call(gallery_call.visit, gallery_call.note()),
     "05-call-badlink": in_call(
         lambda: replace(

@@ -44,13 +44,10 @@ class NoteEditor(QWidget):
         self._mark = Icon("check", "ok")
         self._saved = ElidedText("", "label")
         self._status = Text("", "caption")
-        self.save_line = panel(
-            row(self._mark, gap=sizes.M, pad=(sizes.XL, 0, sizes.XL, 0)), sunken="true"
-        )
-        line = self.save_line.layout()
-        if line is not None:
-            line.addWidget(self._saved)
-            line.addWidget(self._status)
+        line = row(self._mark, gap=sizes.M, pad=(sizes.XL, 0, sizes.XL, 0))
+        line.addWidget(self._saved, 1)
+        line.addWidget(self._status)
+        self.save_line = panel(line, sunken="true")
         self.save_line.setFixedHeight(sizes.SAVE_LINE)
         self.banner = Banner("danger")
         self.fields: dict[Section, SectionText] = {}

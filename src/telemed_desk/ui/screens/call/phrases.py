@@ -137,7 +137,8 @@ def link(visit: VisitState, now_ms: int) -> Link:
     if visit.reason == "loss" and stats is not None:
         sentence = t("call.link.loss", n=_percent(_loss(visit)))
     elif visit.reason == "rate" and stats is not None and stats.estimate_bps is not None:
-        sentence = t("call.link.rate", rate=words.rate(stats.estimate_bps))
+        key = "call.link.rate" if rung >= Rung.LOW_VIDEO else "call.link.rate_low"
+        sentence = t(key, rate=words.rate(stats.estimate_bps))
     leg, tone = _leg(visit)
     if stats is not None and "relay" in stats.path:
         leg = " · ".join(part for part in (leg, t("call.link.relay")) if part)

@@ -97,7 +97,7 @@ class StageView(QWidget):
         if state.words and not state.stale:
             self.remote.forget()
         self.name.show_as(state.label if not state.stale else "", "plate")
-        self.stale.show_as(state.stale if self.remote.has_picture() else "", "stage-warn", "image")
+        self.stale.show_as(state.stale, "stage-warn", "image")
         self.progress.show_as(state.progress, "plate", "camera")
         if not state.local_memory:
             self.local.forget()
