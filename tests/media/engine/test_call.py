@@ -111,6 +111,34 @@ async def test_with_a_tenth_of_all_packets_lost_sound_goes_on_and_pictures_come_
         await until(lambda: (a.call.stats().send_loss_ratio or 0) > 0.02, "loss is known")
 
 
+async def test_what_can_not_be_repaired_any_more_is_begun_anew_with_a_key_frame() -> None:
+    async with two_ends() as (a, b):
+        await until(lambda: len(b.sink.counters) > 10, "pictures")
+        a.drop(1.0, seed=1)
+        taken = a.camera.count
+        await until(lambda: a.camera.count > taken + 60, "longer than repeats are kept")
+        a.transport.transport._send = a.transport.connection.send
+        shown = len(b.sink.counters)
+        await until(lambda: len(b.sink.counters) > shown + 20, "pictures again")
+        assert b.call._streams._picture_in._assembler.given_up >= 1
+        assert in_order(b.sink.counters)
+        assert b.sink.unreadable <= 3
+        assert b.heard.phase == "connected"
+
+
+async def test_a_key_frame_is_made_when_asked_for_by_either_kind_of_request() -> None:
+    async with two_ends() as (a, b):
+        await until(lambda: len(b.sink.counters) > 10, "pictures")
+        sender = a.call._streams._video.sender
+        made = sender.keyframes._last_ns
+        await b.call._streams._video.receiver.request_keyframe()
+        await until(lambda: sender.keyframes._last_ns != made, "picture loss indication")
+        made = sender.keyframes._last_ns
+        ssrc = sender._ssrc.to_bytes(4, "big")
+        await b.transport._send_rtp(b"\x84\xce\x00\x04" + bytes(8) + ssrc + b"\x01\x00\x00\x00")
+        await until(lambda: sender.keyframes._last_ns != made, "full intra request")
+
+
 async def test_garbage_from_the_other_side_does_not_end_the_call() -> None:
     async with two_ends() as (a, b):
         await until(lambda: len(b.sink.counters) > 5, "pictures")
