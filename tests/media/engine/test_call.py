@@ -129,14 +129,19 @@ async def test_what_can_not_be_repaired_any_more_is_begun_anew_with_a_key_frame(
 async def test_a_key_frame_is_made_when_asked_for_by_either_kind_of_request() -> None:
     async with two_ends() as (a, b):
         await until(lambda: len(b.sink.counters) > 10, "pictures")
-        sender = a.call._streams._video.sender
-        made = sender.keyframes._last_ns
-        await b.call._streams._video.receiver.request_keyframe()
-        await until(lambda: sender.keyframes._last_ns != made, "picture loss indication")
-        made = sender.keyframes._last_ns
-        ssrc = sender._ssrc.to_bytes(4, "big")
-        await b.transport._send_rtp(b"\x84\xce\x00\x04" + bytes(8) + ssrc + b"\x01\x00\x00\x00")
-        await until(lambda: sender.keyframes._last_ns != made, "full intra request")
+        gate = a.call._streams._video.sender.keyframes
+        ssrc = a.call._streams._video.sender._ssrc.to_bytes(4, "big")
+        for ask in (
+            b.call._streams._video.receiver.request_keyframe,
+            lambda: b.transport._send_rtp(b"\x84\xce\x00\x04" + bytes(8) + ssrc + b"\x01\0\0\0"),
+        ):
+            a.call.set_muted(microphone=False, camera=True)  # so that nobody else asks
+            await until(lambda: a.call.stats().sent_fps == 0, "no pictures")
+            assert not gate._pending
+            await ask()
+            await until(lambda: gate._pending, "the request")
+            a.call.set_muted(microphone=False, camera=False)
+            await until(lambda: not gate._pending, "the key frame")
 
 
 async def test_garbage_from_the_other_side_does_not_end_the_call() -> None:
