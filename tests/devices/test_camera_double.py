@@ -4,8 +4,7 @@ The media process itself runs in a mount namespace with a /dev of its own; the m
 """
 
 import errno
-from collections.abc import AsyncIterator
-from pathlib import Path
+from collections.abc import AsyncIterator, Iterator
 
 import numpy as np
 import pytest
@@ -21,11 +20,17 @@ from telemed_desk.media.sources.barcode import read_count
 DEVICES = control.Devices("default", "none", "none")
 
 
+@pytest.fixture(scope="module")
+def double(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CameraDouble]:
+    made = CameraDouble(tmp_path_factory.mktemp("camera"))
+    yield made
+    made.close()
+
+
 @pytest.fixture
-async def camera(tmp_path: Path) -> AsyncIterator[CameraDouble]:
-    double = CameraDouble(tmp_path)
-    yield double
-    double.close()
+def camera(double: CameraDouble) -> CameraDouble:
+    double.reset()
+    return double
 
 
 @pytest.fixture

@@ -23,6 +23,9 @@ MIN_SIDE = 16
 _QUALITIES = (95, 92, 88, 84, 80, 75)
 _PREVIEW_QUALITIES = (80, 70, 60, 50, 40, 30)
 _SHRINK = 0.8
+_FAR_TOO_LARGE = 3
+_QUALITY_GIVES = 1.4
+"""JPEGs at quality 84 have about half the bytes of 95, so the sides may stay this much longer."""
 
 Pixels = NDArray[np.uint8]
 
@@ -87,8 +90,11 @@ def _fit(pixels: Pixels, qualities: tuple[int, ...], max_bytes: int) -> tuple[by
             data = _jpeg(pixels, quality)
             if len(data) <= max_bytes:
                 return data, pixels
-        # Straight to about the size that fits; bytes go with the area.
-        pixels = _scaled(pixels, min(_SHRINK, math.sqrt(max_bytes / len(data)) * 0.95))
+            if len(data) > _FAR_TOO_LARGE * max_bytes:
+                break  # less quality alone will not do; do not spend a second finding that out
+        # Straight to about the size that fits: bytes go with the area, and quality gives the rest.
+        rest = _QUALITY_GIVES if len(data) > _FAR_TOO_LARGE * max_bytes else 0.95
+        pixels = _scaled(pixels, min(_SHRINK, math.sqrt(max_bytes / len(data)) * rest))
 
 
 def _jpeg(pixels: Pixels, quality: int) -> bytes:

@@ -52,6 +52,10 @@ class CameraDouble:
         for name, value in knobs.items():
             struct.pack_into("<I", self._control, 4 * _FIELDS.index(name), value)
 
+    def reset(self) -> None:
+        """Turn all knobs back: a good camera."""
+        self.set(**dict.fromkeys(_FIELDS, 0))
+
     def command(
         self, *, present: bool = True, program: Sequence[str] = ("-m", "telemed_desk.media")
     ) -> list[str]:
