@@ -77,6 +77,17 @@ def test_other_speech_is_not_taken_for_it() -> None:
     matches = [find(_said(), other, 1_001_000.0 + 1000 * i) for i in range(8)]
     assert all(match is not None and match.likeness < RECOGNISED for match in matches)
     assert compare(_said(), other, 1_001_000, 1_010_000).found_share == 0
+    assert compare(_said(), other, 1_001_000, 1_010_000, short=True).found_share <= 0.12
+
+
+def test_speech_played_a_little_faster_is_found_in_short_pieces() -> None:
+    said = _said()
+    at = np.arange(0, said.samples.size, 1.004)  # what a player does that catches up
+    quick = np.interp(at, np.arange(said.samples.size), said.samples).astype(np.int16)
+    late = Sound.from_start(quick, 1_000_000.0 + 300)
+    in_long = compare(said, late, 1_001_000, 1_010_000).found_share
+    in_short = compare(said, late, 1_001_000, 1_010_000, short=True).found_share
+    assert in_short > in_long + 0.3
 
 
 def test_holes_lower_the_heard_share() -> None:
