@@ -43,6 +43,7 @@ class CallLink:
 
     rung: Rung
     more: str = ""
+    word: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ def status_state(
     rung, strong, more = _link(status)
     if call is not None:
         rung = call.rung
-        strong = t("status.call", rung=words.rung_word(call.rung))
+        strong = t("status.call", rung=call.word or words.rung_word(call.rung))
         more = call.more
     saved, tone = _saved(status, now_ms, in_call=call is not None)
     return StatusState(

@@ -5,6 +5,7 @@ from PySide6.QtWidgets import QDialog, QLayout, QWidget
 
 from telemed_desk.ui.theme import sizes
 from telemed_desk.ui.widgets.buttons import Button
+from telemed_desk.ui.widgets.focus_ring import FocusRing
 from telemed_desk.ui.widgets.labels import Text
 from telemed_desk.ui.widgets.layouts import column, row
 
@@ -25,6 +26,7 @@ class Dialog(QDialog):
         self.setMinimumWidth(sizes.DIALOG)
         self.setWindowModality(Qt.WindowModality.WindowModal)
         self._words = Text(words, "body", "second", wrap=True)
+        self.ring = FocusRing(self)
         self.body = column(gap=sizes.L)
         self.cancel = Button(cancel)
         self.cancel.clicked.connect(self.reject)

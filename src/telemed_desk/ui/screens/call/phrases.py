@@ -131,7 +131,8 @@ def link(visit: VisitState, now_ms: int) -> Link:
     nodes = (Node(t("node.this_pc"), "monitor"), Node(name, "smartphone"))
     if visit.phase != "connected":
         sentence = t(f"call.link.{visit.phase}", name=name)
-        return Link(rung, words.rung_word(rung), sentence, PathState(nodes, (Leg("", "none"),)))
+        word = t(f"call.phase.{visit.phase}")
+        return Link(rung, word, sentence, PathState(nodes, (Leg("", "none"),)))
     since = now_ms - (visit.connected_ms or now_ms)
     sentence = t("call.link.steady", span=words.ago(since)) if since >= 0 else ""
     if visit.reason == "loss" and stats is not None:

@@ -144,7 +144,8 @@ class CallPresenter:
         """Return what the status line says of this call; None when none is running."""
         if self._visit is None or self._visit.phase == "ended":
             return None
-        return CallLink(self.state.link.rung, phrases.figures(self._visit))
+        figures = phrases.figures(self._visit) if self._visit.phase == "connected" else ""
+        return CallLink(self.state.link.rung, figures, self.state.link.word)
 
     # ---- intentions ----------------------------------------------------------------------------
 

@@ -1,0 +1,144 @@
+"""Sync and the status line: facts in, words out."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from telemed_desk.clinical.ladder import Rung
+from telemed_desk.sync.status import Phase, SyncStatus
+from telemed_desk.ui.gallery_days import NOW_MS, at
+from telemed_desk.ui.gallery_screens import SYNC_ITEMS
+from telemed_desk.ui.screens.sync.presenter import State, SyncPresenter
+from telemed_desk.ui.shell.state import CallLink, Person, status_state
+from telemed_desk.workflow.enrolment import CodeResult
+from telemed_desk.workflow.status import DeskStatus
+from telemed_protocol.errors import FormatError
+
+ONLINE = DeskStatus(link="online", rtt_ms=84, last_contact_ms=NOW_MS)
+
+
+class Desk:
+    def __init__(self) -> None:
+        self.now_ms = NOW_MS
+        self.calls: list[tuple[object, ...]] = []
+        self.states: list[State] = []
+        self.coded: Callable[[CodeResult], None] = lambda _result: None
+        self.presenter = SyncPresenter(self, lambda: self.now_ms, self.states.append)
+
+    @property
+    def state(self) -> State:
+        return self.presenter.state
+
+    def sync_now(self) -> None:
+        self.calls.append(("now",))
+
+    def pause_sync(self, *, paused: bool) -> None:
+        self.calls.append(("pause", paused))
+
+    def add_desk(self, done: Callable[[CodeResult], None]) -> None:
+        self.calls.append(("code",))
+        self.coded = done
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk()
+
+
+def test_the_headline_counts_what_waits(desk: Desk) -> None:
+    desk.presenter.status(replace(ONLINE, waiting_to_sync=7, waiting_bytes=18_200_000))
+    assert desk.state.headline == "7 items wait to be sent, 18.2 MB"
+    assert "encrypted on this PC" in desk.state.words
+    desk.presenter.status(ONLINE)
+    assert desk.state.headline == "Everything has been sent"
+    assert desk.state.words.endswith("Last contact 09:24.")
+
+
+def test_offline_counts_down_to_the_next_try(desk: Desk) -> None:
+    sync = SyncStatus(Phase.OFFLINE, next_try_ms=NOW_MS + 40_000)
+    desk.presenter.status(DeskStatus(link="offline", link_since_ms=at("08:58"), sync=sync))
+    assert desk.state.activity == "No link since 08:58, next try in 40 s"
+    desk.now_ms += 35_000
+    desk.presenter.tick()
+    assert desk.state.activity == "No link since 08:58, next try in 5 s"
+    assert desk.state.problem == ""
+
+
+def test_each_line_has_exactly_one_state(desk: Desk) -> None:
+    desk.presenter.items(SYNC_ITEMS)
+    states = [row.state for row in desk.state.rows]
+    assert states[0] == "Saved on this PC"
+    assert states.count("On its way") == 2
+    assert states[-1].startswith("Sent, confirmed")
+    assert [row.title for row in desk.state.rows][:2] == ["Draft note", "Signed note"]
+
+
+def test_a_problem_is_a_sentence_and_an_unknown_one_keeps_its_code(desk: Desk) -> None:
+    refused = SyncStatus(Phase.REFUSED, problem="TD-NET-005")
+    desk.presenter.status(replace(ONLINE, sync=refused))
+    assert "identity could not be confirmed" in desk.state.problem
+    desk.presenter.status(replace(ONLINE, sync=SyncStatus(Phase.REFUSED, problem="TD-XYZ-999")))
+    assert "TD-XYZ-999" in desk.state.problem_words
+
+
+def test_pause_and_go_on(desk: Desk) -> None:
+    desk.presenter.pause()
+    desk.presenter.status(replace(ONLINE, sync=SyncStatus(Phase.IDLE, paused=True)))
+    assert desk.state.activity == "Paused"
+    desk.presenter.pause()
+    desk.presenter.try_now()
+    assert desk.calls == [("pause", True), ("pause", False), ("now",)]
+
+
+def test_a_code_is_shown_until_the_dialog_closes_and_never_printed(desk: Desk) -> None:
+    desk.presenter.add_desk()
+    desk.presenter.add_desk()
+    assert desk.calls == [("code",)]
+    desk.coded(CodeResult("TMD-7QK2"))
+    assert desk.state.add_desk is not None
+    assert desk.state.add_desk.code == "TMD-7QK2"
+    assert "7QK2" not in repr(desk.states)
+    desk.presenter.close_code()
+    desk.coded(CodeResult("TMD-LATE"))
+    assert desk.state.add_desk is None
+
+
+def test_no_code_says_why(desk: Desk) -> None:
+    desk.presenter.add_desk()
+    desk.coded(CodeResult(problem=FormatError()))
+    assert desk.state.add_desk is not None
+    assert desk.state.add_desk.problem == FormatError.sentence
+
+
+ME = Person("Dr Achieng Odera", lock_minutes=5, practice=True)
+
+
+@pytest.mark.parametrize(
+    ("status", "rung", "words"),
+    [
+        (ONLINE, Rung.HD_VIDEO, "Clinic link good"),
+        (replace(ONLINE, rtt_ms=500), Rung.LOW_VIDEO, "Clinic link slow"),
+        (replace(ONLINE, rtt_ms=2000), Rung.AUDIO_PHOTOS, "Clinic link weak"),
+        (DeskStatus(link="offline"), Rung.NO_LINK, "No link"),
+        (DeskStatus(), Rung.NO_LINK, "Looking for the clinic server"),
+    ],
+)
+def test_the_link_in_glyph_and_words(status: DeskStatus, rung: Rung, words: str) -> None:
+    state = status_state(status, ME, NOW_MS)
+    assert (state.link_rung, state.link_strong) == (rung, words)
+
+
+def test_saved_is_never_said_before_the_disk_has_it() -> None:
+    writing = status_state(replace(ONLINE, unsaved=True), ME, NOW_MS)
+    assert "aved" not in writing.saved
+    broken = status_state(replace(ONLINE, save_problem="TD-VLT-009"), ME, NOW_MS)
+    assert broken.saved.startswith("Not saved")
+    assert broken.saved_tone == "danger"
+
+
+def test_practice_is_marked_and_a_call_pauses_the_lock() -> None:
+    state = status_state(ONLINE, ME, NOW_MS, CallLink(Rung.VIDEO, "118 ms"))
+    assert state.mode == "Practice: fictional patients"
+    assert state.lock == "Auto-lock paused during the call"
+    assert state.link_strong == "This call: Video"
