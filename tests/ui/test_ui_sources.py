@@ -43,9 +43,11 @@ def literals_of_size(tree: ast.AST) -> list[int]:
         )
         if name not in SIZING:
             continue
-        for argument in call.args:
-            if isinstance(argument, ast.Constant) and argument.value not in (0, 1, -1):
-                found.append(call.lineno)
+        found += [
+            call.lineno
+            for argument in call.args
+            if isinstance(argument, ast.Constant) and argument.value not in (0, 1, -1)
+        ]
     return found
 
 

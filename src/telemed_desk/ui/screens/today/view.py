@@ -125,10 +125,8 @@ class TodayView(QWidget):
             self._show_waiting(state)
         self.empty.setVisible(not state.waiting)
         if not state.waiting:
-            self.empty.show_words(t("today.empty"), state.empty_words)
-            if state.next_entity:
-                self.empty.buttons.addWidget(self.empty_button)
-            self.empty_button.setVisible(bool(state.next_entity))
+            actions = (self.empty_button,) if state.next_entity else ()
+            self.empty.show_words(t("today.empty"), state.empty_words, *actions)
         for widget, box, words in (
             (self.unknown, self._unknown_row, state.unknown),
             (self.missed, self._missed_row, state.missed),
@@ -162,6 +160,8 @@ class TodayView(QWidget):
             widget.acted.connect(self._act)
             self._list.addWidget(widget)
             if entry.seat == held:
+                # Only what is shown takes the focus; the layout would show it a moment later.
+                widget.show()
                 widget.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _held_seat(self) -> str:
