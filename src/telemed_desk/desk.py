@@ -71,14 +71,13 @@ class Desk(QObject):
         server_url: str,
         devices: Devices,
         *,
+        practice: bool = False,
         practice_passphrase: str = "",
-        practice_link: str = "",
     ) -> None:
         super().__init__()
         self._data = data
         self._server_url = server_url or _known_server(data)
-        self.practice_passphrase = practice_passphrase
-        self.practice_link = practice_link
+        self._practice = practice
         self.post = Post()
         self.core = CoreThread(self.post, self._bug)
         self.hub = MediaHub(devices)
@@ -93,6 +92,7 @@ class Desk(QObject):
             self.door,
             opened=self.open,
             server_url=self._server_url,
+            practice=practice,
             practice_passphrase=practice_passphrase,
         )
         self.open_screens: OpenScreens | None = None
@@ -141,7 +141,7 @@ class Desk(QObject):
             role=" · ".join(part for part in (clinician.role, clinician.place) if part),
             initials=clinician.initials,
             clinic=profile.name if profile else "",
-            practice=bool(self.practice_passphrase),
+            practice=self._practice,
             version=__version__,
             lock_minutes=int(self._auto_lock.idle_s // 60),
         )
@@ -266,8 +266,8 @@ def run_desk(
     data: Path,
     server_url: str = "",
     devices: tuple[str, str, str] = ("default", "default", "default"),
+    practice: bool = False,
     practice_passphrase: str = "",
-    practice_link: str = "",
 ) -> int:
     """Open the window and stay until it is closed; return the exit code."""
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -280,8 +280,8 @@ def run_desk(
         data,
         server_url,
         Devices(*devices),
+        practice=practice,
         practice_passphrase=practice_passphrase,
-        practice_link=practice_link,
     )
     app.installEventFilter(desk)
     desk.start()

@@ -207,8 +207,8 @@ Practice mode: a fictional clinic, fictional patients.
             data=options.data,
             server_url=server.origin,
             devices=(options.camera, options.microphone, options.speaker),
+            practice=True,
             practice_passphrase=practice_data.PASSPHRASE,
-            practice_link=link.url,
         )
     finally:
         server.stop()

@@ -23,7 +23,7 @@ DEFAULT_LIMITS: Final = {
     "enrol-status": "120/minute",
     "auth": "120/minute",
     "join": "60/minute",
-    "page": "600/minute",
+    "page": "6000/minute",
     "socket": "120/minute",
     # Per device.
     "device": "100/second",

@@ -45,6 +45,16 @@ class MediaWorker:
         self._checks: asyncio.Task[None] | None = None
         self._heard_at = time.monotonic()
 
+    async def _warm(self) -> None:
+        """Load the codecs now rather than at the first call's first second; then just wait."""
+        from telemed_desk.media.engine.warm import warm_up  # noqa: PLC0415 - Ready must not wait
+
+        try:
+            await asyncio.to_thread(warm_up)
+        except KnownError as error:
+            self.report(control.Fault(error.code, error.detail))
+        await asyncio.Event().wait()
+
     async def run(self) -> None:
         """Serve; returns when it is over, with all devices closed."""
         remove_orphans()
@@ -56,6 +66,7 @@ class MediaWorker:
                 ("work", self._work()),
                 ("levels", self._levels()),
                 ("silence", self._watch_silence()),
+                ("warm", self._warm()),
             )
         ]
         try:

@@ -7,10 +7,13 @@ from PySide6.QtWidgets import QWidget
 
 from telemed_desk.clinical.ladder import Rung
 from telemed_desk.clinical.notes import Section
+from telemed_desk.devices.findings import Finding, Group, Outcome, Verdict
 from telemed_desk.sync.status import Phase, SyncStatus
 from telemed_desk.ui import gallery_call
 from telemed_desk.ui.gallery_days import NOW_MS, at, booked, waiting
 from telemed_desk.ui.screens.call.presenter import CallPresenter
+from telemed_desk.ui.screens.self_check.presenter import SelfCheckPresenter
+from telemed_desk.ui.screens.self_check.view import SelfCheckView
 from telemed_desk.ui.screens.set_up.presenter import State as SetUpState
 from telemed_desk.ui.screens.set_up.view import SetUpView
 from telemed_desk.ui.screens.sync.presenter import SyncPresenter
@@ -25,6 +28,7 @@ from telemed_desk.ui.shell.state import CallLink, Person, status_state
 from telemed_desk.ui.shell.window import Shell
 from telemed_desk.workflow.enrolment import CodeResult
 from telemed_desk.workflow.note_taking import NoteState
+from telemed_desk.workflow.self_check import SelfCheckState
 from telemed_desk.workflow.status import DeskStatus
 from telemed_desk.workflow.visit import VisitState
 from telemed_protocol.errors import KnownError
@@ -124,6 +128,15 @@ class Nobody:
 
     def add_desk(self, done: Callable[[CodeResult], None]) -> None:
         """Make no code."""
+
+    def start_check(self, *, quick: bool) -> None:
+        """Check nothing."""
+
+    def stop_check(self) -> None:
+        """Stop nothing."""
+
+    def back_to_today(self) -> None:
+        """Stay."""
 
     def open_self_check(self) -> None:
         """Open nothing."""
@@ -248,6 +261,39 @@ def sync(status: DeskStatus, *, code: str = "", empty: bool = False) -> Scene:
     return scene
 
 
+FINDINGS = (
+    Finding("C2", Group.CAMERA, "Picture", Outcome.PASS, 720, "px", 720),
+    Finding("C3", Group.CAMERA, "Steady frames", Outcome.PASS, 29.8, "1/s", 15),
+    Finding(
+        "C5",
+        Group.CAMERA,
+        "Light",
+        Outcome.WARN,
+        cause="Your face is 4 times darker than the background.",
+        action="Close the blind or turn the desk lamp on.",
+    ),
+    Finding("M3", Group.MICROPHONE, "Your voice", Outcome.PASS, -19, "dBFS", -40),
+    Finding("S1", Group.SPEAKER, "Sound comes out", Outcome.CANNOT_TELL, cause="No microphone."),
+    Finding("N8.up", Group.NETWORK, "Upload", Outcome.PASS, 4_600_000, "bit/s", 1_500_000),
+    Finding("N5", Group.NETWORK, "Delay there and back", Outcome.PASS, 84, "ms", 200),
+    Finding("P1", Group.COMPUTER, "Disk for records", Outcome.PASS, 61, "GB", 5),
+)
+
+
+def self_check(state: SelfCheckState) -> Scene:
+    """Return a scene of the self-check."""
+
+    def scene() -> QWidget:
+        view = SelfCheckView()
+        presenter = SelfCheckPresenter(Nobody(), view.show_state)
+        presenter.checked(state)
+        view.show_preview(gallery_call.frames("local"))
+        presenter.level(-19)
+        return framed("self_check", view)
+
+    return scene
+
+
 SCENES: dict[str, Scene] = {
     "01-unlock": unlock,
     "01-unlock-wrong": unlock_wrong,
@@ -287,6 +333,15 @@ SCENES: dict[str, Scene] = {
         empty=True,
     ),
     "07-sync-code": sync(STATUS, code="TMD-7QK2-M4XV-09TR-AHH4-N3WZ-EPB6"),
+    "03-selfcheck": self_check(
+        SelfCheckState(
+            findings=FINDINGS,
+            verdict=Verdict(Rung.HD_VIDEO, "", (), at("08:12")),
+            started_ms=at("08:12") - 9000,
+        )
+    ),
+    "03-selfcheck-running": self_check(SelfCheckState(running=True, findings=FINDINGS[:4])),
+    "03-selfcheck-none": self_check(SelfCheckState()),
     "04-call": in_call(gallery_call.visit, gallery_call.note()),
     "05-call-badlink": in_call(
         lambda: replace(

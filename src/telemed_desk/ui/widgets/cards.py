@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QFrame, QLayout, QVBoxLayout, QWidget
 from telemed_desk.ui.theme import sizes
 from telemed_desk.ui.widgets.chip import Chip
 from telemed_desk.ui.widgets.labels import Icon, Text
-from telemed_desk.ui.widgets.layouts import clear, column, panel, restyle, row
+from telemed_desk.ui.widgets.layouts import column, panel, restyle, row
 
 BannerTone = Literal["info", "ok", "warn", "danger"]
 _BANNER_ICON: dict[BannerTone, tuple[str, str]] = {
@@ -113,6 +113,11 @@ class EmptyState(QWidget):
         """Fill it."""
         self._title.setText(title)
         self._words.setText(words)
-        clear(self.buttons)
+        # The caller keeps its buttons and may hand the same ones in again, so none is deleted.
+        while (item := self.buttons.takeAt(0)) is not None:
+            before = item.widget()
+            if before is not None and before not in actions:
+                before.hide()
         for action in actions:
             self.buttons.addWidget(action)
+            action.show()
