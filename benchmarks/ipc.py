@@ -16,8 +16,8 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from benchmarks.machine import describe
 
+from benchmarks.machine import describe
 from telemed_desk.media.frame_writer import FrameWriter
 from telemed_desk.media.frames import FrameReader, frame_block_name
 from telemed_desk.media.ports import Picture

@@ -29,11 +29,11 @@ from aiortc import (
 from aiortc.mediastreams import MediaStreamError
 from aiortc.sdp import candidate_from_sdp
 from numpy.typing import NDArray
-from tests.support.media import SAMPLE_RATE_HZ, read_wav
 
 from telemed_desk.media.json_lines import JsonLines
 from telemed_desk.media.peer_recorder import PeerRecorder
 from telemed_desk.media.ports import Picture
+from tests.support.media import SAMPLE_RATE_HZ, read_wav
 
 BLOCK = SAMPLE_RATE_HZ // 100
 PACKET = 2 * BLOCK

@@ -15,8 +15,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import sqlcipher3.dbapi2 as sqlite
-from benchmarks.machine import describe
 
+from benchmarks.machine import describe
 from telemed_desk.clinical.notes import NoteText
 from telemed_desk.clinical.people import Clinician
 from telemed_desk.vault import OpDraft, Vault, VaultDirectory

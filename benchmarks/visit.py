@@ -18,18 +18,9 @@ from typing import Any
 
 import httpx
 import structlog
+
 from benchmarks.desk_start import desk_starts
 from benchmarks.machine import describe
-from tests.end_to_end.headless_desk import (
-    TEST_DEVICES,
-    HeadlessDesk,
-    new_vault,
-    running_desk,
-    running_server,
-    until,
-)
-from tests.end_to_end.patient import patient_at
-
 from telemed_desk.clinical.consultations import Consultation
 from telemed_desk.clinical.people import Patient
 from telemed_desk.clinical.queue import Waiting
@@ -39,6 +30,15 @@ from telemed_desk.media.frames import FrameReader
 from telemed_desk.workflow.booking import make_link
 from telemed_desk.workflow.clock import wall_ms
 from telemed_desk.workflow.day import DAY_MS, start_of_day_ms
+from tests.end_to_end.headless_desk import (
+    TEST_DEVICES,
+    HeadlessDesk,
+    new_vault,
+    running_desk,
+    running_server,
+    until,
+)
+from tests.end_to_end.patient import patient_at
 
 LOOK_EVERY_S = 0.002
 WAIT_S = 60.0

@@ -8,14 +8,14 @@ from collections.abc import AsyncIterator, Iterator
 
 import numpy as np
 import pytest
-from tests.support.devices.camera_double import CameraDouble
-from tests.support.devices.media_desk import ListeningDesk, next_frame
 
 from telemed_desk.devices.problems import CameraBusy, CameraDenied, CameraMissing, CameraStalled
 from telemed_desk.media import control
 from telemed_desk.media.client import MediaProcess
 from telemed_desk.media.frames import Frame
 from telemed_desk.media.sources.barcode import read_count
+from tests.support.devices.camera_double import CameraDouble
+from tests.support.devices.media_desk import ListeningDesk, next_frame
 
 DEVICES = control.Devices("default", "none", "none")
 

@@ -8,13 +8,13 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from tests.server.rig import WIDE, Desk, ServerProcess
-from tests.support.devices.throttled_relay import ThrottledRelay
 
 from telemed_desk.clinical.ladder import Rung
 from telemed_desk.devices.checks.network import network_findings
 from telemed_desk.devices.findings import Finding, Outcome
 from telemed_desk.devices.limits import RATE_CAP_BPS
+from tests.server.rig import WIDE, Desk, ServerProcess
+from tests.support.devices.throttled_relay import ThrottledRelay
 
 ALL = {"N1", "N4", "N8.down", "N8.up", "N9"}
 

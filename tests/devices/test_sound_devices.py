@@ -9,8 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.support.devices.camera_double import CameraDouble
-from tests.support.devices.private_pulse import PrivatePulse
 
 from telemed_desk.devices.listing import list_sound
 from telemed_desk.devices.problems import MicrophoneMissing, SpeakerMissing
@@ -18,6 +16,8 @@ from telemed_desk.devices.specs import DeviceKind
 from telemed_desk.devices.system_volume import microphone_volume
 from telemed_desk.media.ports import SAMPLE_RATE_HZ, SoundBlock
 from telemed_desk.media.sources.opening import open_microphone, open_speaker
+from tests.support.devices.camera_double import CameraDouble
+from tests.support.devices.private_pulse import PrivatePulse
 
 WAIT_S = 40.0
 

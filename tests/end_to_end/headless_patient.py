@@ -9,10 +9,6 @@ import contextlib
 import itertools
 from collections.abc import AsyncIterator
 
-from tests.end_to_end.headless_call import HeadlessCall, HeadlessDevices
-from tests.end_to_end.headless_desk import until
-from tests.end_to_end.headless_room import HeadlessRoom
-
 from telemed_desk.media.control import Devices, IceServerSpec
 from telemed_desk.media.engine.call import CallFailure
 from telemed_protocol.room import SeatFrame
@@ -29,6 +25,9 @@ from telemed_protocol.talk import (
     PageLink,
     PageState,
 )
+from tests.end_to_end.headless_call import HeadlessCall, HeadlessDevices
+from tests.end_to_end.headless_desk import until
+from tests.end_to_end.headless_room import HeadlessRoom
 
 PHONE = Devices(camera="pattern:640x360@15", microphone="tone:440", speaker="null")
 AUDIBLE_DBFS = -40.0

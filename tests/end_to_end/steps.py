@@ -3,12 +3,11 @@
 import asyncio
 from collections.abc import Callable
 
-from tests.end_to_end.headless_desk import HeadlessDesk, until
-from tests.end_to_end.patient import Patient
-
 from telemed_desk.clinical.queue import Waiting
 from telemed_desk.vault import Vault
 from telemed_desk.workflow.visit import VisitState
+from tests.end_to_end.headless_desk import HeadlessDesk, until
+from tests.end_to_end.patient import Patient
 
 
 async def arrived(desk: HeadlessDesk, patient: Patient) -> Waiting:

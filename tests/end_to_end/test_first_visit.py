@@ -4,13 +4,12 @@ import asyncio
 import base64
 from pathlib import Path
 
+from telemed_desk.clinical.notes import Section
+from telemed_desk.practice import free_port
 from tests.end_to_end.headless_desk import new_vault, running_desk, running_server, until
 from tests.end_to_end.patient import patient_at
 from tests.end_to_end.steps import arrived, in_call, saved, sign, signed_text, visit
 from tests.end_to_end.tapped_line import tapped_line
-
-from telemed_desk.clinical.notes import Section
-from telemed_desk.practice import free_port
 
 WORDS = "Kizunguzungu tangu Jumanne, anapata nafuu"
 CANARIES = ("Kizunguzungu", "Jumanne", "Nyambura", "Mfano", "Wairimu", "Odera", "penicillin")

@@ -3,12 +3,12 @@
 from pathlib import Path
 
 import pytest
+
+from telemed_desk.media.control import Devices
 from tests.end_to_end.headless_desk import new_vault, running_desk, running_server, until
 from tests.end_to_end.headless_patient import IdentityRefused, headless_patient_at
 from tests.end_to_end.headless_room import JoinRefused
 from tests.end_to_end.steps import shown, visit
-
-from telemed_desk.media.control import Devices
 
 PHONE = Devices(camera="pattern:640x360@15", microphone="tone:660", speaker="null")
 DOCTOR_HZ = 440.0

@@ -6,10 +6,9 @@ import sys
 import time
 from pathlib import Path
 
-from tests.end_to_end.headless_desk import new_vault, running_server
-
 from telemed_desk.vault import VaultDirectory
 from telemed_desk.workflow import practice_data
+from tests.end_to_end.headless_desk import new_vault, running_server
 
 KILLS = 4
 PROMISE_MS = 1000

@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from telemed_desk import practice
+from telemed_desk.clinical.notes import Section
 from tests.end_to_end.headless_desk import (
     HeadlessDesk,
     new_vault,
@@ -18,9 +20,6 @@ from tests.end_to_end.headless_desk import (
 from tests.end_to_end.patient import Patient, patient_at
 from tests.end_to_end.steps import arrived, in_call, saved, shown, sign, visit
 from tests.end_to_end.tapped_line import TappedLine, tapped_line
-
-from telemed_desk import practice
-from telemed_desk.clinical.notes import Section
 
 
 @dataclass

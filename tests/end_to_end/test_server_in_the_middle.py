@@ -7,6 +7,9 @@ import secrets
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+from telemed_desk.practice import free_port
+from telemed_protocol.ids import from_base64url, to_base64url
+from telemed_protocol.joinlink import NONCE_BYTES, JoinLink
 from tests.end_to_end.headless_desk import (
     HeadlessDesk,
     new_vault,
@@ -17,10 +20,6 @@ from tests.end_to_end.headless_desk import (
 from tests.end_to_end.patient import Patient, patient_at
 from tests.end_to_end.steps import arrived, visit
 from tests.end_to_end.tapped_line import TappedLine, tapped_line
-
-from telemed_desk.practice import free_port
-from telemed_protocol.ids import from_base64url, to_base64url
-from telemed_protocol.joinlink import NONCE_BYTES, JoinLink
 
 ANSWERS = re.compile(rb'("t":"from-page","seat":"[^"]+","box":")([A-Za-z0-9_-]{1200,})"')
 OFFERS = re.compile(rb'("t":"from-desk","box":")([A-Za-z0-9_-]{1200,})"')

@@ -19,11 +19,10 @@ from pathlib import Path
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
+from telemed_desk import practice
 from tests.end_to_end.tour_desk import TourDesk
 from tests.end_to_end.tour_patient import TourPatient, make_patient
 from tests.end_to_end.tour_walk import Walk
-
-from telemed_desk import practice
 
 EXIT_FAILED, EXIT_DEGRADED = 1, 3
 

@@ -5,13 +5,13 @@ from collections.abc import Callable
 from concurrent.futures import Future
 
 from PySide6.QtCore import Qt
-from tests.end_to_end.tour_desk import TourDesk, TourFailed
-from tests.end_to_end.tour_patient import TourPatient
 
 from telemed_desk import practice
 from telemed_desk.clinical.notes import Section
 from telemed_desk.workflow import practice_data
 from telemed_desk.workflow.clock import wall_ms
+from tests.end_to_end.tour_desk import TourDesk, TourFailed
+from tests.end_to_end.tour_patient import TourPatient
 
 YEAR = 1959
 CTRL, NONE = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.NoModifier

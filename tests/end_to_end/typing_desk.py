@@ -9,14 +9,13 @@ import sys
 import time
 from pathlib import Path
 
-from tests.end_to_end.headless_desk import running_desk, until
-
 from telemed_desk import logs
 from telemed_desk.clinical.notes import Section
 from telemed_desk.vault import VaultDirectory
 from telemed_desk.workflow import practice_data
 from telemed_desk.workflow.clock import wall_ms
 from telemed_desk.workflow.day import DAY_MS, start_of_day_ms
+from tests.end_to_end.headless_desk import running_desk, until
 
 STROKE_S = 0.03
 

@@ -13,7 +13,6 @@ from urllib.parse import urlsplit
 
 import httpx
 import msgspec
-from tests.page.doctor import CARD, WAIT_S, Desk
 from websockets.asyncio.client import ClientConnection, connect
 
 from telemed_protocol.api import (
@@ -42,6 +41,7 @@ from telemed_protocol.room import (
     decode_to_desk_frame,
     encode_frame,
 )
+from tests.page.doctor import CARD, WAIT_S, Desk
 
 LINK_LIFE_S = 3600.0
 

@@ -7,11 +7,11 @@ from importlib import resources
 from pathlib import Path
 
 import pytest
-from tests.support.chromium import running_chromium
-from tests.support.page import Route
 
 from telemed_protocol.ids import from_base64url, to_base64url
 from telemed_protocol.joinlink import JoinLink
+from tests.support.chromium import running_chromium
+from tests.support.page import Route
 
 PAGE = Path(str(resources.files("telemed_server"))) / "page"
 TOKENS = Path(__file__).parents[2] / "resources" / "tokens.json"

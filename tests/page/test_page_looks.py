@@ -4,12 +4,12 @@ from importlib import resources
 from pathlib import Path
 
 import pytest
+
+from telemed_protocol.talk import DeskText, Ended, Intake
 from tests.page.looks import faults
 from tests.page.visit import Visit, visiting
 from tests.support.chromium import running_chromium
 from tests.support.page import Route
-
-from telemed_protocol.talk import DeskText, Ended, Intake
 
 BUDGET_BYTES = 60 * 1024
 PAGE = Path(str(resources.files("telemed_server"))) / "page"

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+
 from tests.page.visit import until, visiting
 
 NO_IMAGE_CAPTURE = "delete window.ImageCapture;"

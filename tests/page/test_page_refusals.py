@@ -3,11 +3,10 @@
 import asyncio
 from pathlib import Path
 
-from tests.page.doctor import CARD, Call
-from tests.page.visit import SMALL_PHONE, until, visiting
-
 from telemed_protocol.joinlink import JoinLink
 from telemed_protocol.talk import Answer, DeskText, Ended, Intake, Offer, PageState
+from tests.page.doctor import CARD, Call
+from tests.page.visit import SMALL_PHONE, until, visiting
 
 
 async def test_an_offer_sealed_with_another_secret_is_ignored(tmp_path: Path) -> None:

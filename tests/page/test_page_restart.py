@@ -6,10 +6,9 @@ Another Chromium tab is the doctor here: aiortc alone cannot restart.
 import json
 from pathlib import Path
 
+from telemed_protocol.talk import Answer, Candidate, Offer
 from tests.page.visit import CALL_S, Visit, visiting
 from tests.support.page import Page
-
-from telemed_protocol.talk import Answer, Candidate, Offer
 
 _DOCTOR = """(async () => {
   const pc = new RTCPeerConnection({bundlePolicy: 'max-bundle'});

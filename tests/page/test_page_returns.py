@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-from tests.page.visit import CALL_S, until, visiting
-
 from telemed_protocol.talk import DeskText, Intake, NeedOffer, PageLink, Worse
+from tests.page.visit import CALL_S, until, visiting
 
 
 async def test_a_reload_in_the_waiting_room_keeps_seat_language_and_messages(

@@ -3,8 +3,6 @@
 from pathlib import Path
 
 import av
-from tests.page.visit import until, visiting
-from tests.support.page import Page
 
 from telemed_protocol.talk import (
     Bye,
@@ -16,6 +14,8 @@ from telemed_protocol.talk import (
     Rating,
     Worse,
 )
+from tests.page.visit import until, visiting
+from tests.support.page import Page
 
 
 async def test_a_visit_from_the_link_to_the_rating(tmp_path: Path) -> None:

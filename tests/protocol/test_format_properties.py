@@ -8,7 +8,6 @@ import pytest
 import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.protocol.make_vectors import ALICE, BOB, CLINIC, EPOCH_KEY, FOLDER, LINK, sample_op
 
 from telemed_protocol import room, talk
 from telemed_protocol.clock import MAX_AHEAD_MS, HybridClock, wall_ms_of
@@ -39,6 +38,7 @@ from telemed_protocol.segment import (
     seal_segment,
     verify_segment,
 )
+from tests.protocol.make_vectors import ALICE, BOB, CLINIC, EPOCH_KEY, FOLDER, LINK, sample_op
 
 ids = st.binary(min_size=16, max_size=16)
 numbers = st.integers(min_value=0, max_value=2**63 - 1)

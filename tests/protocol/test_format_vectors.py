@@ -4,6 +4,15 @@ import json
 from typing import Any
 
 import pytest
+
+from telemed_protocol import room
+from telemed_protocol.codes import EnrolCode
+from telemed_protocol.errors import ForgeryError
+from telemed_protocol.identity import DevicePublic, verify
+from telemed_protocol.joinlink import Direction, JoinLink
+from telemed_protocol.membership import MemberChain, SignedRecord, wrap_info
+from telemed_protocol.segment import open_segment, parse_segment, verify_segment
+from telemed_protocol.talk import decode_from_desk, decode_from_page, encode_talk
 from tests.protocol.make_vectors import (
     ALICE,
     BOB,
@@ -14,15 +23,6 @@ from tests.protocol.make_vectors import (
     MAKERS,
     sample_op,
 )
-
-from telemed_protocol import room
-from telemed_protocol.codes import EnrolCode
-from telemed_protocol.errors import ForgeryError
-from telemed_protocol.identity import DevicePublic, verify
-from telemed_protocol.joinlink import Direction, JoinLink
-from telemed_protocol.membership import MemberChain, SignedRecord, wrap_info
-from telemed_protocol.segment import open_segment, parse_segment, verify_segment
-from telemed_protocol.talk import decode_from_desk, decode_from_page, encode_talk
 
 
 def stored(name: str) -> Any:

@@ -12,18 +12,6 @@ import pytest
 import sqlcipher3.dbapi2 as driver
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from tests.server.rig import (
-    WIDE,
-    Desk,
-    ServerProcess,
-    box_text,
-    cookie_of,
-    join,
-    open_desk,
-    open_page,
-    run_cli,
-    unpack,
-)
 
 from telemed_protocol.api import PulledSegments, Receipt
 from telemed_protocol.ids import to_base64url
@@ -42,6 +30,18 @@ from telemed_protocol.segment import GENESIS_HASH
 from telemed_server import keeper, storage
 from telemed_server.errors import DatabaseNotOurs, DataFolderInUse, SqliteTooOld
 from telemed_server.schema import metadata
+from tests.server.rig import (
+    WIDE,
+    Desk,
+    ServerProcess,
+    box_text,
+    cookie_of,
+    join,
+    open_desk,
+    open_page,
+    run_cli,
+    unpack,
+)
 
 
 def test_a_killed_server_has_every_segment_it_acknowledged(tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 
 import msgspec
 import pytest
-from tests.server.rig import Desk, ServerProcess, founding_record, pack, problem_of, unpack
 
 from telemed_protocol.api import (
     AddMember,
@@ -29,6 +28,7 @@ from telemed_protocol.membership import (
     sign_record,
     wrap_info,
 )
+from tests.server.rig import Desk, ServerProcess, founding_record, pack, problem_of, unpack
 
 
 @pytest.fixture

@@ -12,6 +12,11 @@ from pathlib import Path
 import httpx
 import msgspec
 import pytest
+from websockets.asyncio.client import connect
+
+from telemed_protocol.room import DeskHello, PageHello, Ping, Refused, SeatFrame, encode_frame
+from telemed_server import desk_routes, open_routes
+from telemed_server.cli import main
 from tests.server.rig import (
     WIDE,
     Desk,
@@ -23,11 +28,6 @@ from tests.server.rig import (
     open_page,
     problem_of,
 )
-from websockets.asyncio.client import connect
-
-from telemed_protocol.room import DeskHello, PageHello, Ping, Refused, SeatFrame, encode_frame
-from telemed_server import desk_routes, open_routes
-from telemed_server.cli import main
 
 ROUTES = [
     (method, route.path.replace("{jti}", "AAAA").replace("{name:path}", "index.html"))

@@ -5,13 +5,13 @@ import time
 
 import httpx
 import pytest
-from tests.server.rig import Desk, ServerProcess, cookie_of, join, problem_of
 
 from telemed_protocol.api import CloseLink, Joined, NewLink
 from telemed_protocol.ids import from_base64url, to_base64url
 from telemed_protocol.joinlink import JoinLink
 from telemed_server import links, storage
 from telemed_server.schema import links as link_table
+from tests.server.rig import Desk, ServerProcess, cookie_of, join, problem_of
 
 
 def test_the_first_tap_gets_the_card_and_a_cookie_no_script_can_read(

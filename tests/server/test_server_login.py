@@ -2,11 +2,11 @@
 
 import httpx
 import pytest
-from tests.server.rig import Desk, ServerProcess, problem_of, unpack
 
 from telemed_protocol.api import ChallengeRequest, Token, TokenRequest
 from telemed_protocol.identity import auth_message
 from telemed_protocol.ids import new_id
+from tests.server.rig import Desk, ServerProcess, problem_of, unpack
 
 
 def test_a_nonce_works_once(desk: Desk) -> None:

@@ -6,17 +6,6 @@ import hmac
 import time
 
 import pytest
-from tests.server.rig import (
-    Desk,
-    ServerProcess,
-    Socket,
-    box_text,
-    cookie_of,
-    join,
-    open_desk,
-    open_page,
-)
-from tests.server.test_server_enrolment import addition, invite, next_record, request_of
 from websockets.exceptions import InvalidStatus
 
 from telemed_protocol.api import AddMember, CloseLink
@@ -39,6 +28,17 @@ from telemed_protocol.room import (
     ToPage,
 )
 from telemed_protocol.talk import IceServer
+from tests.server.rig import (
+    Desk,
+    ServerProcess,
+    Socket,
+    box_text,
+    cookie_of,
+    join,
+    open_desk,
+    open_page,
+)
+from tests.server.test_server_enrolment import addition, invite, next_record, request_of
 
 
 def second_desk(server: ServerProcess, desk: Desk) -> Desk:

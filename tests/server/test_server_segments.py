@@ -5,7 +5,6 @@ import asyncio
 import httpx
 import msgspec
 import pytest
-from tests.server.rig import Desk, ServerProcess, problem_of, unpack
 
 from telemed_protocol.api import PulledSegments, Receipt
 from telemed_protocol.ids import new_id
@@ -16,6 +15,7 @@ from telemed_protocol.segment import (
     open_segment,
     parse_segment,
 )
+from tests.server.rig import Desk, ServerProcess, problem_of, unpack
 
 
 def test_a_segment_gets_a_number_and_a_repeat_gets_the_same_receipt(desk: Desk) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
 from tests.support.cache import cached
 
 SAMPLE_RATE_HZ = 48_000

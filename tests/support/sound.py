@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import correlate, resample_poly
+
 from tests.support.media import SAMPLE_RATE_HZ, Samples
 
 _RATE_HZ = 16_000

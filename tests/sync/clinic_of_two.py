@@ -2,10 +2,9 @@
 
 from collections.abc import Callable
 
-from tests.sync.memory_store import MemoryStore
-
 from telemed_protocol.identity import DeviceIdentity
 from telemed_protocol.membership import MemberChain, MemberRecord, sign_record
+from tests.sync.memory_store import MemoryStore
 
 CLINIC = bytes.fromhex("c0" * 16)
 EPOCH_KEY = bytes.fromhex("e0" * 32)

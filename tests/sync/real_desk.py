@@ -6,8 +6,6 @@ import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from tests.support.waiting import until
-
 from telemed_desk.clinical.people import Clinician
 from telemed_desk.sync.driver import SyncDriver
 from telemed_desk.sync.ports import SegmentStore
@@ -17,6 +15,7 @@ from telemed_desk.vault import Argon2Cost, Vault, VaultDirectory
 from telemed_protocol.identity import DeviceIdentity
 from telemed_protocol.ids import new_id
 from telemed_protocol.op import Op
+from tests.support.waiting import until
 
 PASSPHRASE = "four fictional lamps over Kisumu"
 QUICK = Argon2Cost(memory_kib=8 * 1024, passes=1, lanes=1)

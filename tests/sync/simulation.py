@@ -11,10 +11,6 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from tests.sync.clinic_of_two import DESK_A, DESK_B, EPOCH_KEY, store_of
-from tests.sync.memory_store import MemoryStore
-from tests.sync.reference_server import ReferenceServer
-
 from telemed_desk.sync.core import SyncCore
 from telemed_desk.sync.events import (
     Activity,
@@ -39,6 +35,9 @@ from telemed_protocol.errors import KnownError
 from telemed_protocol.identity import DeviceIdentity
 from telemed_protocol.op import OpId
 from telemed_protocol.segment import open_segment, parse_segment
+from tests.sync.clinic_of_two import DESK_A, DESK_B, EPOCH_KEY, store_of
+from tests.sync.memory_store import MemoryStore
+from tests.sync.reference_server import ReferenceServer
 
 TIMEOUT_MS = 20_000
 PAGE = 3

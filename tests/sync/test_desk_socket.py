@@ -6,9 +6,6 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from tests.server.rig import WIDE, Desk, ServerProcess, Socket, box_text, cookie_of, join, open_page
-from tests.support.waiting import until
-from tests.sync.real_desk import wall_ms
 
 from telemed_desk.sync.desk_socket import DeskSocket, LinkState
 from telemed_desk.sync.enrolment import make_invitation, request_enrolment
@@ -28,6 +25,9 @@ from telemed_protocol.talk import (
     decode_from_desk,
     encode_talk,
 )
+from tests.server.rig import WIDE, Desk, ServerProcess, Socket, box_text, cookie_of, join, open_page
+from tests.support.waiting import until
+from tests.sync.real_desk import wall_ms
 
 
 class Line:

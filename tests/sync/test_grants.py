@@ -2,7 +2,6 @@
 
 import msgspec
 import pytest
-from tests.sync.clinic_of_two import CHAIN, CLINIC, DESK_A, DESK_B, EPOCH_KEY, STRANGER, store_of
 
 from telemed_desk.sync.enrolment import open_grant
 from telemed_desk.sync.hands import StoreHands
@@ -11,6 +10,7 @@ from telemed_protocol.codes import EnrolCode
 from telemed_protocol.errors import ForgeryError, FormatError
 from telemed_protocol.identity import DeviceIdentity, wrap_for
 from telemed_protocol.membership import MemberChain, MemberRecord, sign_record, wrap_info
+from tests.sync.clinic_of_two import CHAIN, CLINIC, DESK_A, DESK_B, EPOCH_KEY, STRANGER, store_of
 
 CODE = EnrolCode("TMD", bytes(15))
 

@@ -6,6 +6,12 @@ from collections.abc import Callable
 
 import msgspec
 import pytest
+
+from telemed_desk.sync.hands import StoreHands
+from telemed_desk.sync.problems import ServerInconsistent
+from telemed_protocol.api import PulledSegments
+from telemed_protocol.identity import DeviceIdentity
+from telemed_protocol.membership import MemberRecord, sign_record
 from tests.sync.clinic_of_two import (
     CHAIN,
     CLINIC,
@@ -18,12 +24,6 @@ from tests.sync.clinic_of_two import (
 )
 from tests.sync.memory_store import MemoryStore
 from tests.sync.reference_server import ReferenceServer, rebuilt
-
-from telemed_desk.sync.hands import StoreHands
-from telemed_desk.sync.problems import ServerInconsistent
-from telemed_protocol.api import PulledSegments
-from telemed_protocol.identity import DeviceIdentity
-from telemed_protocol.membership import MemberRecord, sign_record
 
 
 def hands_of(store: MemoryStore, identity: DeviceIdentity) -> StoreHands:

@@ -3,11 +3,11 @@
 import random
 
 import pytest
-from tests.sync.clinic_of_two import CLINIC, DESK_A, EPOCH_KEY, store_of
 
 from telemed_desk.sync.sealing import TARGET_WIRE_BYTES, KeyMissing, Sealer
 from telemed_protocol.op import MAX_OP_BYTES, Lane
 from telemed_protocol.segment import GENESIS_HASH, open_segment, verify_segment
+from tests.sync.clinic_of_two import CLINIC, DESK_A, EPOCH_KEY, store_of
 
 
 def noise(size: int, seed: int) -> str:

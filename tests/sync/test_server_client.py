@@ -7,8 +7,6 @@ from pathlib import Path
 
 import pytest
 import trustme
-from tests.server.rig import WIDE, ServerProcess
-from tests.sync.clinic_of_two import DESK_A
 
 from telemed_desk.sync.enrolment import found_clinic, parse_code
 from telemed_desk.sync.problems import (
@@ -27,6 +25,8 @@ from telemed_protocol.codes import EnrolCode
 from telemed_protocol.identity import DeviceIdentity
 from telemed_protocol.ids import new_id
 from telemed_protocol.segment import GENESIS_HASH
+from tests.server.rig import WIDE, ServerProcess
+from tests.sync.clinic_of_two import DESK_A
 
 
 @pytest.fixture(scope="module")

@@ -1,10 +1,6 @@
 """Thousands of histories from seeds; and planted bugs that the same check must find."""
 
 import pytest
-from tests.sync.clinic_of_two import CHAIN, EPOCH_KEY
-from tests.sync.memory_store import MemoryStore
-from tests.sync.reference_server import ReferenceServer
-from tests.sync.simulation import Parts, Violated, play
 
 from telemed_desk.sync.core import SyncCore
 from telemed_desk.sync.events import Queued, Sent
@@ -12,6 +8,10 @@ from telemed_desk.sync.ports import LaneHead
 from telemed_protocol.api import PulledSegment, Receipt
 from telemed_protocol.op import Op
 from telemed_protocol.segment import SealedSegment
+from tests.sync.clinic_of_two import CHAIN, EPOCH_KEY
+from tests.sync.memory_store import MemoryStore
+from tests.sync.reference_server import ReferenceServer
+from tests.sync.simulation import Parts, Violated, play
 
 SEEDS = 2_000
 BLOCKS = 8

@@ -7,10 +7,6 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from tests.server.rig import WIDE, ServerProcess
-from tests.support.waiting import until
-from tests.sync.real_desk import RealDesk, at_rest, wall_ms
-from tests.sync.wire_tap import WireTap
 
 from telemed_desk.clinical.notes import NoteText, Section
 from telemed_desk.sync.desk_socket import DeskSocket
@@ -28,6 +24,10 @@ from telemed_desk.sync.status import Phase
 from telemed_desk.vault import OpDraft
 from telemed_protocol.api import EnrolRequest
 from telemed_protocol.ids import new_id
+from tests.server.rig import WIDE, ServerProcess
+from tests.support.waiting import until
+from tests.sync.real_desk import RealDesk, at_rest, wall_ms
+from tests.sync.wire_tap import WireTap
 
 CANARIES = ("Kielelezo", "mkojo mweusi", "amoxicillin 125 mg", "Jaribio", "+254 700 000 123")
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from PySide6.QtCore import Qt
@@ -73,7 +74,7 @@ def test_unlock_focus_goes_field_show_unlock_others(qtbot: QtBot) -> None:
     view = unlock_view(qtbot)
     qtbot.waitUntil(view.passphrase.edit.hasFocus)
     order = [view.passphrase.edit, view.passphrase.toggle, view.button]
-    for before, after in zip(order, order[1:], strict=False):
+    for before, after in pairwise(order):
         qtbot.keyClick(before, Qt.Key.Key_Tab)
         assert view.focusWidget() is after
     qtbot.keyClick(view.button, Qt.Key.Key_Tab)
@@ -176,6 +177,7 @@ class Today:
 
     def link_for(self, consultation: bytes, done: Callable[..., None]) -> None:
         self.calls.append(("link", consultation))
+        self.linked = done
 
     def open_note(self, consultation: bytes) -> None:
         self.calls.append(("note", consultation))
@@ -326,7 +328,7 @@ def test_tab_goes_through_the_sections_and_on_to_sign(qtbot: QtBot) -> None:
     view = call_view(qtbot)
     fields = list(view.editor.fields.values())
     fields[0].setFocus()
-    for before, after in zip(fields, fields[1:], strict=False):
+    for before, after in pairwise(fields):
         qtbot.keyClick(before, Qt.Key.Key_Tab)
         assert view.focusWidget() is after
     qtbot.keyClick(fields[-1], Qt.Key.Key_Tab)

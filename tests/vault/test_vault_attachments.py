@@ -1,7 +1,6 @@
 from pathlib import Path
 
 import pytest
-from tests.vault.vault_kit import Place
 
 from telemed_desk.vault.attachments import (
     CHUNK_BYTES,
@@ -11,6 +10,7 @@ from telemed_desk.vault.attachments import (
 )
 from telemed_desk.vault.problems import PhotoDamaged, UnknownRecord
 from telemed_protocol.ids import new_id
+from tests.vault.vault_kit import Place
 
 KEY = bytes(range(32))
 ENTITY = b"p" * 16

@@ -4,12 +4,12 @@ import traceback
 from pathlib import Path
 
 import pytest
-from tests.vault.vault_kit import CANARY, OTHER_PASSPHRASE, PASSPHRASE, Place, booking
 
 from telemed_desk.clinical.notes import NoteText
 from telemed_desk.vault import OpDraft
 from telemed_protocol.errors import KnownError
 from telemed_protocol.ids import new_id
+from tests.vault.vault_kit import CANARY, OTHER_PASSPHRASE, PASSPHRASE, Place, booking
 
 
 def files_of(folder: Path) -> dict[str, bytes]:

@@ -3,13 +3,13 @@ from collections.abc import Callable
 import msgspec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.vault.vault_kit import Place, booking, patient_set
 
 from telemed_desk.clinical.consultations import ConsultationState, Way
 from telemed_desk.vault import Vault, schema
 from telemed_desk.vault.fold import fold
 from telemed_protocol.ids import new_id
 from telemed_protocol.op import Op, OpId, pack_payload
+from tests.vault.vault_kit import Place, booking, patient_set
 
 ENTITY = b"e" * 16
 DEVICES = [bytes([i]) * 16 for i in (1, 2, 3)]

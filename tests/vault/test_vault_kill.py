@@ -6,10 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.vault.vault_kit import PASSPHRASE, Place
 
 from telemed_desk.vault import Vault
 from telemed_protocol.ids import new_id
+from tests.vault.vault_kit import PASSPHRASE, Place
 
 CHILD = Path(__file__).with_name("kill_child.py")
 KILLS = 20

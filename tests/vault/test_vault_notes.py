@@ -1,13 +1,13 @@
 from collections.abc import Callable
 
 import pytest
-from tests.vault.vault_kit import Place, booking
 
 from telemed_desk.clinical.notes import NoteText
 from telemed_desk.vault import Change, OpDraft, Vault
 from telemed_desk.vault.problems import ConflictOpen, NoteAlreadySigned, NoteEmpty
 from telemed_protocol.ids import new_id
 from telemed_protocol.op import Op, OpId
+from tests.vault.vault_kit import Place, booking
 
 CONSULTATION = bytes(15) + b"c"
 

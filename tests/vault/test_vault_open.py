@@ -7,16 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.vault.vault_kit import (
-    CHEAP,
-    OTHER_PASSPHRASE,
-    PASSPHRASE,
-    Place,
-    booking,
-    doctor,
-    make_place,
-    patient_set,
-)
 
 from telemed_desk.vault import OpDraft, VaultDirectory
 from telemed_desk.vault import schema as vault_schema
@@ -39,6 +29,16 @@ from telemed_desk.vault.problems import (
 )
 from telemed_protocol.identity import DeviceIdentity
 from telemed_protocol.ids import new_id
+from tests.vault.vault_kit import (
+    CHEAP,
+    OTHER_PASSPHRASE,
+    PASSPHRASE,
+    Place,
+    booking,
+    doctor,
+    make_place,
+    patient_set,
+)
 
 HOLDER = """
 import sys

@@ -1,12 +1,12 @@
 from collections.abc import Callable
 
 import pytest
-from tests.vault.vault_kit import Place, booking, patient_set
 
 from telemed_desk.vault import OpDraft
 from telemed_protocol.ids import new_id
 from telemed_protocol.joinlink import JoinLink
 from telemed_protocol.op import Op, pack_payload
+from tests.vault.vault_kit import Place, booking, patient_set
 
 DAY_MS = 86_400_000
 

@@ -2,7 +2,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.vault.vault_kit import Place, booking, patient_set
 
 from telemed_desk.clinical.notes import NoteText
 from telemed_desk.vault import SyncState, Vault
@@ -19,6 +18,7 @@ from telemed_protocol.segment import (
     open_segment,
     seal_segment,
 )
+from tests.vault.vault_kit import Place, booking, patient_set
 
 if TYPE_CHECKING:
     from telemed_desk.sync.ports import SegmentStore

@@ -3,7 +3,6 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from tests.vault.vault_kit import CHEAP
 
 from telemed_desk.vault.atomic import copy_of, write_durably
 from telemed_desk.vault.keys import MasterKey
@@ -24,6 +23,7 @@ from telemed_desk.vault.slots import (
     seal_slot,
     write_slot_file,
 )
+from tests.vault.vault_kit import CHEAP
 
 VECTORS = Path(__file__).parents[1] / "vectors" / "slots.json"
 CONTENT = SlotSecret(1, bytes(range(32)), bytes(range(32, 64)))

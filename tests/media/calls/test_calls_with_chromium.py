@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+
 from tests.support.calls.endpoints import Endpoint, Film, browser_endpoint, program_endpoint
 from tests.support.calls.pictures import PictureReport, compare_pictures
 from tests.support.calls.run import CallRecord, run_call

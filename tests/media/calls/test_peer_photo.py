@@ -8,15 +8,15 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+
+from telemed_desk.media.peer_photo import CHUNK_BYTES, photo_messages
+from telemed_desk.media.ports import Picture
 from tests.support.calls.endpoints import Film, browser_endpoint, program_endpoint
 from tests.support.calls.run import run_call
 from tests.support.link.emulated import EmulatedLink
 from tests.support.link.spec import CLEAN
 from tests.support.media import draw_counter, read_counter
 from tests.support.page import Page
-
-from telemed_desk.media.peer_photo import CHUNK_BYTES, photo_messages
-from telemed_desk.media.ports import Picture
 
 
 def test_a_photo_is_the_picture_in_pieces_that_the_channel_takes() -> None:

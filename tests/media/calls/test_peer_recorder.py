@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.support.calls.recording import from_files
-from tests.support.media import draw_counter
 
 from telemed_desk.media.peer_recorder import PeerRecorder, Tape
 from telemed_desk.media.ports import BLOCK_SAMPLES, Picture
+from tests.support.calls.recording import from_files
+from tests.support.media import draw_counter
 
 
 def _block(value: int) -> np.ndarray[tuple[int, ...], np.dtype[np.int16]]:

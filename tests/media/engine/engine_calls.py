@@ -7,10 +7,9 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from tests.media.engine.engine_sources import CountingSink, PatternCamera, Speaker, ToneMicrophone
-
 from telemed_desk.media.control import CallPhase
 from telemed_desk.media.engine.call import Call, CallParts
+from tests.media.engine.engine_sources import CountingSink, PatternCamera, Speaker, ToneMicrophone
 
 PATIENCE_S = 40.0
 

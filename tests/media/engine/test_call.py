@@ -5,11 +5,11 @@ import time
 
 import numpy as np
 import pytest
-from tests.media.engine.engine_calls import End, in_order, two_ends, until
-from tests.media.engine.engine_sources import CountingSink, ToneMicrophone, dominant_hz
 
 from telemed_desk.media.engine.call import Call, CallFailure, CallParts
 from telemed_desk.media.transport.twcc import TWCC_URI
+from tests.media.engine.engine_calls import End, in_order, two_ends, until
+from tests.media.engine.engine_sources import CountingSink, ToneMicrophone, dominant_hz
 
 
 async def test_both_see_and_hear_each_other_and_the_channel_carries_messages() -> None:

@@ -17,6 +17,7 @@ from aiortc import (
     VideoStreamTrack,
 )
 from aiortc.mediastreams import MediaStreamError
+
 from tests.media.engine.engine_calls import End, in_order, until
 from tests.media.engine.engine_sources import (
     MODULUS,

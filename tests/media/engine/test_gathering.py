@@ -5,12 +5,12 @@ import time
 from typing import Any
 
 from aioice import Candidate, stun
-from tests.media.engine.engine_calls import Heard, until
-from tests.media.engine.engine_sources import CountingSink
 
 from telemed_desk.media.control import IceServerSpec
 from telemed_desk.media.engine.call import Call, CallParts
 from telemed_desk.media.engine.warm import warm_up
+from tests.media.engine.engine_calls import Heard, until
+from tests.media.engine.engine_sources import CountingSink
 
 
 class SlowStun(asyncio.DatagramProtocol):

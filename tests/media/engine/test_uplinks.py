@@ -5,11 +5,11 @@ import itertools
 from collections.abc import Callable
 
 import numpy as np
-from tests.media.engine.engine_calls import until
 
 from telemed_desk.media.codecs.opus import OpusDecoder
 from telemed_desk.media.engine.voice_out import VoiceUplink
 from telemed_desk.media.ports import SoundBlock
+from tests.media.engine.engine_calls import until
 
 
 class HandFed:

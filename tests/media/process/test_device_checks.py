@@ -3,12 +3,12 @@
 from collections.abc import AsyncIterator
 
 import pytest
-from tests.support.devices.media_desk import ListeningDesk
 
 from telemed_desk.clinical.ladder import Rung
 from telemed_desk.devices.limits import LIMITS
 from telemed_desk.media import control
 from telemed_desk.media.client import MediaProcess
+from tests.support.devices.media_desk import ListeningDesk
 
 
 @pytest.fixture

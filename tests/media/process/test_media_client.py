@@ -14,14 +14,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from tests.support.devices.media_desk import WAIT_S, ListeningDesk, next_frame
-from tests.support.waiting import until
 
 from telemed_desk.media import control
 from telemed_desk.media.channel import ControlChannel
 from telemed_desk.media.client import MediaProcess
 from telemed_desk.media.frames import Frame
 from telemed_desk.media.sources.barcode import read_count
+from tests.support.devices.media_desk import WAIT_S, ListeningDesk, next_frame
+from tests.support.waiting import until
 
 PRETEND = control.Devices("pattern:320x240@15", "tone:500", "null")
 

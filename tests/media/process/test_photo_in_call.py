@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator
 import cv2
 import numpy as np
 import pytest
-from tests.support.devices.media_desk import ListeningDesk
 
 from telemed_desk.devices.specs import UsePattern
 from telemed_desk.media import control
@@ -16,6 +15,7 @@ from telemed_desk.media.client import MediaProcess
 from telemed_desk.media.engine.call import Call, CallParts
 from telemed_desk.media.ports import Picture
 from telemed_desk.media.sources.pattern import PatternCamera
+from tests.support.devices.media_desk import ListeningDesk
 
 
 class Page:

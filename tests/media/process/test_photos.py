@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.support.waiting import until
 
 from telemed_desk.media import control
 from telemed_desk.media.photo_encode import (
@@ -25,6 +24,7 @@ from telemed_desk.media.photo_taking import PhotoTaking
 from telemed_desk.media.photos import MAX_CHUNK_BYTES, PhotoInbox
 from telemed_desk.media.ports import Picture
 from telemed_desk.media.remote_pictures import RemotePictures
+from tests.support.waiting import until
 
 GPS_SECRET = b"-1.2864,36.8172 Samsung"
 

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.support.devices.media_desk import ListeningDesk, next_frame
-from tests.support.waiting import until
 
 from telemed_desk.media import control
 from telemed_desk.media.client import MediaProcess
 from telemed_desk.media.frames import Frame
 from telemed_desk.media.sources.barcode import read_count
+from tests.support.devices.media_desk import ListeningDesk, next_frame
+from tests.support.waiting import until
 
 
 class Side:

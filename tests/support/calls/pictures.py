@@ -7,6 +7,7 @@ taken to shown; *frozen* is the time inside gaps longer than 200 ms between new 
 from dataclasses import dataclass
 
 import numpy as np
+
 from tests.support.calls.recording import Pictures
 
 FREEZE_MS = 200.0

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
 from tests.support.media import SAMPLE_RATE_HZ
 from tests.support.sound import Sound
 

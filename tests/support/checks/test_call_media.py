@@ -4,6 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
+from telemed_desk.media.sources.barcode import draw_count, read_count
 from tests.support.media import (
     COUNTER_MODULO,
     SAMPLE_RATE_HZ,
@@ -15,8 +17,6 @@ from tests.support.media import (
     talk_file,
 )
 from tests.support.sound import RECOGNISED, Sound, compare, find
-
-from telemed_desk.media.sources.barcode import draw_count, read_count
 
 
 @pytest.mark.parametrize(("width", "height"), [(1280, 720), (640, 360), (320, 180)])

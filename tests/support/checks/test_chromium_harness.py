@@ -5,6 +5,7 @@ import contextlib
 from pathlib import Path
 
 import pytest
+
 from tests.support.cdp import BrowserError
 from tests.support.chromium import (
     PHONE,

@@ -8,6 +8,7 @@ import sys
 from dataclasses import replace
 
 import pytest
+
 from tests.support.link.emulated import EmulatedLink, End, LinkUnavailable
 from tests.support.link.spec import BURST, CLEAN, LinkSpec
 

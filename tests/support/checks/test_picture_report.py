@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from tests.support.calls.pictures import compare_pictures
 from tests.support.calls.recording import Pictures
 

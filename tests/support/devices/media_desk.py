@@ -4,11 +4,10 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from tests.support.waiting import until
-
 from telemed_desk.media import control
 from telemed_desk.media.client import COMMAND, MediaProcess
 from telemed_desk.media.frames import Frame, FrameReader
+from tests.support.waiting import until
 
 WAIT_S = 45.0
 MessageT = TypeVar("MessageT", bound=control.FromMedia)
