@@ -81,6 +81,11 @@ class HeadlessRoom:
         self.ignored = 0
 
     @property
+    def online(self) -> bool:
+        """Whether the line stands."""
+        return self._socket is not None
+
+    @property
     def kept(self) -> bool:
         """Whether the server keeps all that was sent."""
         return not self._pending
