@@ -2,7 +2,7 @@
 
 import sys
 
-from benchmarks import calls, ipc, store
+from benchmarks import calls, ipc, store, visit
 
 if __name__ == "__main__":
-    sys.exit(store.main([]) or ipc.main([]) or calls.main([]))
+    sys.exit(store.main([]) or ipc.main([]) or visit.main([]) or calls.main([]))
