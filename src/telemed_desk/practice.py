@@ -65,7 +65,7 @@ def start_server(
 ) -> PracticeServer:
     """Start the server and wait until it says that it is ready."""
     data.mkdir(parents=True, exist_ok=True)
-    origin = f"http://localhost:{port}"
+    origin = f"http://127.0.0.1:{port}"
     with log.open("ab") as errors:
         process = subprocess.Popen(
             [
@@ -178,7 +178,9 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if not has_display() and os.environ.get("QT_QPA_PLATFORM") is None:
         print("No display here, so this shows the tour instead: the real windows offscreen,")
-        print("the real server, and a browser as the patient. Pictures go to build/tour/.")
+        print(
+            "the real server, and a browser as the patient. Pictures go to build/tour/.", flush=True
+        )
         return subprocess.call(
             [sys.executable, "-m", "tests.end_to_end.tour", "--out", "build/tour"]
         )

@@ -117,7 +117,7 @@ class TourDesk:
 
     def screenshot(self, path: Path) -> None:
         """Keep what a person sees: the window, with the dialog on it if one is open."""
-        self.pump()
+        QTest.qWait(120)
         picture = self.desk.shell.grab()
         dialog = self.dialog()
         if dialog is not None:

@@ -221,7 +221,7 @@ class Walk:
         desk = self._desk
         desk.press(Qt.Key.Key_F8)
         self._wait(self._patient.take_photo(), "the patient takes the photo")
-        desk.until(lambda: self._visit.photos, "the photo is in the vault")
+        desk.until(lambda: desk.screens.call.state.photos, "the photo is in the vault, and shown")
         photo = desk.session.vault.photos_of(self._consultation)[0]
         return f"{photo.width}x{photo.height}"
 
