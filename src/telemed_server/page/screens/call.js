@@ -73,7 +73,7 @@ export function call(app) {
         setTimeout(done, COUNT_MS);
       });
     }
-    await app.sendPhoto();
+    await app.photos.send();
   }
 
   function photoCard() {
@@ -85,7 +85,7 @@ export function call(app) {
     if (photo.state === "count") return [h("p", { class: "m" }, app.t("hold"))];
     const take = button(app.t("takePhoto"), countDown, "", "camera");
     take.id = "take-photo";
-    const no = button(app.t("notNow"), () => app.declinePhoto(), "plain");
+    const no = button(app.t("notNow"), () => app.photos.decline(), "plain");
     no.id = "not-now";
     return [
       h("p", { class: "m" }, app.t(photo.state === "failed" ? "photoFailed" : "askPhoto")),

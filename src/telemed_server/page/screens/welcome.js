@@ -5,7 +5,7 @@ import { button, frame, heading, notice } from "./frame.js";
 
 export function welcome(app) {
   const problem = h("div", { role: "alert" });
-  const go = button(app.t("go"), () => app.join(), "", "arrow-right", true);
+  const go = button(app.t("go"), () => app.arrival.join(), "", "arrow-right", true);
   go.id = "continue";
   const el = frame(
     app,
