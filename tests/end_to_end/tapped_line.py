@@ -71,7 +71,7 @@ class TappedLine:
     async def _carry(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, direction: str
     ) -> None:
-        with contextlib.suppress(ConnectionError):
+        with contextlib.suppress(OSError):
             while data := await reader.read(65536):
                 self.heard += data
                 tamper: Tamper = getattr(self, direction)  # a test may change it at any time
