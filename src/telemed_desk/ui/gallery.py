@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
+from PySide6.QtCore import QCoreApplication, QEvent
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication, QDialog, QWidget
 
@@ -22,6 +23,8 @@ def settle(app: QGuiApplication) -> None:
     """Let layouts, timers and paints come to rest."""
     for _ in range(4):
         app.processEvents()
+    # Without a running event loop nobody else carries these out, and windows would pile up.
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
 
 
 def shoot(
@@ -31,7 +34,8 @@ def shoot(
     app = QApplication.instance()
     if not isinstance(app, QApplication):
         raise TypeError("a gallery needs a QApplication")
-    theme().apply(mode)
+    if theme().choice != mode or not app.styleSheet():
+        theme().apply(mode)
     window = scene()
     window.resize(*size)
     window.show()

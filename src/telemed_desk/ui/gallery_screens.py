@@ -262,21 +262,34 @@ def sync(status: DeskStatus, *, code: str = "", empty: bool = False) -> Scene:
 
 
 FINDINGS = (
-    Finding("C2", Group.CAMERA, "Picture", Outcome.PASS, 720, "px", 720),
-    Finding("C3", Group.CAMERA, "Steady frames", Outcome.PASS, 29.8, "1/s", 15),
+    Finding("C4", Group.CAMERA, "Picture size", Outcome.PASS, 720, "px", 720),
+    Finding("C4.fps", Group.CAMERA, "Pictures a second", Outcome.PASS, 29.8, "1/s", 15),
     Finding(
-        "C5",
+        "C8.dark",
         Group.CAMERA,
-        "Light",
+        "Enough light",
         Outcome.WARN,
+        40,
+        "luma",
+        60,
         cause="Your face is 4 times darker than the background.",
         action="Close the blind or turn the desk lamp on.",
     ),
-    Finding("M3", Group.MICROPHONE, "Your voice", Outcome.PASS, -19, "dBFS", -40),
-    Finding("S1", Group.SPEAKER, "Sound comes out", Outcome.CANNOT_TELL, cause="No microphone."),
-    Finding("N8.up", Group.NETWORK, "Upload", Outcome.PASS, 4_600_000, "bit/s", 1_500_000),
-    Finding("N5", Group.NETWORK, "Delay there and back", Outcome.PASS, 84, "ms", 200),
-    Finding("P1", Group.COMPUTER, "Disk for records", Outcome.PASS, 61, "GB", 5),
+    Finding("M3", Group.MICROPHONE, "Microphone alive", Outcome.PASS, -19, "dBFS", -40),
+    Finding(
+        "S1",
+        Group.SPEAKER,
+        "Speaker plays",
+        Outcome.FAIL,
+        cause="No speaker is connected.",
+        action="Plug a headset in.",
+    ),
+    Finding(
+        "N8.down", Group.NETWORK, "Speed towards this PC", Outcome.PASS, 11_800, "kbit/s", 1500
+    ),
+    Finding("N8.up", Group.NETWORK, "Speed from this PC", Outcome.PASS, 4600, "kbit/s", 1500),
+    Finding("N9", Group.NETWORK, "Delay while busy", Outcome.CANNOT_TELL, cause="Not measured."),
+    Finding("P2.disk", Group.COMPUTER, "Disk space free", Outcome.PASS, 61, "GB", 5),
 )
 
 

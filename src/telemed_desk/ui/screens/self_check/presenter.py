@@ -176,8 +176,9 @@ class SelfCheckPresenter:
 
 def _card(group: Group, findings: Iterable[Finding], *, running: bool) -> CardState:
     mine = [f for f in findings if f.group is group]
-    order = list(LIMITS)
-    mine.sort(key=lambda f: order.index(f.check))
+    # A check that this version does not list stands last, it does not stop the screen.
+    order = {check: place for place, check in enumerate(LIMITS)}
+    mine.sort(key=lambda f: order.get(f.check, len(order)))
     rows = tuple(_row(f) for f in mine)
     problems = [f for f in mine if f.outcome in (Outcome.FAIL, Outcome.WARN)]
     problems.sort(key=lambda f: f.outcome is not Outcome.FAIL)

@@ -1,6 +1,7 @@
 """The self-check's screen: verdict above, one card for each part below."""
 
 from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QWidget
 
 from telemed_desk.clinical.ladder import Rung
@@ -170,3 +171,13 @@ class SelfCheckView(QWidget):
     def show_preview(self, source: FrameSource | None) -> None:
         """Draw the own picture from here."""
         self.preview.set_source(source)
+
+    def focus_first(self) -> None:
+        """Put the keyboard on the verdict's buttons."""
+        self.today.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Findings need their words more than the preview its size."""
+        super().resizeEvent(event)
+        narrow = self.width() < sizes.NARROW_BELOW - sizes.RAIL
+        self.preview.setFixedSize(*(sizes.PREVIEW_NARROW if narrow else sizes.PREVIEW))

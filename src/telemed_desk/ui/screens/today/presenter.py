@@ -1,18 +1,16 @@
 """Today: who waits, who comes next, and what may be done about each."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Protocol
 
-from telemed_desk.clinical.consultations import Consultation, ConsultationState
+from telemed_desk.clinical.consultations import ConsultationState
 from telemed_desk.clinical.ladder import Rung
-from telemed_desk.clinical.people import Patient, Programme
 from telemed_desk.clinical.queue import LONG_WAIT_MINUTES, Waiting, in_order
 from telemed_desk.ui import words
+from telemed_desk.ui.screens.today.lanes import Booked, lanes_of
 from telemed_desk.ui.screens.today.state import (
     Action,
-    Block,
-    Lane,
     LinkDialog,
     NextRow,
     State,
@@ -22,6 +20,7 @@ from telemed_desk.ui.screens.today.state import (
 from telemed_desk.ui.text import t, tn
 from telemed_protocol.errors import KnownError
 
+__all__ = ["Booked", "LinkResult", "PatientLink", "TodayPort", "TodayPresenter", "Ways"]
 CHECK_AGE_MS = 12 * words.HOUR_MS
 """An older self-check says nothing about today."""
 FIRST_HOUR, LAST_HOUR = 8, 17
@@ -81,14 +80,6 @@ class Ways(Protocol):
     def open_self_check(self) -> None:
         """Go to the self-check."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Booked:
-    """A consultation of today and its patient."""
-
-    consultation: Consultation
-    patient: Patient
 
 
 class TodayPresenter:
@@ -184,7 +175,7 @@ class TodayPresenter:
             if first
             else t("today.empty.none"),
             next_entity=first.entity if first else b"",
-            lanes=self._lanes(now),
+            lanes=lanes_of(self._day, now),
             now_min=at.hour * 60 + at.minute,
             hours=self._hours(at.hour),
             next_rows=coming,
@@ -341,39 +332,6 @@ class TodayPresenter:
                 )
             )
         return tuple(sorted(rows, key=lambda r: (not r.unfinished, r.time)))
-
-    def _lanes(self, now: int) -> tuple[Lane, ...]:
-        lanes = []
-        for programme in Programme:
-            blocks = []
-            for booked in self._day:
-                visit = booked.consultation
-                if visit.programme is not programme or visit.state is ConsultationState.CANCELLED:
-                    continue
-                at = words.local(visit.booked_ms)
-                name = t(f"programme.{programme.value}")
-                blocks.append(
-                    Block(
-                        entity=visit.entity,
-                        initials=booked.patient.initials,
-                        start_min=at.hour * 60 + at.minute,
-                        minutes=visit.minutes,
-                        phase="done"
-                        if visit.state in {ConsultationState.SIGNED, ConsultationState.NOT_JOINED}
-                        else "now"
-                        if visit.state is ConsultationState.IN_CALL
-                        or visit.booked_ms <= now < visit.booked_ms + visit.minutes * 60_000
-                        else "later",
-                        tip=t(
-                            "today.block",
-                            time=words.clock(visit.booked_ms),
-                            name=booked.patient.name,
-                            programme=name,
-                        ),
-                    )
-                )
-            lanes.append(Lane(programme, t(f"programme.lane.{programme.value}"), tuple(blocks)))
-        return tuple(lanes)
 
     def _hours(self, hour: int) -> tuple[int, int]:
         starts = [words.local(b.consultation.booked_ms).hour for b in self._day]
