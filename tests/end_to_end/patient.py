@@ -33,14 +33,12 @@ class Patient:
 
     async def _to_the_room(self) -> None:
         """Press the button; again if it moved away below the finger when the picture came."""
-        for _ in range(PRESSES - 1):
-            await self.page.click("#room")
-            try:
+        for _ in range(PRESSES):
+            with contextlib.suppress(PageError):
+                await self.page.click("#room")
+            with contextlib.suppress(PageError):
                 await self.page.wait_visible("#place", PRESS_S)
-            except PageError:
-                continue
-            return
-        await self.page.click("#room")
+                return
         await self.page.wait_visible("#place")
 
     async def sees_the_doctor(self) -> None:
