@@ -300,7 +300,6 @@ class OpenScreens:
         self.sync_view.paused.connect(self.sync.pause)
         self.sync_view.add_desk.connect(self.sync.add_desk)
         self.sync_view.code_closed.connect(self.sync.close_code)
-        self.sync_view.code_closed.connect(self.sync.close_code)
 
     def _sync_items(self) -> None:
         self.sync.items(self._session.vault.sync_items(200))
