@@ -162,6 +162,14 @@ class Clinic:
         """End the visit at the server."""
         await self.tell(EndSeat((await self.seat(desk.link)).seat))
 
+    async def forget(self, desk: Desk) -> None:
+        """Hang up, and empty the patient's seat if one was taken."""
+        await desk.close()
+        name = desk.link.jti_hash.hex()
+        for seat in self.seats:
+            if seat.link == name and seat.state != "ended":
+                await self.tell(EndSeat(seat.seat))
+
     async def post_join(self, desk: Desk) -> int:
         """Use a link as another browser would; returns the status."""
         answer = await self._http.post(f"{self.origin}/v1/join/{to_base64url(desk.link.jti)}")

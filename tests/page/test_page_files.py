@@ -10,7 +10,7 @@ import pytest
 
 from telemed_protocol.ids import from_base64url, to_base64url
 from telemed_protocol.joinlink import JoinLink
-from tests.support.chromium import running_chromium
+from tests.support.chromium import Chromium
 from tests.support.page import Route
 
 PAGE = Path(str(resources.files("telemed_server"))) / "page"
@@ -93,7 +93,8 @@ def test_both_languages_say_the_same_things() -> None:
     assert unused == []
 
 
-async def test_boxes_are_the_desk_s_in_both_directions() -> None:
+@pytest.mark.asyncio(loop_scope="package")
+async def test_boxes_are_the_desk_s_in_both_directions(browser: Chromium) -> None:
     link = JoinLink(bytes(range(16)), bytes(range(16, 32)))
     origin = "https://clinic.example"
     routes = {
@@ -102,36 +103,35 @@ async def test_boxes_are_the_desk_s_in_both_directions() -> None:
     }
     jti, secret = link.url("").removeprefix("/j/").split("#1.")
     make = f"import('/page/crypto.js').then(async c => {{ const l = new c.JoinLink('{jti}', '{secret}');"
-    async with running_chromium() as browser:
-        page = await browser.open_page(f"{origin}/", routes=routes)
-        box = await page.evaluate(make + "return l.seal('to-desk', 'habari ☎') })")
-        assert link.open("to-desk", from_base64url(box)).decode() == "habari ☎"
-        sealed = to_base64url(link.seal("card", "karibu ☎".encode()))
-        assert await page.evaluate(make + f"return l.open('card', '{sealed}') }})") == "karibu ☎"
-        for direction, altered in (("to-page", sealed), ("card", sealed[:-4] + "AAAA")):
-            said = await page.evaluate(
-                make + f"return l.open('{direction}', '{altered}').catch(() => 'refused') }})"
-            )
-            assert said == "refused"
+    page = await browser.open_page(f"{origin}/", routes=routes)
+    box = await page.evaluate(make + "return l.seal('to-desk', 'habari ☎') })")
+    assert link.open("to-desk", from_base64url(box)).decode() == "habari ☎"
+    sealed = to_base64url(link.seal("card", "karibu ☎".encode()))
+    assert await page.evaluate(make + f"return l.open('card', '{sealed}') }})") == "karibu ☎"
+    for direction, altered in (("to-page", sealed), ("card", sealed[:-4] + "AAAA")):
+        said = await page.evaluate(
+            make + f"return l.open('{direction}', '{altered}').catch(() => 'refused') }})"
+        )
+        assert said == "refused"
 
 
-async def test_swahili_time_counts_from_six() -> None:
+@pytest.mark.asyncio(loop_scope="package")
+async def test_swahili_time_counts_from_six(browser: Chromium) -> None:
     origin = "https://clinic.example"
     routes = {
         f"{origin}/": Route(b"<!doctype html>"),
         f"{origin}/page/strings.js": Route((PAGE / "strings.js").read_bytes(), "text/javascript"),
     }
-    async with running_chromium() as browser:
-        page = await browser.open_page(f"{origin}/", routes=routes)
-        said = await page.evaluate(
-            """import('/page/strings.js').then(s => [
-              s.clock('en', 9, 40), s.clock('sw', 9, 40), s.clock('sw', 13, 5), s.clock('sw', 18, 0),
-              s.clock('sw', 0, 30), s.clock('sw', 6, 0),
-              s.when('sw', '2026-11-23T09:40', new Date('2026-11-23T01:00')),
-              s.when('en', '2026-11-30T10:40', new Date('2026-11-23T01:00')),
-              s.when('en', String(+new Date('2026-11-23T14:05')), new Date('2026-11-23T01:00')),
-              s.when('en', 'after lunch', new Date()), s.clinician('sw', 'Dr Achieng Odera')])"""
-        )
+    page = await browser.open_page(f"{origin}/", routes=routes)
+    said = await page.evaluate(
+        """import('/page/strings.js').then(s => [
+          s.clock('en', 9, 40), s.clock('sw', 9, 40), s.clock('sw', 13, 5), s.clock('sw', 18, 0),
+          s.clock('sw', 0, 30), s.clock('sw', 6, 0),
+          s.when('sw', '2026-11-23T09:40', new Date('2026-11-23T01:00')),
+          s.when('en', '2026-11-30T10:40', new Date('2026-11-23T01:00')),
+          s.when('en', String(+new Date('2026-11-23T14:05')), new Date('2026-11-23T01:00')),
+          s.when('en', 'after lunch', new Date()), s.clinician('sw', 'Dr Achieng Odera')])"""
+    )
     assert said == [
         "09:40",
         "3:40 asubuhi (09:40)",

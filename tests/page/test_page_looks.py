@@ -7,9 +7,11 @@ import pytest
 
 from telemed_protocol.talk import DeskText, Ended, Intake
 from tests.page.looks import faults
-from tests.page.visit import Visit, visiting
-from tests.support.chromium import running_chromium
+from tests.page.visit import Practice, Visit, visiting
+from tests.support.chromium import Chromium
 from tests.support.page import Route
+
+pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 BUDGET_BYTES = 60 * 1024
 PAGE = Path(str(resources.files("telemed_server"))) / "page"
@@ -65,36 +67,37 @@ async def _walk(visit: Visit, folder: Path) -> list[str]:
 
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("language", ["en-GB", "sw-KE"])
-async def test_every_screen_can_be_read_reached_and_touched(tmp_path: Path, language: str) -> None:
-    async with visiting(tmp_path / "clinic", language=language) as visit:
+async def test_every_screen_can_be_read_reached_and_touched(
+    practice: Practice, tmp_path: Path, language: str
+) -> None:
+    async with visiting(practice, language=language) as visit:
         assert await _walk(visit, tmp_path) == []
         assert (await visit.desk.expect(Intake)).language == language[:2]
         assert await visit.page.evaluate("document.documentElement.lang") == language[:2]
         assert visit.complaints() == []
 
 
-async def test_the_measuring_finds_what_is_wrong(tmp_path: Path) -> None:
+async def test_the_measuring_finds_what_is_wrong(browser: Chromium, tmp_path: Path) -> None:
     bad = b"""<!doctype html><title>x</title><body>
       <button style="width:20px;height:20px"></button><svg></svg><video style="width:9px"></video>
       <p style="color:#999;font-size:9px">pale</p><div style="width:9999px">wide</div>
       <div style="width:20px;overflow:hidden;white-space:nowrap">cut off here</div>"""
     origin = "https://clinic.example"
     words = Route((PAGE / "strings.js").read_bytes(), "text/javascript")
-    async with running_chromium() as browser:
-        page = await browser.open_page(
-            f"{origin}/", routes={f"{origin}/": Route(bad), f"{origin}/page/strings.js": words}
-        )
-        found = " ".join(await faults(page, "bad", tmp_path))
-        for fault in ("no name", "too small", "read aloud", "video without", "h1", "main"):
-            assert fault in found
-        for fault in ("sideways", "contrast 2.85", "small print", "cut off"):
-            assert fault in found
-        await page.evaluate("document.body.append('Endelea kuzungumza. Nenda chumba cha kusubiri')")
-        assert any("other language" in fault for fault in await faults(page, "bad", tmp_path))
+    page = await browser.open_page(
+        f"{origin}/", routes={f"{origin}/": Route(bad), f"{origin}/page/strings.js": words}
+    )
+    found = " ".join(await faults(page, "bad", tmp_path))
+    for fault in ("no name", "too small", "read aloud", "video without", "h1", "main"):
+        assert fault in found
+    for fault in ("sideways", "contrast 2.85", "small print", "cut off"):
+        assert fault in found
+    await page.evaluate("document.body.append('Endelea kuzungumza. Nenda chumba cha kusubiri')")
+    assert any("other language" in fault for fault in await faults(page, "bad", tmp_path))
 
 
-async def test_the_page_is_small_before_video(tmp_path: Path) -> None:
-    async with visiting(tmp_path) as visit:
+async def test_the_page_is_small_before_video(practice: Practice) -> None:
+    async with visiting(practice) as visit:
         await visit.open()
         await visit.page.wait_visible("#continue")
         got = await visit.page.evaluate(
@@ -105,8 +108,8 @@ async def test_the_page_is_small_before_video(tmp_path: Path) -> None:
         assert sum(got) < BUDGET_BYTES  # headers and packed bodies, as they travelled
 
 
-async def test_the_keyboard_alone_is_enough_to_join(tmp_path: Path) -> None:
-    async with visiting(tmp_path) as visit:
+async def test_the_keyboard_alone_is_enough_to_join(practice: Practice) -> None:
+    async with visiting(practice) as visit:
         page = visit.page
         await visit.open()
         await page.wait_for("document.activeElement.tagName === 'H1'")

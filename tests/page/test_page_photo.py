@@ -3,26 +3,35 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 
-from tests.page.visit import until, visiting
+from tests.page.visit import Practice, until, visiting
+from tests.support.chromium import BrowserOptions, running_chromium
+
+pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 NO_IMAGE_CAPTURE = "delete window.ImageCapture;"
 
 
-def _noisy_film(folder: Path) -> tuple[str, ...]:
+def _noisy_film(folder: Path) -> Path:
     """Pictures that compress badly, so that a photo has many parts."""
     size = 640 * 360
     random = np.random.default_rng(1)
-    with (folder / "noise.y4m").open("wb") as film:
+    path = folder / "noise.y4m"
+    with path.open("wb") as film:
         film.write(b"YUV4MPEG2 W640 H360 F10:1 Ip A1:1 C420jpeg\n")
         for _ in range(2):
             film.write(b"FRAME\n" + random.integers(16, 235, size * 3 // 2, np.uint8).tobytes())
-    return (f"--use-file-for-fake-video-capture={folder / 'noise.y4m'}",)
+    return path
 
 
-async def test_a_large_photo_without_image_capture_arrives_whole(tmp_path: Path) -> None:
-    extra = _noisy_film(tmp_path)
-    async with visiting(tmp_path / "clinic", extra=extra, script=NO_IMAGE_CAPTURE) as visit:
+async def test_a_large_photo_without_image_capture_arrives_whole(
+    practice: Practice, tmp_path: Path
+) -> None:
+    async with (
+        running_chromium(BrowserOptions(camera_file=_noisy_film(tmp_path))) as browser,
+        visiting(Practice(practice.clinic, browser), script=NO_IMAGE_CAPTURE) as visit,
+    ):
         await visit.to_waiting()
         call = await visit.called()
         call.tell({"t": "photo-request", "id": "big"})
@@ -39,8 +48,8 @@ async def test_a_large_photo_without_image_capture_arrives_whole(tmp_path: Path)
         assert visit.complaints() == []
 
 
-async def test_a_photo_that_is_cut_off_says_so_and_can_be_taken_again(tmp_path: Path) -> None:
-    async with visiting(tmp_path) as visit:
+async def test_a_photo_that_is_cut_off_says_so_and_can_be_taken_again(practice: Practice) -> None:
+    async with visiting(practice) as visit:
         await visit.to_waiting()
         call = await visit.called()
         call.tell({"t": "photo-request", "id": "p"})

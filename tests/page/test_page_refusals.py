@@ -1,16 +1,20 @@
 """What must not work, and what the patient is told then."""
 
 import asyncio
-from pathlib import Path
+
+import pytest
 
 from telemed_protocol.joinlink import JoinLink
 from telemed_protocol.talk import Answer, DeskText, Ended, Intake, Offer, PageState
 from tests.page.doctor import CARD, Call
-from tests.page.visit import SMALL_PHONE, until, visiting
+from tests.page.visit import Practice, until, visiting
+from tests.support.chromium import BrowserOptions, running_chromium
+
+pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 
-async def test_an_offer_sealed_with_another_secret_is_ignored(tmp_path: Path) -> None:
-    async with visiting(tmp_path) as visit:
+async def test_an_offer_sealed_with_another_secret_is_ignored(practice: Practice) -> None:
+    async with visiting(practice) as visit:
         page, desk = visit.page, visit.desk
         await visit.to_waiting()
         forger = JoinLink(desk.link.jti, bytes(16))  # the server knows the jti, not the secret
@@ -27,8 +31,8 @@ async def test_an_offer_sealed_with_another_secret_is_ignored(tmp_path: Path) ->
         assert visit.complaints() == []
 
 
-async def test_boxes_that_are_nonsense_or_repeated_do_no_harm(tmp_path: Path) -> None:
-    async with visiting(tmp_path) as visit:
+async def test_boxes_that_are_nonsense_or_repeated_do_no_harm(practice: Practice) -> None:
+    async with visiting(practice) as visit:
         page, desk = visit.page, visit.desk
         await visit.to_waiting()
         await desk.say(DeskText("One"))
@@ -44,8 +48,8 @@ async def test_boxes_that_are_nonsense_or_repeated_do_no_harm(tmp_path: Path) ->
         await visit.called()
 
 
-async def test_three_wrong_years_end_with_the_telephone(tmp_path: Path) -> None:
-    async with visiting(tmp_path) as visit:
+async def test_three_wrong_years_end_with_the_telephone(practice: Practice) -> None:
+    async with visiting(practice) as visit:
         page = visit.page
         await visit.open()
         await visit.join(1958)
@@ -61,8 +65,8 @@ async def test_three_wrong_years_end_with_the_telephone(tmp_path: Path) -> None:
         assert await page.evaluate("document.querySelector('#phone').href") == "tel:+254700000400"
 
 
-async def test_without_the_first_consent_nothing_is_sent(tmp_path: Path) -> None:
-    async with visiting(tmp_path) as visit:
+async def test_without_the_first_consent_nothing_is_sent(practice: Practice) -> None:
+    async with visiting(practice) as visit:
         page = visit.page
         await visit.open()
         await page.click("#continue")
@@ -87,16 +91,20 @@ async def test_without_the_first_consent_nothing_is_sent(tmp_path: Path) -> None
         assert len([m for m in visit.desk.inbox if isinstance(m, Intake)]) == 1
 
 
-async def test_no_desk_online_does_not_stop_the_patient(tmp_path: Path) -> None:
-    async with visiting(tmp_path) as visit:
+async def test_no_desk_online_does_not_stop_the_patient(practice: Practice) -> None:
+    async with visiting(practice) as visit:
         visit.desk.checks_identity = False
         await visit.open()
         await visit.join()
         await visit.page.wait_visible("#allow")  # the desk will check when it is there
 
 
-async def test_a_refused_camera_is_explained_and_sound_only_is_offered(tmp_path: Path) -> None:
-    async with visiting(tmp_path, extra=("--use-fake-ui-for-media-stream=deny",)) as visit:
+async def test_a_refused_camera_is_explained_and_sound_only_is_offered(practice: Practice) -> None:
+    no = BrowserOptions(extra=("--use-fake-ui-for-media-stream=deny",))
+    async with (
+        running_chromium(no) as browser,
+        visiting(Practice(practice.clinic, browser), language="en-GB") as visit,
+    ):
         page = visit.page
         await visit.open()
         await visit.join()
@@ -110,8 +118,8 @@ async def test_a_refused_camera_is_explained_and_sound_only_is_offered(tmp_path:
         await page.wait_visible("#phone")
 
 
-async def test_sound_only_is_a_call_without_a_camera(tmp_path: Path) -> None:
-    async with visiting(tmp_path) as visit:
+async def test_sound_only_is_a_call_without_a_camera(practice: Practice) -> None:
+    async with visiting(practice) as visit:
         page, desk = visit.page, visit.desk
         await visit.open()
         await visit.join()
@@ -131,8 +139,8 @@ async def test_sound_only_is_a_call_without_a_camera(tmp_path: Path) -> None:
         await until(page, lambda: call.video.spread > 5)
 
 
-async def test_links_that_are_used_over_or_incomplete_say_so(tmp_path: Path) -> None:
-    async with visiting(tmp_path) as visit:
+async def test_links_that_are_used_over_or_incomplete_say_so(practice: Practice) -> None:
+    async with visiting(practice) as visit:
         page, origin = visit.page, visit.wire.origin
         used = await visit.clinic.invite()
         async with asyncio.timeout(30):
@@ -157,12 +165,11 @@ async def test_links_that_are_used_over_or_incomplete_say_so(tmp_path: Path) -> 
         await page.wait_for("document.querySelector('#problem').textContent.includes('missing')")
 
 
-async def test_the_second_window_of_a_visit_takes_over(tmp_path: Path) -> None:
-    async with visiting(tmp_path) as visit:
+async def test_the_second_window_of_a_visit_takes_over(practice: Practice) -> None:
+    async with visiting(practice) as visit:
         await visit.to_waiting()
-        other = await visit.browser.open_page(
-            visit.desk.link.url(visit.wire.origin), device=SMALL_PHONE
-        )
+        other = await visit.tab()
+        await other.navigate(visit.desk.link.url(visit.wire.origin))
         await other.click("#continue")
         await other.wait_visible("#year")
         assert CARD.clinic in await other.text("header")

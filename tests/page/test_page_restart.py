@@ -4,11 +4,14 @@ Another Chromium tab is the doctor here: aiortc alone cannot restart.
 """
 
 import json
-from pathlib import Path
+
+import pytest
 
 from telemed_protocol.talk import Answer, Candidate, Offer
-from tests.page.visit import CALL_S, Visit, visiting
+from tests.page.visit import CALL_S, Practice, Visit, visiting
 from tests.support.page import Page
+
+pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 _DOCTOR = """(async () => {
   const pc = new RTCPeerConnection({bundlePolicy: 'max-bundle'});
@@ -52,11 +55,12 @@ async def _offer(visit: Visit, doctor: Page, revision: int) -> Answer:
     return answer
 
 
-async def test_a_higher_revision_restarts_ice_on_the_same_connection(tmp_path: Path) -> None:
-    async with visiting(tmp_path) as visit:
+async def test_a_higher_revision_restarts_ice_on_the_same_connection(practice: Practice) -> None:
+    async with visiting(practice) as visit:
         await visit.to_waiting()
         await visit.clinic.admit(visit.desk)
-        doctor = await visit.browser.open_page(f"{visit.clinic.origin}/healthz")
+        doctor = await visit.tab()
+        await doctor.navigate(f"{visit.clinic.origin}/healthz")
         await doctor.evaluate(_DOCTOR)
         first = await _offer(visit, doctor, 0)
         await visit.page.wait_for("document.querySelector('#remote')?.currentTime > 0.3", CALL_S)

@@ -1,15 +1,17 @@
 """A patient who reloads or loses the network comes back to the same place."""
 
-from pathlib import Path
+import pytest
 
 from telemed_protocol.talk import DeskText, Intake, NeedOffer, PageLink, Worse
-from tests.page.visit import CALL_S, until, visiting
+from tests.page.visit import CALL_S, Practice, until, visiting
+
+pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 
 async def test_a_reload_in_the_waiting_room_keeps_seat_language_and_messages(
-    tmp_path: Path,
+    practice: Practice,
 ) -> None:
-    async with visiting(tmp_path) as visit:
+    async with visiting(practice) as visit:
         page, desk = visit.page, visit.desk
         await visit.to_waiting()
         await page.click("#lang-sw")
@@ -29,8 +31,8 @@ async def test_a_reload_in_the_waiting_room_keeps_seat_language_and_messages(
         assert visit.complaints() == []
 
 
-async def test_a_reload_in_the_call_asks_for_a_fresh_offer_and_goes_on(tmp_path: Path) -> None:
-    async with visiting(tmp_path) as visit:
+async def test_a_reload_in_the_call_asks_for_a_fresh_offer_and_goes_on(practice: Practice) -> None:
+    async with visiting(practice) as visit:
         await visit.to_waiting()
         first = await visit.called()
         await visit.page.reload()
@@ -41,8 +43,8 @@ async def test_a_reload_in_the_call_asks_for_a_fresh_offer_and_goes_on(tmp_path:
         assert visit.complaints() == []
 
 
-async def test_a_reload_while_filling_in_comes_back_to_the_form(tmp_path: Path) -> None:
-    async with visiting(tmp_path) as visit:
+async def test_a_reload_while_filling_in_comes_back_to_the_form(practice: Practice) -> None:
+    async with visiting(practice) as visit:
         await visit.open()
         await visit.page.click("#continue")
         await visit.page.wait_visible("#year")
@@ -51,8 +53,8 @@ async def test_a_reload_while_filling_in_comes_back_to_the_form(tmp_path: Path) 
         assert await visit.page.evaluate("document.querySelectorAll(':checked').length") == 1
 
 
-async def test_a_new_call_id_replaces_the_old_connection(tmp_path: Path) -> None:
-    async with visiting(tmp_path) as visit:
+async def test_a_new_call_id_replaces_the_old_connection(practice: Practice) -> None:
+    async with visiting(practice) as visit:
         await visit.to_waiting()
         await visit.called()
         second = await visit.desk.ring("second")  # the desk's media process died and came back
@@ -61,8 +63,8 @@ async def test_a_new_call_id_replaces_the_old_connection(tmp_path: Path) -> None
         assert visit.complaints() == []
 
 
-async def test_what_was_said_without_network_arrives_when_it_is_back(tmp_path: Path) -> None:
-    async with visiting(tmp_path) as visit:
+async def test_what_was_said_without_network_arrives_when_it_is_back(practice: Practice) -> None:
+    async with visiting(practice) as visit:
         page, desk = visit.page, visit.desk
         await visit.to_waiting()
         visit.wire.cut()
@@ -81,8 +83,8 @@ async def test_what_was_said_without_network_arrives_when_it_is_back(tmp_path: P
         assert len([m for m in desk.inbox if isinstance(m, Worse)]) == 1
 
 
-async def test_the_call_goes_on_while_the_server_is_out_of_reach(tmp_path: Path) -> None:
-    async with visiting(tmp_path) as visit:
+async def test_the_call_goes_on_while_the_server_is_out_of_reach(practice: Practice) -> None:
+    async with visiting(practice) as visit:
         await visit.to_waiting()
         call = await visit.called()
         visit.wire.cut()
@@ -95,8 +97,8 @@ async def test_the_call_goes_on_while_the_server_is_out_of_reach(tmp_path: Path)
         assert "Network is" in await visit.page.text("#link")
 
 
-async def test_links_are_measured_again_while_waiting(tmp_path: Path) -> None:
-    async with visiting(tmp_path) as visit:
+async def test_links_are_measured_again_while_waiting(practice: Practice) -> None:
+    async with visiting(practice) as visit:
         await visit.to_waiting()
         first = await visit.desk.expect(PageLink)
         assert first.down_kbps is None or first.down_kbps > 0

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import av
+import pytest
 
 from telemed_protocol.talk import (
     Bye,
@@ -14,16 +15,19 @@ from telemed_protocol.talk import (
     Rating,
     Worse,
 )
-from tests.page.visit import until, visiting
+from tests.page.visit import Practice, until, visiting
 from tests.support.page import Page
 
+pytestmark = pytest.mark.asyncio(loop_scope="package")
 
-async def test_a_visit_from_the_link_to_the_rating(tmp_path: Path) -> None:
-    async with visiting(tmp_path) as visit:
+
+async def test_a_visit_from_the_link_to_the_rating(practice: Practice, tmp_path: Path) -> None:
+    async with visiting(practice) as visit:
         page, desk = visit.page, visit.desk
         await visit.open()
         assert "Nyambura" not in await page.text()
-        assert visit.clinic.seats == []  # looking at the page consumes nothing
+        taken = [seat.link for seat in visit.clinic.seats]
+        assert desk.link.jti_hash.hex() not in taken  # looking at the page consumes nothing
         assert "#" not in await page.evaluate("location.href")
 
         await visit.join()
@@ -71,8 +75,8 @@ async def test_a_visit_from_the_link_to_the_rating(tmp_path: Path) -> None:
         assert visit.complaints() == []
 
 
-async def test_the_patient_declines_a_photo_mutes_and_ends(tmp_path: Path) -> None:
-    async with visiting(tmp_path) as visit:
+async def test_the_patient_declines_a_photo_mutes_and_ends(practice: Practice) -> None:
+    async with visiting(practice) as visit:
         page, desk = visit.page, visit.desk
         await visit.to_waiting(photos=False)
         call = await visit.called()
@@ -100,8 +104,8 @@ async def test_the_patient_declines_a_photo_mutes_and_ends(tmp_path: Path) -> No
         assert visit.complaints() == []
 
 
-async def test_the_ladder_s_hint_turns_video_down_and_off_and_on(tmp_path: Path) -> None:
-    async with visiting(tmp_path) as visit:
+async def test_the_ladder_s_hint_turns_video_down_and_off_and_on(practice: Practice) -> None:
+    async with visiting(practice) as visit:
         await visit.to_waiting()
         call = await visit.called()
         call.tell({"t": "send", "video": True, "max_kbps": 150, "scale": 2, "fps": 10})

@@ -4,12 +4,11 @@ import asyncio
 import contextlib
 import dataclasses
 from collections.abc import AsyncIterator, Callable
-from pathlib import Path
 
-from tests.page.clinic import Clinic, running_clinic
+from tests.page.clinic import Clinic
 from tests.page.doctor import YEAR, Call, Desk
 from tests.page.wire import Wire
-from tests.support.chromium import BrowserOptions, Chromium, running_chromium
+from tests.support.chromium import Chromium
 from tests.support.page import Device, Page
 
 SMALL_PHONE = Device(width=360, height=740, scale=2.0, mobile=True)
@@ -21,6 +20,14 @@ addEventListener('unhandledrejection', e => telemedEmit('rejected: ' + e.reason)
 """
 
 
+@dataclasses.dataclass(frozen=True)
+class Practice:
+    """What the tests share."""
+
+    clinic: Clinic
+    browser: Chromium
+
+
 @dataclasses.dataclass
 class Visit:
     """One patient, one browser tab, one clinic."""
@@ -30,6 +37,15 @@ class Visit:
     page: Page
     browser: Chromium
     wire: Wire
+    tabs: list[Page] = dataclasses.field(default_factory=list)
+
+    async def tab(self, script: str = "") -> Page:
+        """Open a further empty tab on the same phone; it is closed when the visit is over."""
+        tab = await self.browser.open_page(
+            "about:blank", device=SMALL_PHONE, script=script, beside=self.page
+        )
+        self.tabs.append(tab)
+        return tab
 
     async def open(self) -> None:
         """Tap the link in the message."""
@@ -89,17 +105,30 @@ async def until(page: Page, condition: Callable[[], bool], timeout_s: float = CA
 
 @contextlib.asynccontextmanager
 async def visiting(
-    folder: Path, *, language: str = "en-GB", extra: tuple[str, ...] = (), script: str = ""
+    practice: Practice, *, language: str = "", script: str = ""
 ) -> AsyncIterator[Visit]:
-    """A clinic with a link, and a phone on which nothing is open yet."""
-    options = BrowserOptions(extra=(f"--accept-lang={language}", *extra))
-    async with (
-        running_clinic(folder) as clinic,
-        Wire(clinic.origin).running() as wire,
-        running_chromium(options) as browser,
-    ):
+    """A link of the clinic, and a phone on which nothing is open yet. Leaves no seat behind.
+
+    Args:
+        practice: The clinic and the browser.
+        language: What the phone is set to, such as ``sw-KE``; "" = the browser's language.
+        script: Run in every document before its own scripts.
+    """
+    clinic, browser = practice.clinic, practice.browser
+    async with Wire(clinic.origin).running() as wire:
         desk = await clinic.invite()
         page = await browser.open_page(
-            "about:blank", device=SMALL_PHONE, script=_REPORT_VIOLATIONS + script
+            "about:blank", device=SMALL_PHONE, script=_REPORT_VIOLATIONS + script, private=True
         )
-        yield Visit(clinic, desk, page, browser, wire)
+        if language:
+            agent = (await page.call("Browser.getVersion"))["userAgent"]
+            await page.call(
+                "Emulation.setUserAgentOverride", userAgent=agent, acceptLanguage=language
+            )
+        visit = Visit(clinic, desk, page, browser, wire)
+        try:
+            yield visit
+        finally:
+            for tab in (*visit.tabs, page):
+                await tab.close()
+            await clinic.forget(desk)

@@ -23,6 +23,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tests.support.cdp import BrowserError, DevTools
 from tests.support.page import Device, Page, Route
@@ -101,6 +102,7 @@ class Chromium:
         self._tools = tools
         self._process = process
         self._pages: list[Page] = []
+        self._contexts: dict[Page, str] = {}  # of private tabs
 
     @property
     def pid(self) -> int:
@@ -119,6 +121,7 @@ class Chromium:
         routes: dict[str, Route] | None = None,
         script: str = "",
         private: bool = False,
+        beside: Page | None = None,
     ) -> Page:
         """Open a tab, wait until it has loaded, and return it.
 
@@ -129,11 +132,13 @@ class Chromium:
                 origins); other URLs of the same origins get 404.
             script: JavaScript run in every document of this tab before its own.
             private: In a profile of its own: no cookies or storage shared with other tabs.
+            beside: In the profile of that tab, private or not.
         """
-        context = {}
+        profile = self._contexts.get(beside, "") if beside is not None else ""
         if private:
             made = await self._tools.call("Target.createBrowserContext")
-            context = {"browserContextId": made["browserContextId"]}
+            profile = made["browserContextId"]
+        context: dict[str, Any] = {"browserContextId": profile} if profile else {}
         target = await self._tools.call("Target.createTarget", url="about:blank", **context)
         attached = await self._tools.call(
             "Target.attachToTarget", targetId=target["targetId"], flatten=True
@@ -143,6 +148,8 @@ class Chromium:
         if url != "about:blank":
             await page.navigate(url)
         self._pages.append(page)
+        if profile:
+            self._contexts[page] = profile
         return page
 
 
