@@ -70,7 +70,7 @@ class CallSession:
         if self._call is None:
             return
         if message.kind == "answer":
-            await self._call.accept_answer(message.sdp)
+            await self._call.accept_answer(message.sdp, message.revision)
             return
         sdp = await self._call.accept_offer(message.sdp)
         self._report(control.LocalDescription(self.id, "answer", sdp, message.revision))

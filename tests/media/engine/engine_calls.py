@@ -31,6 +31,7 @@ class Heard:
         self.phases: list[tuple[CallPhase, str]] = []
         self.messages: list[str | bytes] = []
         self.opened = 0
+        self.restart_offers: asyncio.Queue[tuple[str, int]] = asyncio.Queue()
 
     @property
     def phase(self) -> str:
@@ -49,7 +50,7 @@ class Heard:
         self.opened += 1
 
     def on_restart_offer(self, sdp: str, revision: int) -> None:
-        pass
+        self.restart_offers.put_nowait((sdp, revision))
 
 
 class End:
@@ -87,6 +88,16 @@ class End:
             await send(data)
 
         ice._send = lossy
+
+    def kill_path(self) -> None:
+        """Nothing leaves any more through the sockets that are open now."""
+
+        async def nowhere(data: bytes, addr: tuple[str, int]) -> None:
+            del data, addr
+
+        for protocol in self.transport.connection._protocols:
+            protocol.send_data = nowhere
+            protocol.send_stun = lambda *_: None
 
     async def close(self) -> None:
         await self.call.close()

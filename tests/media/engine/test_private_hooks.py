@@ -26,6 +26,7 @@ from telemed_desk.media.transport.install import (
     install,
 )
 from telemed_desk.media.transport.receiver import PacketReceiver
+from telemed_desk.media.transport.restart import RestartableTransport
 from telemed_desk.media.transport.sender import PacketSender
 from telemed_desk.media.transport.twcc import TWCC_URI
 
@@ -194,3 +195,33 @@ async def test_stock_asks_for_consent_too_impatiently_and_we_do_not() -> None:
     assert (ice.CONSENT_FAILURES, ice.CONSENT_INTERVAL) == (6, 5)
     assert "retransmissions=0" in inspect.getsource(ice.Connection.query_consent)
     assert "retransmissions=0" not in inspect.getsource(PatientConnection)
+
+
+def test_a_restart_finds_what_it_takes_over() -> None:
+    source = inspect.getsource(ice_transport.RTCIceTransport)
+    for text in (
+        "self._recv = self._connection.recv",
+        "self._send = self._connection.send",
+        "asyncio.ensure_future(self._monitor())",
+        "await self._connection.close()",
+        "def __setState(self, state: str)",
+    ):
+        assert text in source
+    for name in ("start", "stop", "addRemoteCandidate", "_monitor"):
+        assert parameters(getattr(RestartableTransport, name)) == parameters(
+            getattr(ice_transport.RTCIceTransport, name)
+        )
+    gatherer = inspect.getsource(ice_transport.RTCIceGatherer)
+    assert (
+        "return [candidate_from_aioice(x) for x in self._connection.local_candidates]" in gatherer
+    )
+    assert "usernameFragment=self._connection.local_username" in gatherer
+    transport = inspect.getsource(dtls.RTCDtlsTransport)
+    assert "await self.transport._recv()" in transport
+    assert "await self.transport._send(data)" in transport
+    connection = inspect.getsource(peer_connection.RTCPeerConnection)
+    assert "await iceTransport.start(self.__remoteIce[transceiver])" in connection
+    assert 'if dtlsTransport.state == "new"' in connection
+    descriptions = inspect.getsource(peer_connection.add_transport_description)
+    assert "iceGatherer.getLocalCandidates()" in descriptions
+    assert "iceGatherer.getLocalParameters()" in descriptions

@@ -5,6 +5,8 @@ of their own; the speaker's thread pulls from :attr:`Call.feed`.
 """
 
 import asyncio
+import logging
+import re
 import time
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
@@ -17,14 +19,20 @@ from aiortc.sdp import candidate_from_sdp, candidate_to_sdp
 
 from telemed_desk.media.control import CallPhase, CallStats, IceServerSpec
 from telemed_desk.media.ports import PictureSink, PictureSource, SoundFeed, SoundSource
+from telemed_desk.media.transport.ice import local_addresses
 from telemed_desk.media.transport.install import install
 from telemed_protocol.errors import KnownError
 
 from .health import Health
+from .restarts import RestartClock, silence_ns
 from .streams import Streams
+
+log = logging.getLogger(__name__)
 
 DATA_LABEL: Final = "desk"
 _TICK_S: Final = 0.25
+_ADDRESSES_S: Final = 2.0
+_SETUP: Final = re.compile(r"^a=setup:\w+", re.MULTILINE)
 _REFUSALS: Final = (
     ValueError,
     LookupError,
@@ -134,8 +142,12 @@ class Call:
         )
         self._streams = Streams(asyncio.get_running_loop(), parts, start_rung)
         self._health = Health(time.monotonic_ns())
+        self._offers = offer
+        self._revision = 0
+        self._restarts = RestartClock()
+        self._negotiating = asyncio.Lock()
         self._channel: Any = None
-        self._ticker: asyncio.Task[None] | None = None
+        self._ticking: list[asyncio.Task[None]] = []
         self._pc.on("connectionstatechange", self._on_connection_state)
         self._pc.on("datachannel", self._on_channel)
         if offer:
@@ -149,26 +161,63 @@ class Call:
 
     async def make_offer(self) -> str:
         """Return our SDP, candidates included as far as they were found within a second."""
-        await self._pc.setLocalDescription(await self._pc.createOffer())
+        async with self._negotiating:
+            await self._pc.setLocalDescription(await self._pc.createOffer())
         self._begin()
         return tidy(self._pc.localDescription.sdp)
 
     async def accept_offer(self, sdp: str) -> str:
-        """Take the other side's offer and return our answer. Raises CallFailure."""
-        await self._set_remote(sdp, "offer")
+        """Take the other side's offer and return our answer; in a running call an ICE restart.
+
+        Raises:
+            CallFailure: It cannot be agreed to. A running call goes on as it was.
+        """
+        async with self._negotiating:
+            transport = self._streams.transport
+            if transport is not None and transport.ice.asks_for_restart(sdp):
+                await transport.ice.renew()
+            await self._set_remote(sdp, "offer")
+            if transport is None:
+                self._answer_with_ours()
+                self._attach()
+            await self._pc.setLocalDescription(await self._pc.createAnswer())
+        self._begin()
+        return tidy(self._pc.localDescription.sdp)
+
+    def _answer_with_ours(self) -> None:
         seen: set[str] = set()
         for transceiver in self._pc.getTransceivers():
             if transceiver.kind not in seen and transceiver._offerDirection != "inactive":  # noqa: SLF001 - aiortc offers no way to ask
                 transceiver.direction = "sendrecv"
                 seen.add(transceiver.kind)
-        self._attach()
-        await self._pc.setLocalDescription(await self._pc.createAnswer())
-        self._begin()
-        return tidy(self._pc.localDescription.sdp)
 
-    async def accept_answer(self, sdp: str) -> None:
-        """Take the other side's answer. Raises CallFailure."""
-        await self._set_remote(sdp, "answer")
+    async def accept_answer(self, sdp: str, revision: int | None = None) -> None:
+        """Take the other side's answer.
+
+        Args:
+            sdp: The answer.
+            revision: Of the offer that it answers; one to an older offer comes too late and is
+                ignored. None = to the last.
+
+        Raises:
+            CallFailure: It does not fit.
+        """
+        async with self._negotiating:
+            if revision is None or revision == self._revision:
+                await self._set_remote(sdp, "answer")
+
+    async def restart(self) -> None:
+        """Offer another path (ICE restart); the one in use stays until the other carries."""
+        async with self._negotiating:
+            transport = self._streams.transport
+            if self._closed or transport is None or not await transport.ice.renew():
+                return
+            self._revision += 1
+            await self._pc.setLocalDescription(await self._pc.createOffer())
+            sdp = tidy(self._pc.localDescription.sdp)
+        if not self._closed:
+            # RFC 8842, 5.3: the role stays, but an offer says actpass
+            self._events.on_restart_offer(_SETUP.sub("a=setup:actpass", sdp), self._revision)
 
     async def _set_remote(self, sdp: str, kind: str) -> None:
         try:
@@ -238,16 +287,18 @@ class Call:
         self._streams.attach(audio, video)
         self._streams.set_muted(microphone=self._muted[0], camera=self._muted[1])
         if self._streams.transport is not None:
-            self._streams.transport.connection.on_late_candidate = self._on_late_candidate
+            self._streams.transport.ice.on_late_candidate = self._on_late_candidate
 
     def _on_late_candidate(self, candidate: Any) -> None:
         text = candidate_to_sdp(candidate_from_aioice(candidate))
         self._events.on_candidate(f"candidate:{text}", "0", 0)
 
     def _begin(self) -> None:
-        if self._ticker is None:
+        if not self._ticking:
             self._events.on_phase("connecting", "")
-            self._ticker = asyncio.create_task(self._tick())
+            self._ticking.append(asyncio.create_task(self._tick()))
+            if self._offers:
+                self._ticking.append(asyncio.create_task(self._watch_addresses()))
 
     def _on_connection_state(self) -> None:
         state = self._pc.connectionState
@@ -260,13 +311,46 @@ class Call:
             self._tell(self._health.end("remote-closed"))
 
     async def _tick(self) -> None:
+        restarting: asyncio.Task[None] | None = None
+        try:
+            while not self._closed:
+                await asyncio.sleep(_TICK_S)
+                now_ns = time.monotonic_ns()
+                if self._judge(now_ns) and (restarting is None or restarting.done()):
+                    restarting = asyncio.create_task(self._try_restart())
+                self._streams.tick(now_ns)
+        finally:
+            if restarting is not None:
+                restarting.cancel()
+
+    async def _try_restart(self) -> None:
+        try:
+            await self.restart()
+        except (*_REFUSALS, OSError) as error:
+            # while a stranger's offer is half done, or without network; the clock tries again
+            log.info("no restart: %s", type(error).__name__)
+
+    def _judge(self, now_ns: int) -> bool:
+        """Tell how the call stands; True when a restart is due."""
+        transport = self._streams.transport
+        if transport is None:
+            self._tell(self._health.tick(now_ns, None))
+            return False
+        heard_ns, consent_ns = transport.connection.last_heard_ns, transport.connection.consent_ns
+        self._tell(self._health.tick(now_ns, heard_ns))
+        if not self._offers or self._health.phase not in ("connected", "reconnecting"):
+            return False
+        return self._restarts.due(now_ns, silence_ns(now_ns, heard_ns or now_ns, consent_ns))
+
+    async def _watch_addresses(self) -> None:
+        """Another network may be better, and the old one gone: find out before silence tells."""
+        known = await asyncio.to_thread(local_addresses)
         while not self._closed:
-            await asyncio.sleep(_TICK_S)
-            now_ns = time.monotonic_ns()
-            transport = self._streams.transport
-            heard = None if transport is None else transport.connection.last_heard_ns
-            self._tell(self._health.tick(now_ns, heard))
-            self._streams.tick(now_ns)
+            await asyncio.sleep(_ADDRESSES_S)
+            found = await asyncio.to_thread(local_addresses)
+            if found and found != known:
+                self._restarts.moved()
+            known = found or known
 
     def _tell(self, change: tuple[CallPhase, str] | None) -> None:
         if change is not None:
@@ -290,8 +374,8 @@ class Call:
         if self._closed:
             return
         self._closed = True
-        if self._ticker is not None:
-            self._ticker.cancel()
+        for task in self._ticking:
+            task.cancel()
         await asyncio.to_thread(self._streams.stop)
         await self._pc.close()
         self._tell(self._health.end("closed"))

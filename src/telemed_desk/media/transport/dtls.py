@@ -30,6 +30,7 @@ from telemed_protocol.errors import BugError, FormatError
 
 from .ice import PatientConnection
 from .pacer import TICK_S, Pacer, Priority
+from .restart import RestartableTransport
 from .sequence import Unwrapper
 from .twcc import FORMAT, PACKET_TYPE, TWCC_URI, ArrivalLog, parse_feedback
 
@@ -101,12 +102,16 @@ class MediaTransport(RTCDtlsTransport):
     # ---- life -------------------------------------------------------------------------------
 
     @property
+    def ice(self) -> RestartableTransport:
+        """The ICE transport below."""
+        if not isinstance(self.transport, RestartableTransport):
+            raise BugError("a foreign ICE transport")
+        return self.transport
+
+    @property
     def connection(self) -> PatientConnection:
-        """The ICE connection below."""
-        found = self.transport._connection  # noqa: SLF001 - aiortc has no accessor
-        if not isinstance(found, PatientConnection):
-            raise BugError("the gatherer made a foreign connection")
-        return found
+        """The ICE connection that carries now."""
+        return self.ice.active
 
     def ensure_running(self) -> None:
         """Start the pump and the feedback clock, once."""

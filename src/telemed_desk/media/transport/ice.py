@@ -223,6 +223,11 @@ class PatientConnection(ice.Connection):
         await super().close()
 
 
+def local_addresses() -> frozenset[str]:
+    """Return this PC's addresses, as far as a call can use them. Asks the system: some ms."""
+    return frozenset(ice.get_host_addresses(use_ipv4=True, use_ipv6=True))
+
+
 def _known(candidate: Candidate, others: list[Candidate]) -> bool:
     return any((c.host, c.port) == (candidate.host, candidate.port) for c in others)
 
@@ -266,9 +271,20 @@ class PatientGatherer(RTCIceGatherer):
         local_password: str | None = None,
     ) -> None:
         super().__init__([], iceTransportPolicy, local_username, local_password)
-        self._connection = PatientConnection(
-            iceServers or [],
-            local_username=local_username,
-            local_password=local_password,
-            transport_policy=ICE_TRANSPORT_POLICIES[iceTransportPolicy],
+        self._servers = iceServers or []
+        self._policy = ICE_TRANSPORT_POLICIES[iceTransportPolicy]
+        self._connection = self._new(local_username, local_password)
+
+    def _new(self, username: str | None = None, password: str | None = None) -> PatientConnection:
+        return PatientConnection(
+            self._servers,
+            local_username=username,
+            local_password=password,
+            transport_policy=self._policy,
         )
+
+    def renew(self) -> PatientConnection:
+        """Describe another connection from now on, with credentials of its own."""
+        fresh = self._new()
+        self._connection = fresh
+        return fresh

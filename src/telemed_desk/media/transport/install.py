@@ -24,6 +24,7 @@ from telemed_protocol.errors import KnownError
 from .dtls import MediaTransport
 from .ice import PatientGatherer
 from .receiver import PacketReceiver
+from .restart import RestartableTransport
 from .sender import PacketSender
 from .twcc import TWCC_URI
 
@@ -40,6 +41,7 @@ REPLACED: Final = {
     "RTCRtpReceiver": PacketReceiver,
     "RTCDtlsTransport": MediaTransport,
     "RTCIceGatherer": PatientGatherer,
+    "RTCIceTransport": RestartableTransport,
 }
 """Globals of aiortc's module that we set to our own classes."""
 

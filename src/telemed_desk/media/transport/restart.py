@@ -1,0 +1,172 @@
+"""ICE restart under a running call: new credentials and candidates, same DTLS, SCTP and streams.
+
+aiortc knows no restart. This subclass of its ICE transport holds one connection that carries and at
+most one that is being tried. What either receives goes into one queue, so nothing is lost while both
+are up; sending moves over the moment the new one has a path that was checked both ways; the old one
+goes some seconds later. A try that leads nowhere costs nothing: the next one replaces it. Loop thread
+only. aiortc's private names used here are asserted by a contract test.
+"""
+
+import asyncio
+import contextlib
+import re
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+from aiortc.rtcicetransport import (
+    RTCIceCandidate,
+    RTCIceParameters,
+    RTCIceTransport,
+    candidate_to_aioice,
+)
+
+from telemed_protocol.errors import BugError
+
+from .ice import PatientConnection, PatientGatherer
+
+RETIRE_S: Final = 3.0
+"""The old path still receives for as long: packets on their way, and a peer slower to move."""
+_UFRAG: Final = re.compile(r"^a=ice-ufrag:(\S+)", re.MULTILINE)
+
+
+class RestartableTransport(RTCIceTransport):
+    """An ICE transport whose path can be replaced while it is in use."""
+
+    def __init__(self, gatherer: PatientGatherer) -> None:
+        super().__init__(gatherer)
+        self._pending: PatientConnection | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._retired: list[PatientConnection] = []
+        self._inbox = self.active._queue  # noqa: SLF001 - aioice's; both paths fill one queue
+        self.restarts = 0
+        self.on_late_candidate: Callable[[Any], None] | None = None
+        self._watch(self.active)
+        self._recv = self._receive
+        self._send = self._transmit
+
+    @property
+    def active(self) -> PatientConnection:
+        """The connection that carries the call."""
+        found = self._connection
+        if not isinstance(found, PatientConnection):
+            raise BugError("the gatherer made a foreign connection")
+        return found
+
+    @property
+    def _newest(self) -> PatientConnection:
+        return self._pending or self.active
+
+    def asks_for_restart(self, sdp: str) -> bool:
+        """Say whether a description has other credentials than the other side's last ones."""
+        found = _UFRAG.search(sdp)
+        known = self._newest.remote_username or self.active.remote_username
+        return found is not None and known is not None and found[1] != known
+
+    # ---- restart ----------------------------------------------------------------------------
+
+    async def renew(self) -> bool:
+        """Get credentials and candidates for the next description; the path in use stays.
+
+        Returns:
+            False when there is no candidate at all: no network here, nothing to offer.
+        """
+        await self._give_up_pending()
+        gatherer = self.iceGatherer
+        if not isinstance(gatherer, PatientGatherer):
+            raise BugError("a foreign gatherer")
+        fresh = gatherer.renew()
+        fresh.ice_controlling = self.active.ice_controlling
+        fresh._queue = self._inbox  # noqa: SLF001 - as above
+        self._watch(fresh)
+        self._pending = fresh
+        await fresh.gather_candidates()
+        return bool(fresh.local_candidates)
+
+    async def start(self, remoteParameters: RTCIceParameters) -> None:  # noqa: N803 - aiortc's spelling
+        """Connect, or begin to try the path that :meth:`renew` prepared. aiortc calls it often."""
+        pending, known = self._pending, self.active.remote_username
+        if pending is None or known in (None, remoteParameters.usernameFragment):
+            await super().start(remoteParameters)
+        elif pending.remote_username is None:
+            pending.remote_is_lite = remoteParameters.iceLite
+            pending.remote_username = remoteParameters.usernameFragment
+            pending.remote_password = remoteParameters.password
+            self._spawn(self._try(pending))
+
+    async def _try(self, pending: PatientConnection) -> None:
+        try:
+            await pending.connect()
+        except ConnectionError:
+            return  # replaced by a later try, or closed
+        if pending is not self._pending or self.state == "closed":
+            return
+        old, self._connection, self._pending = self.active, pending, None
+        pending.last_heard_ns = time.monotonic_ns()
+        self.restarts += 1
+        self._retired.append(old)
+        await asyncio.sleep(RETIRE_S)
+        await self._retire(old)
+
+    async def _retire(self, old: PatientConnection) -> None:
+        if old in self._retired:
+            self._retired.remove(old)
+            await old.close()
+
+    async def _give_up_pending(self) -> None:
+        pending, self._pending = self._pending, None
+        if pending is not None:
+            await pending.close()
+
+    def _spawn(self, work: Any) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _watch(self, connection: PatientConnection) -> None:
+        def found(candidate: Any) -> None:
+            if connection is self._newest and self.on_late_candidate is not None:
+                self.on_late_candidate(candidate)
+
+        connection.on_late_candidate = found
+
+    # ---- what aiortc asks of an ICE transport -----------------------------------------------
+
+    async def addRemoteCandidate(self, candidate: RTCIceCandidate | None) -> None:  # noqa: N802 - aiortc's spelling
+        """Add a candidate to the newest description's connection; the end is ignored, see ice.py."""
+        if candidate is None:
+            return
+        await self._newest.add_remote_candidate(candidate_to_aioice(candidate))
+
+    async def stop(self) -> None:
+        """Close whatever is open."""
+        for task in list(self._tasks):
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        await self._give_up_pending()
+        for old in list(self._retired):
+            await self._retire(old)
+        await super().stop()
+
+    async def _monitor(self) -> None:
+        """Wait for the end of the connection that carries; that of an old one means nothing."""
+        while True:
+            connection = self._connection
+            await connection.get_event()
+            if connection is self._connection:
+                break
+        if self.state == "completed":
+            self._RTCIceTransport__setState("failed")  # type: ignore[attr-defined]  # aiortc's own, name-mangled
+
+    async def _transmit(self, data: bytes) -> None:
+        await self._connection.send(data)
+
+    async def _receive(self) -> bytes:
+        while True:
+            item = await self._inbox.get()
+            if item is not None:
+                return item[0]
+            # the mark of a socket or an old path that is gone; the call ends only with its path
+            if self.active._closing:  # noqa: SLF001 - aioice has no accessor
+                raise ConnectionError("the path is closed")
