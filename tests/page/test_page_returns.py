@@ -31,18 +31,6 @@ async def test_a_reload_in_the_waiting_room_keeps_seat_language_and_messages(
         assert visit.complaints() == []
 
 
-async def test_a_reload_in_the_call_asks_for_a_fresh_offer_and_goes_on(practice: Practice) -> None:
-    async with visiting(practice) as visit:
-        await visit.to_waiting()
-        first = await visit.called()
-        await visit.page.reload()
-        await visit.desk.expect(NeedOffer)
-        await visit.page.wait_visible("#remote")
-        assert visit.desk.call is not first
-        await visit.in_call()
-        assert visit.complaints() == []
-
-
 async def test_a_reload_while_filling_in_comes_back_to_the_form(practice: Practice) -> None:
     async with visiting(practice) as visit:
         await visit.open()
@@ -53,12 +41,20 @@ async def test_a_reload_while_filling_in_comes_back_to_the_form(practice: Practi
         assert await visit.page.evaluate("document.querySelectorAll(':checked').length") == 1
 
 
-async def test_a_new_call_id_replaces_the_old_connection(practice: Practice) -> None:
+async def test_a_call_is_replaced_by_a_new_one_and_comes_back_after_a_reload(
+    practice: Practice,
+) -> None:
     async with visiting(practice) as visit:
         await visit.to_waiting()
         await visit.called()
         second = await visit.desk.ring("second")  # the desk's media process died and came back
         await until(visit.page, lambda: second.video.frames > 10 and second.audio.loud > 3)
+        await visit.in_call()
+        asked = len([m for m in visit.desk.inbox if isinstance(m, NeedOffer)])
+        await visit.page.reload()
+        await visit.desk.expect(NeedOffer, asked + 1)
+        await visit.page.wait_visible("#remote")
+        assert visit.desk.call is not second
         await visit.in_call()
         assert visit.complaints() == []
 
@@ -67,6 +63,8 @@ async def test_what_was_said_without_network_arrives_when_it_is_back(practice: P
     async with visiting(practice) as visit:
         page, desk = visit.page, visit.desk
         await visit.to_waiting()
+        first = await desk.expect(PageLink)
+        assert first.down_kbps is None or first.down_kbps > 0
         visit.wire.cut()
         await page.wait_for("!document.querySelector('#lost').hidden", CALL_S)
         assert "Looking for the network" in await page.text("#lost")
@@ -80,6 +78,7 @@ async def test_what_was_said_without_network_arrives_when_it_is_back(practice: P
         await page.wait_for("document.querySelector('#worse-state').textContent.includes('told')")
         await page.wait_visible(".msg")
         await page.wait_for("document.querySelector('#lost').hidden")
+        await desk.expect(PageLink, 2)  # the link is measured again while waiting
         assert len([m for m in desk.inbox if isinstance(m, Worse)]) == 1
 
 
@@ -95,11 +94,3 @@ async def test_the_call_goes_on_while_the_server_is_out_of_reach(practice: Pract
         shown = await visit.page.evaluate("document.querySelector('#remote').currentTime")
         await visit.page.wait_for(f"document.querySelector('#remote').currentTime > {shown} + 0.5")
         assert "Network is" in await visit.page.text("#link")
-
-
-async def test_links_are_measured_again_while_waiting(practice: Practice) -> None:
-    async with visiting(practice) as visit:
-        await visit.to_waiting()
-        first = await visit.desk.expect(PageLink)
-        assert first.down_kbps is None or first.down_kbps > 0
-        await visit.desk.expect(PageLink, 2)
