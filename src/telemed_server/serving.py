@@ -64,7 +64,7 @@ def listen(host: str, port: int) -> socket.socket:
         family, kind, _, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
-        sock = socket.socket(family, kind)
+        sock = socket.socket(family, kind, socket.IPPROTO_TCP)
     except OSError as error:
         raise PortTaken(os.strerror(error.errno) if error.errno else "address") from error
     try:

@@ -62,12 +62,7 @@ class ReceiptBeforeWriting(ReferenceServer):
 
 
 class NumberNotReserved(MemoryStore):
-    """Planted: what was sealed is remembered in memory only, so its number is used again."""
-
-    def keep_sealed(self, segment: SealedSegment, ops: tuple[Op, ...]) -> None:
-        before = self.own
-        super().keep_sealed(segment, ops)
-        self.own = before
+    """Planted: a number counts as taken only once the server has it, so it is used again."""
 
     def lane_head(self, lane: int) -> LaneHead:
         return self.log_head_of(self.device, lane)
