@@ -98,6 +98,7 @@ class Desk(QObject):
         self.open_screens: OpenScreens | None = None
         self.shell.lock_asked.connect(self.lock)
         self.shell.closing.connect(self.close)
+        self.shell.may_close = self._may_close
         self._timer = QTimer(self)
         self._timer.setInterval(TICK_MS)
         self._timer.timeout.connect(self._tick)
@@ -158,8 +159,15 @@ class Desk(QObject):
             self.shell.say(t("lock.in_call"), warn=True)
             return
         self.session = self.open_screens = None
+        self.locked.show()
         screens.leave()
-        self.core.run(session.close(), lambda _none: self.locked.show())
+        self.core.run(self.door.while_closing(session.close()))
+
+    def _may_close(self) -> bool:
+        if self.open_screens is not None and self.open_screens.in_call:
+            self.shell.say(t("close.in_call"), warn=True)
+            return False
+        return True
 
     def close(self) -> None:
         """End in order: text saved, vault locked, media process ended."""

@@ -92,6 +92,16 @@ class TourDesk:
                 return widget
         return None
 
+    def words_with(self, *names: str) -> list[str]:
+        """Return what any widget of the window, shown or not, says with one of these names."""
+        said = []
+        for widget in self.desk.shell.findChildren(QWidget):
+            text = getattr(widget, "text", None)
+            words = f"{text() if callable(text) else ''} {widget.accessibleName()}"
+            if any(name in words for name in names):
+                said.append(words)
+        return said
+
     def type_into(self, field: QWidget, text: str) -> None:
         """Put the keyboard somewhere and type."""
         field.setFocus(Qt.FocusReason.TabFocusReason)

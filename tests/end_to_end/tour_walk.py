@@ -114,7 +114,10 @@ class Walk:
         desk = self._desk
         desk.press(Qt.Key.Key_L, CTRL)
         desk.until(lambda: desk.desk.shell.current == "unlock", "the unlock screen")
-        return "keys dropped"
+        desk.until(
+            lambda: not desk.words_with("Mfano", "Kielelezo", "Jaribio"), "no patient's name"
+        )
+        return "no patient's name is left in the window"
 
     def unlock(self) -> str:
         """A wrong passphrase first, then the right one."""

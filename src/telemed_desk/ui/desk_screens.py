@@ -202,6 +202,8 @@ class OpenScreens:
         self._ends = []
         self._session.checking.preview(on=False)
         self._shell.page_chosen.disconnect(self.go)
+        # A locked PC keeps nothing of a patient in its windows.
+        self._shell.drop("today", "call", "sync", "self_check")
 
     def go(self, page: str) -> None:
         """Open a page of the rail."""

@@ -4,8 +4,9 @@ Public methods are called on the GUI thread and return at once; answers come bac
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from telemed_desk.sync.problems import WrongKindOfCode
 from telemed_desk.vault import SlotInfo, Vault, VaultDirectory, judge_passphrase
@@ -54,6 +55,7 @@ class Door:
     def __init__(self, core: CoreThread, directory: VaultDirectory) -> None:
         self._core = core
         self._directory = directory
+        self._turn = asyncio.Lock()
 
     @property
     def is_set_up(self) -> bool:
@@ -68,17 +70,23 @@ class Door:
         """
         return self._directory.clinicians()
 
+    async def while_closing(self, closing: Coroutine[Any, Any, None]) -> None:
+        """Let a session close its vault; whoever unlocks meanwhile waits. Core thread."""
+        async with self._turn:
+            await closing
+
     def unlock(
         self, clinician: bytes, passphrase: str, done: Callable[[UnlockResult], None]
     ) -> None:
         """Open the vault; about half a second of key derivation, off both loops."""
 
         async def run() -> UnlockResult:
-            try:
-                vault = await asyncio.to_thread(self._directory.unlock, clinician, passphrase)
-            except KnownError as error:
-                return UnlockResult(problem=error)
-            return UnlockResult(vault)
+            async with self._turn:
+                try:
+                    vault = await asyncio.to_thread(self._directory.unlock, clinician, passphrase)
+                except KnownError as error:
+                    return UnlockResult(problem=error)
+                return UnlockResult(vault)
 
         self._core.run(run(), done)
 

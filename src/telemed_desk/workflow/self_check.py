@@ -151,7 +151,10 @@ class SelfCheck:
             link = await self._link()
         except KnownError as error:
             _log.info("check_without_link", code=error.code)
-            link = None
+            self._add(LIMITS["N1"].failed(error.sentence, error.next_step))
+            for check in NETWORK_CHECKS[1:]:
+                self._add(LIMITS[check].unknown(error.sentence, error.next_step))
+            return
         if link is None:
             for check in NETWORK_CHECKS:
                 self._add(

@@ -4,6 +4,7 @@ Public methods are called on the GUI thread and return at once; what happens is 
 :class:`Watched` values. The work is done on the core thread.
 """
 
+import asyncio
 import random
 from collections.abc import Callable
 
@@ -34,6 +35,7 @@ from telemed_protocol.talk import IceServer, PageMessage
 
 _log = structlog.get_logger("session")
 OUTBOX_EVERY_S = 0.5
+ICE_EVERY_S = 240.0
 
 
 class Session:
@@ -383,10 +385,13 @@ class Session:
         self._status.outbox(outbox.count, outbox.waiting_bytes)
 
     async def _refresh_ice(self) -> None:
-        try:
-            self._ice = await self.client.ice_servers()
-        except KnownError as error:
-            _log.info("no_relay_list", code=error.code)
+        """Keep the relays' credentials fresh: they are good for ten minutes."""
+        while True:
+            try:
+                self._ice = await self.client.ice_servers()
+            except KnownError as error:
+                _log.info("no_relay_list", code=error.code)
+            await asyncio.sleep(ICE_EVERY_S)
 
     def _spawn_grant(self) -> None:
         self.core.spawn(self.granting.look())

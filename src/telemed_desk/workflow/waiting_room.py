@@ -27,6 +27,7 @@ from telemed_protocol.talk import (
 )
 
 IDENTITY_TRIES = 3
+HELD_BOXES = 64
 _log = structlog.get_logger("waiting_room")
 
 SendBox = Callable[[str, bytes], None]
@@ -127,7 +128,9 @@ class WaitingRoom:
         known = self._seats.get(seat)
         if known is None:
             # Its link may still be on its way from the desk that made it.
-            self._held.setdefault(seat, []).append(box)
+            held = self._held.setdefault(seat, [])
+            if len(held) < HELD_BOXES:
+                held.append(box)
             return
         try:
             message = known.talk.open(box)

@@ -1,6 +1,6 @@
 """The main window: rail, top bar, page, status line. In a call only page and status line."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 
 from PySide6.QtCore import Qt, Signal
@@ -97,6 +97,7 @@ class Shell(QMainWindow):
         self.setCentralWidget(panel(whole, page="true"))
         self._screens: dict[Screen, QWidget] = {}
         self.current: Screen = ""
+        self.may_close: Callable[[], bool] = lambda: True
         self.toast = Toast(self, t("button.undo"))
         self.ring = FocusRing(self)
         self.rail.chosen.connect(self.page_chosen)
@@ -120,6 +121,14 @@ class Shell(QMainWindow):
             old.deleteLater()
         self._screens[screen] = view
         self.stack.addWidget(view)
+
+    def drop(self, *screens: Screen) -> None:
+        """Take screens away with everything that they show."""
+        for screen in screens:
+            view = self._screens.pop(screen, None)
+            if view is not None:
+                self.stack.removeWidget(view)
+                view.deleteLater()
 
     def open(self, screen: Screen) -> None:
         """Show a screen, with the parts round it that belong to it."""
@@ -179,7 +188,10 @@ class Shell(QMainWindow):
         self.toast.place()
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        """Let the desk close in order."""
+        """Let the desk close in order; not in the middle of a call."""
+        if not self.may_close():
+            event.ignore()
+            return
         self.closing.emit()
         super().closeEvent(event)
 
