@@ -5,7 +5,6 @@ through :class:`Post`.
 """
 
 import faulthandler
-import json
 import os
 import sys
 import time
@@ -26,17 +25,19 @@ from telemed_desk.ui.shell.window import Shell
 from telemed_desk.ui.text import t
 from telemed_desk.ui.theme.theme import theme
 from telemed_desk.vault import Vault, VaultDirectory
+from telemed_desk.workflow import place
 from telemed_desk.workflow.auto_lock import AutoLock
 from telemed_desk.workflow.clock import wall_ms
 from telemed_desk.workflow.core_thread import CoreThread
 from telemed_desk.workflow.door import Door
+from telemed_desk.workflow.link_watch import LinkWatch
 from telemed_desk.workflow.media_hub import MediaHub
 from telemed_desk.workflow.session import Session
 from telemed_desk.workflow.set_up import SERVER_SETTING
+from telemed_desk.workflow.status import LinkWord
 from telemed_protocol.errors import KnownError
 
 TICK_MS = 1000
-PLACE_FILE = "desk.json"
 CLOSE_S = 10.0
 _log = structlog.get_logger("desk")
 
@@ -76,7 +77,7 @@ class Desk(QObject):
     ) -> None:
         super().__init__()
         self._data = data
-        self._server_url = server_url or _known_server(data)
+        self._server_url = server_url or place.recall(data).server_url
         self._practice = practice
         self.post = Post()
         self.core = CoreThread(self.post, self._bug)
@@ -87,6 +88,7 @@ class Desk(QObject):
         self._auto_lock = AutoLock()
         self._auto_lock.used(time.monotonic())
         self._closing = False
+        self.link_watch = LinkWatch(self.core, self._locked_link)
         self.locked = LockedScreens(
             self.shell,
             self.door,
@@ -107,7 +109,7 @@ class Desk(QObject):
         """Show the window; the media process starts meanwhile."""
         self.core.start()
         self.core.run(self._start_media())
-        self.locked.show()
+        self._show_locked()
         self.shell.show()
         self._timer.start()
 
@@ -117,14 +119,25 @@ class Desk(QObject):
         except KnownError as error:
             _log.error("media_did_not_start", code=error.code)
 
+    def _show_locked(self) -> None:
+        memory = place.recall(self._data)
+        self.locked.unlock.waiting(memory.waiting, memory.waiting_bytes)
+        self.locked.unlock.link("connecting")
+        self.locked.show()
+        self.link_watch.watch(self._server_url)
+
+    def _locked_link(self, word: LinkWord, rtt_ms: float | None) -> None:
+        self.locked.unlock.link(word, rtt_ms)
+
     # ---- open and lock -------------------------------------------------------------------------
 
     def open(self, vault: Vault, server_url: str = "") -> None:
         """Go to work with an unlocked vault."""
         stored = vault.setting(SERVER_SETTING)
         url = server_url or self._server_url or (stored.decode() if stored else "")
-        _remember_server(self._data, url)
         self._server_url = url
+        place.remember(self._data, place.PlaceMemory(url))
+        self.link_watch.stop()
         self._auto_lock.used(time.monotonic())
 
         async def make() -> Session:
@@ -158,10 +171,23 @@ class Desk(QObject):
         if screens.in_call:
             self.shell.say(t("lock.in_call"), warn=True)
             return
+        self._note_waiting(session)
         self.session = self.open_screens = None
-        self.locked.show()
+        self._show_locked()
         screens.leave()
         self.core.run(self.door.while_closing(session.close()))
+
+    def _note_waiting(self, session: Session) -> None:
+        status = session.status.value
+        unsure = status.unsaved or session.note.value is not None
+        place.remember(
+            self._data,
+            place.PlaceMemory(
+                self._server_url,
+                None if unsure else status.waiting_to_sync,
+                status.waiting_bytes,
+            ),
+        )
 
     def _may_close(self) -> bool:
         if self.open_screens is not None and self.open_screens.in_call:
@@ -176,6 +202,8 @@ class Desk(QObject):
         self._closing = True
         self._timer.stop()
         session = self.session
+        if session is not None:
+            self._note_waiting(session)
 
         async def end() -> None:
             if session is not None:
@@ -219,24 +247,6 @@ _USE = frozenset(
         QEvent.Type.TouchBegin,
     }
 )
-
-
-def _known_server(data: Path) -> str:
-    """Return the server's address from before; it is no secret."""
-    try:
-        return str(json.loads((data / PLACE_FILE).read_text("utf-8"))["server_url"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return ""
-
-
-def _remember_server(data: Path, url: str) -> None:
-    fresh = data / f"{PLACE_FILE}.new"
-    try:
-        fresh.write_text(json.dumps({"server_url": url}), "utf-8")
-        fresh.replace(data / PLACE_FILE)
-    except OSError as error:
-        # Only the unlock screen's link line depends on it; the address is in the vault too.
-        _log.warning("place_not_written", error_type=type(error).__name__)
 
 
 def _no_core_dumps() -> None:

@@ -116,7 +116,7 @@ class UnlockPresenter:
         )
         self._ready_ms = 0
         self.link("connecting")
-        self.waiting(0)
+        self.waiting(None)
         self.tick()
 
     def _set(self, **changes: object) -> None:
@@ -139,8 +139,13 @@ class UnlockPresenter:
             leg = t("unlock.no_answer")
         self._set(link=word, link_title=t(f"unlock.link.{word}"), link_legs=(leg, ""))
 
-    def waiting(self, items: int, size: int = 0) -> None:
-        """How much has still to be sent; contents are not shown here."""
+    def waiting(self, items: int | None, size: int = 0) -> None:
+        """How much has still to be sent; contents are not shown here. None = cannot tell."""
+        if items is None:
+            self._set(
+                queue_title=t("unlock.queue.unknown"), queue_words=t("unlock.queue.unknown_words")
+            )
+            return
         title = tn("unlock.queue", items) if items else t("unlock.queue.none")
         if items and size:
             title = f"{title}, {words.size(size)}"
