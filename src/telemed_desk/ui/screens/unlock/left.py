@@ -83,8 +83,8 @@ class LeftPanel(QWidget):
             Node(t("node.patients"), "smartphone"),
         )
         tone = _TONE[word]
-        beyond: LegTone = "ok" if word == "online" else "none"
-        self.path.set_path(PathState(nodes, (Leg(legs[0], tone), Leg(legs[1], beyond))))
+        # Nobody has measured the way on to patients, so it is not drawn as good.
+        self.path.set_path(PathState(nodes, (Leg(legs[0], tone), Leg(legs[1], "none"))))
 
     def show_place(self, clinic: str, pc_label: str, version: str, *, practice: bool) -> None:
         """Show where this is."""
