@@ -117,7 +117,7 @@ async def test_what_can_not_be_repaired_any_more_is_begun_anew_with_a_key_frame(
         await until(lambda: len(b.sink.counters) > 10, "pictures")
         a.drop(1.0, seed=1)
         taken = a.camera.count
-        await until(lambda: a.camera.count > taken + 60, "longer than repeats are kept")
+        await until(lambda: a.camera.count > taken + 150, "longer than repeats are worth it")
         a.transport.transport._send = a.transport.connection.send
         shown = len(b.sink.counters)
         await until(lambda: len(b.sink.counters) > shown + 20, "pictures again")

@@ -40,6 +40,7 @@ def _of(rung: Rung, enter_bps: int, leave_bps: int) -> Step:
 
 STEPS: Final = (
     Step(320, 180, 8.0, 0, 0, Rung.LOW_VIDEO),
+    Step(320, 180, 15.0, 60_000, 45_000, Rung.LOW_VIDEO),
     _of(Rung.LOW_VIDEO, 130_000, 90_000),
     _of(Rung.VIDEO, 300_000, 200_000),
     _of(Rung.HD_VIDEO, 900_000, 600_000),
@@ -81,10 +82,13 @@ class Allocator:
         self._resume_at_ns = 0
         self._pause_ns = PAUSE_NS
 
-    def decide(self, target_bps: float, loss_ratio: float, now_ns: int) -> Allocation:
-        """Split the target."""
+    def decide(
+        self, target_bps: float, loss_ratio: float, now_ns: int, repair_overhead: float = 0.0
+    ) -> Allocation:
+        """Split the target; ``repair_overhead`` is a share of the pictures' own rate."""
         voice = voice_rate(target_bps, loss_ratio)
         video = max(0.0, (target_bps - voice - VOICE_OVERHEAD_BPS) * _VIDEO_SHARE)
+        video /= 1 + repair_overhead  # repeats take their room from the pictures, not from a queue
         self._judge_pause(target_bps, now_ns)
         reason = "loss" if loss_ratio > 0.08 else "rate"
         if self._paused:

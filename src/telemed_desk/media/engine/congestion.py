@@ -82,6 +82,11 @@ class CongestionControl:
             return None
         return (self._acked_bits - 8 * self._acked[0][1]) / (span_ns / 1e9)
 
+    @property
+    def usual_loss(self) -> float:
+        """What the link loses for long, however little is sent."""
+        return self._usual_loss
+
     # ---- transport-wide feedback ------------------------------------------------------------
 
     def on_feedback(self, results: list[PacketResult], now_ns: int, rtt_ms: float) -> None:

@@ -8,6 +8,7 @@ from telemed_desk.clinical.ladder import Rung
 from telemed_desk.media.control import CallStats
 from telemed_desk.media.ports import PictureSink, PictureSource, SoundSource
 from telemed_desk.media.transport.dtls import MediaTransport, PacketResult
+from telemed_desk.media.transport.repair import Protection
 
 from .allocation import Allocation, Allocator
 from .congestion import CongestionControl
@@ -53,6 +54,7 @@ class Streams:
         self._video: Any = None
         self._rate = CongestionControl.for_rung(Rung(start_rung))
         self._allocator = Allocator()
+        self._protection = Protection()
         self._allocation: Allocation = self._allocator.decide(
             self._rate.target_bps, 0.0, time.monotonic_ns()
         )
@@ -126,7 +128,12 @@ class Streams:
     def _apply(self, now_ns: int | None = None) -> None:
         now_ns = time.monotonic_ns() if now_ns is None else now_ns
         loss = self._rate.loss_ratio
-        self._allocation = self._allocator.decide(self._rate.target_bps, loss, now_ns)
+        plan = self._protection.plan(self._rate.usual_loss, self._rtt_ms())
+        if self._video is not None:
+            self._video.sender.repair = plan
+        self._allocation = self._allocator.decide(
+            self._rate.target_bps, loss, now_ns, plan.overhead(loss)
+        )
         chosen = self._allocation
         if self.transport is not None:
             self.transport.pacer.set_target(self._rate.target_bps)

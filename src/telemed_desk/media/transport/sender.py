@@ -37,9 +37,10 @@ from aiortc.stats import RTCStatsReport
 
 from .dtls import MediaTransport
 from .pacer import Priority
-from .repair import KeyframeGate, SentHistory, SentPacket
+from .repair import TWICE_NS, KeyframeGate, RepairPlan, SentHistory, SentPacket
 
 REPORT_S: Final = 1.0
+_CALM_S: Final = 0.1
 _MID_PACKETS: Final = 60
 """Later packets do without the MID: by then the other side knows the SSRC."""
 
@@ -63,6 +64,7 @@ class PacketSender:
         self.keyframes = KeyframeGate()
         self.on_started: Callable[[], None] | None = None
         self.loss_ratio: float | None = None
+        self.repair = RepairPlan()
         self.packets = 0
         self._clock_rate = 90_000
         self._payload_type: int | None = None
@@ -185,6 +187,8 @@ class PacketSender:
                 )
             priority = Priority.VIDEO if video else Priority.AUDIO
             self._transport.send_media(packet, priority, frame=self._frames)
+            if self.repair.ahead and self._rtx_payload_type is not None:
+                self._send_copy_later(packet)
         return True
 
     def _repeat(self, sequence: int, now_ns: int) -> None:
@@ -199,10 +203,24 @@ class PacketSender:
             ssrc=self._ssrc,
             payload=sent.payload,
         )
-        if self._rtx_payload_type is not None:
-            packet = wrap_rtx(packet, self._rtx_payload_type, self._rtx_sequence, self._rtx_ssrc)
-            self._rtx_sequence = (self._rtx_sequence + 1) & 0xFFFF
-        self._transport.send_media(packet, Priority.REPAIR)
+        if self._rtx_payload_type is None:
+            self._transport.send_media(packet, Priority.REPAIR)
+            return
+        self._send_repeat(packet)
+        if self.repair.copies > 1:
+            self._send_copy_later(packet)
+
+    def _send_copy_later(self, packet: RtpPacket) -> None:
+        # where our own queue is what loses packets, more of them would be the wrong answer
+        if self._transport.pacer.drain_s() < _CALM_S:
+            asyncio.get_running_loop().call_later(TWICE_NS / 1e9, self._send_repeat, packet)
+
+    def _send_repeat(self, packet: RtpPacket) -> None:
+        if self._payload_type is None or self._rtx_payload_type is None:
+            return  # stopped meanwhile
+        repeat = wrap_rtx(packet, self._rtx_payload_type, self._rtx_sequence, self._rtx_ssrc)
+        self._rtx_sequence = (self._rtx_sequence + 1) & 0xFFFF
+        self._transport.send_media(repeat, Priority.REPAIR)
 
     # ---- control packets --------------------------------------------------------------------
 
