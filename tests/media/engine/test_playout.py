@@ -7,6 +7,7 @@ import pytest
 
 from telemed_desk.media.codecs.opus import OpusDecoder, OpusEncoder
 from telemed_desk.media.engine.playout import PlayoutBuffer
+from telemed_desk.media.engine.speaker_beat import SpeakerBeat
 from telemed_desk.media.engine.stretch import lengthen, shorten
 from telemed_desk.media.ports import SoundBlock
 
@@ -161,6 +162,57 @@ def test_a_real_tone_comes_out_at_its_pitch(loss: float) -> None:
     assert abs(spectrum.argmax() * 48_000 / heard.size - 440) < 3
     rms = np.sqrt(np.mean(heard.reshape(-1, 960).astype(float) ** 2, axis=1))
     assert (rms > 500).mean() > 0.97  # a pure tone is the worst case for the copy
+
+
+def busy_machine(seed: int, late_share: float, worst_ms: float, seconds: int = 20) -> PlayoutBuffer:
+    """Play a clean stream while the sound thread wakes late, and then takes what is due in one go."""
+    rng = random.Random(seed)
+    now = 0
+    buffer = PlayoutBuffer(lambda: now, Counting())
+    steps = [(n * 20.0, 0, n) for n in range(seconds * 50)]
+    awake = 0.0
+    for tick in range(seconds * 100):
+        late = rng.uniform(0, worst_ms) if rng.random() < late_share else 0.0
+        awake = max(awake, tick * 10.0 + late)
+        steps.append((awake, 1, tick))
+    for at, pulls, number in sorted(steps):
+        now = int(at * MS)
+        if pulls:
+            buffer.pull(480)
+        else:
+            buffer.insert(number * FRAME, SILENT_PACKET, now)
+    return buffer
+
+
+@pytest.mark.parametrize(("late_share", "worst_ms"), [(0.1, 80.0), (0.3, 80.0), (0.2, 150.0)])
+def test_a_sound_thread_that_wakes_late_makes_nothing_up(
+    late_share: float, worst_ms: float
+) -> None:
+    for seed in range(12):
+        counts = busy_machine(seed, late_share, worst_ms).counts
+        assert counts.concealed < 0.004 * counts.played
+        assert counts.shortened < 0.004 * counts.played
+
+
+def test_what_the_next_packet_brings_back_does_not_count_as_made_up() -> None:
+    run = Run([(n * 20.0, n) for n in range(500) if n % 10 != 5], 9.9)
+    assert run.codec.fec > 40
+    assert run.buffer.counts.rebuilt == run.codec.fec * FRAME
+    assert run.buffer.counts.concealed == 0
+
+
+def test_the_beat_follows_a_clock_and_begins_anew_after_a_pause() -> None:
+    for ppm in (-2000, 0, 2000):
+        beat = SpeakerBeat()
+        at, lag = 0.0, 0.0
+        for block in range(3000):
+            at = block * 10.0 * (1 + ppm / 1e6)
+            lag = at - beat.due_ns(int(at * MS), 480) / MS
+            assert -0.001 <= lag < 10, block
+        late = at + 10 + 60
+        assert late - beat.due_ns(int(late * MS), 480) / MS > 50
+        again = late + 3000
+        assert beat.due_ns(int(again * MS), 480) == int(again * MS)
 
 
 def test_stretching_keeps_the_pitch_and_changes_the_length() -> None:

@@ -18,6 +18,7 @@ from telemed_desk.media.codecs.opus import FRAME_SAMPLES, OpusDecoder, OpusFailu
 from telemed_desk.media.ports import SAMPLE_RATE_HZ, SoundBlock
 from telemed_desk.media.transport.sequence import Unwrapper
 
+from .speaker_beat import SpeakerBeat
 from .stretch import lengthen, shorten
 
 MIN_TARGET_MS: Final = 20.0
@@ -26,7 +27,7 @@ _MARGIN_MS: Final = 15.0
 _REPAIR_MS: Final = 20.0
 _WINDOW: Final = 100
 """Packets (2 s) whose lateness decides on the delay."""
-_QUANTILE: Final = 0.95
+_QUANTILE: Final = 0.97
 _BASE_NS: Final = 5_000_000_000
 _FADE_FRAMES: Final = 6
 _FAR: Final = 10 * SAMPLE_RATE_HZ
@@ -57,7 +58,7 @@ class VoiceDecoder(Protocol):
 
 @dataclass(slots=True)
 class PlayoutCounts:
-    """Totals in samples and packets."""
+    """Totals in samples and packets. What a copy in the next packet brought back is not concealed."""
 
     played: int = 0
     concealed: int = 0
@@ -94,6 +95,7 @@ class PlayoutBuffer:
         self._base = (0, 0.0, 0.0)
         self._target_ms = 40.0
         self._delay_ms: float | None = None
+        self._beat = SpeakerBeat()
         self._started = False
         self._first_ns = 0
         self._credit = 0
@@ -168,7 +170,7 @@ class PlayoutBuffer:
     def pull(self, samples: int) -> SoundBlock:
         """Return exactly this many samples."""
         with self._lock:
-            now_ns = self._clock()
+            now_ns = self._beat.due_ns(self._clock(), samples)
             parts = [self._ready]
             have = self._ready.size
             while have < samples:
@@ -246,14 +248,16 @@ class PlayoutBuffer:
         size = min(FRAME_SAMPLES, max(min(self._packets) - position, _OPUS_STEP))
         size -= size % _OPUS_STEP
         self._next = position + size
-        self.counts.concealed += size
         try:
             if following is not None and size == FRAME_SAMPLES:
+                rebuilt = self._decoder.decode_fec(following, size)
                 self.counts.rebuilt += size
-                return self._decoder.decode_fec(following, size)
-            return self._decoder.conceal(size)
+                return rebuilt
+            made_up = self._decoder.conceal(size)
         except OpusFailure:
-            return np.zeros(size, dtype=np.int16)
+            made_up = np.zeros(size, dtype=np.int16)
+        self.counts.concealed += size
+        return made_up
 
     def _starve(self) -> SoundBlock:
         """Nothing there: fade out, and keep the place in the stream."""
