@@ -60,6 +60,14 @@ def main(arguments: list[str] | None = None) -> int:
         from telemed_desk.workflow.self_check_command import run as run_self_check
 
         return run_self_check(options)
+    from telemed_desk.practice import has_display
+
+    if not has_display() and "QT_QPA_PLATFORM" not in os.environ:
+        print("No display was found, so there is no window to show.", file=sys.stderr)
+        print(
+            "Start it on the PC's own screen; telemed-desk selfcheck works here.", file=sys.stderr
+        )
+        return 2
     from telemed_desk.desk import run_desk
 
     return run_desk(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 os.environ["QT_QPA_PLATFORM"] = "offscreen"
 
 import pytest
-from PySide6.QtCore import QtMsgType, qInstallMessageHandler
+from PySide6.QtCore import QEvent, QtMsgType, qInstallMessageHandler
 from PySide6.QtWidgets import QApplication
 
 from telemed_desk.ui.theme.theme import theme
@@ -15,9 +15,15 @@ HARMLESS = ("This plugin does not support",)
 
 
 @pytest.fixture(autouse=True)
-def dressed(qapp: QApplication) -> None:
+def dressed(qapp: QApplication) -> Iterator[None]:
     if theme().choice != "light" or not qapp.styleSheet():
         theme().apply("light")
+    yield
+    # Windows that a test leaves behind are dressed again at every change of theme.
+    for window in qapp.topLevelWidgets():
+        window.close()
+        window.deleteLater()
+    qapp.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
 
 
 @pytest.fixture(autouse=True)
