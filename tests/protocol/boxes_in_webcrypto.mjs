@@ -1,7 +1,9 @@
 // Opens the boxes of tests/vectors/link.json with WebCrypto, and seals one of its own.
+import { webcrypto } from "node:crypto";
 import { readFileSync } from "node:fs";
 
-const { subtle } = globalThis.crypto;
+// Debian 12's node 18 has WebCrypto as a module only, not as a global.
+const { subtle } = webcrypto;
 const vector = JSON.parse(readFileSync(process.argv[2], "utf-8"));
 const bytes = (hex) => Uint8Array.from(hex.match(/../g), (pair) => parseInt(pair, 16));
 const hex = (data) => Buffer.from(data).toString("hex");
@@ -46,7 +48,7 @@ await open("to-desk", bytes(vector.boxes["to-page"].box)).catch(() =>
   refused.push("other-direction"),
 );
 
-const nonce = globalThis.crypto.getRandomValues(new Uint8Array(12));
+const nonce = webcrypto.getRandomValues(new Uint8Array(12));
 const words = text.encode("Zawadi ñ 試");
 const sealed = await subtle.encrypt(algorithm("to-desk", nonce), await keyFor("to-desk"), words);
 const box = Buffer.concat([Uint8Array.of(1), nonce, Buffer.from(sealed)]);
