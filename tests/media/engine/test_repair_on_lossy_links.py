@@ -56,6 +56,18 @@ def test_pictures_give_way_to_their_repair() -> None:
     assert plain.voice_bps == repaired.voice_bps
 
 
+def test_after_silence_pictures_are_back_at_once_and_after_a_thin_link_they_are_not() -> None:
+    s = 1_000_000_000
+    for heard_again in (False, True):
+        allocator = Allocator()
+        allocator.decide(400_000, 0.0, 100 * s)
+        assert allocator.decide(60_000, 0.0, 110 * s).video_bps == 0
+        if heard_again:
+            allocator.forgive()
+        back = allocator.decide(200_000, 0.0, 110 * s + s // 2)
+        assert (back.video_bps > 0) == heard_again
+
+
 def test_without_loss_nothing_is_repeated_and_nothing_stands() -> None:
     result = play(seed=1, rtt_ms=300, loss=0.0, seconds=20)
     assert (result.repeats, result.given_up, result.frozen_share) == (0, 0, 0.0)

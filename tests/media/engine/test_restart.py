@@ -124,6 +124,20 @@ async def test_a_dead_path_is_replaced_and_the_call_is_the_same() -> None:
     assert "failed" not in {phase for phase, _ in a.heard.phases + b.heard.phases}
 
 
+async def test_what_was_sent_into_silence_is_not_repeated() -> None:
+    async with two_ends() as (a, b):
+        await until(lambda: seen(b) > 10, "pictures")
+        sender = a.call._streams._video.sender
+        asked_for = next(reversed(sender._history._packets))
+        assert sender._history.repeat(asked_for, 0, 10) is not None
+        rate = a.call._streams._rate
+        rate._silent = True  # as after seconds without feedback
+        await until(lambda: not rate.silent, "feedback")
+        assert sender._history.repeat(asked_for, 1 << 60, 10) is None
+        before = seen(b)
+        await until(lambda: seen(b) > before + 20, "pictures go on")
+
+
 async def test_while_a_restart_is_under_way_the_old_path_carries() -> None:
     async with two_ends() as (a, b):
         await until(lambda: min(seen(a), seen(b)) > 10, "pictures")

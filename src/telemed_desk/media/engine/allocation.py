@@ -106,6 +106,11 @@ class Allocator:
             step.fps,
         )
 
+    def forgive(self) -> None:
+        """The other side is heard again after silence: that pause said nothing about the rate."""
+        self._resume_at_ns = 0
+        self._pause_ns = PAUSE_NS
+
     def _judge_pause(self, target_bps: float, now_ns: int) -> None:
         """Pause at once; try again later and later where the last try did not last."""
         if self._paused:

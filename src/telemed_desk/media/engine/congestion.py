@@ -83,6 +83,11 @@ class CongestionControl:
         return (self._acked_bits - 8 * self._acked[0][1]) / (span_ns / 1e9)
 
     @property
+    def silent(self) -> bool:
+        """True while nothing is heard of what became of our packets."""
+        return self._silent
+
+    @property
     def usual_loss(self) -> float:
         """What the link loses for long, however little is sent."""
         return self._usual_loss

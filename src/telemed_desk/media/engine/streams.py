@@ -115,6 +115,10 @@ class Streams:
 
     def _on_feedback(self, results: list[PacketResult], now_ns: int) -> None:
         rtt = self._rtt_ms()
+        if self._rate.silent:
+            self._allocator.forgive()
+            if self._video is not None:
+                self._video.sender.begin_anew()
         self._rate.on_feedback(results, now_ns, rtt)
         self._apply(now_ns)
 

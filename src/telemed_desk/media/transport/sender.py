@@ -191,6 +191,15 @@ class PacketSender:
                 self._send_copy_later(packet)
         return True
 
+    def begin_anew(self) -> None:
+        """After silence: what was sent into it is not worth repeating, a key frame is.
+
+        The other side asks for seconds of it; repeated, they would fill the link for seconds more.
+        """
+        self._history = SentHistory()
+        if self._kind == "video":
+            self.keyframes.request()
+
     def _repeat(self, sequence: int, now_ns: int) -> None:
         sent = self._history.repeat(sequence, now_ns, self._transport.usable_rtt_ms)
         if sent is None or self._payload_type is None:
