@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).resolve().parent.parent
 MAX_LINES = 400
 RULES = {
     "a private key": re.compile(r"-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----"),
@@ -17,7 +17,9 @@ RULES = {
     "an address of a package index": re.compile(
         r"(?:py" + r"pi\.org|pythonhosted|registry\.npm" + r"js|--(?:extra-)?index-url)"
     ),
-    "a path of one machine": re.compile(r"(?:/work/(?:main|shared)|/root/|/home/[a-z]+/)"),
+    "a path of one machine": re.compile(
+        rf"(?:{re.escape(str(ROOT))}/|/root" + r"/|/(?:home|Users)/[a-z]+/)"
+    ),
     "a telephone number that is not fictional": re.compile(r"\+254\s?(?!700\s?000)\d{3}"),
 }
 ALLOWED = {

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 from telemed_desk.media.ports import Picture
@@ -45,7 +46,7 @@ class NewestPicture:
             return self._picture
 
 
-class Capture:
+class Capture(ABC):
     """A thread that fills a :class:`NewestPicture` until it is closed; base of all cameras.
 
     Subclasses implement :meth:`_run`, which must return soon after ``_closing`` is set.
@@ -87,8 +88,8 @@ class Capture:
             self._state = code
             self._on_state(code, detail)
 
-    def _run(self) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def _run(self) -> None: ...
 
 
 class RealTime:

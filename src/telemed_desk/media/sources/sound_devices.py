@@ -9,6 +9,7 @@ a watchdog re-opens it.
 import os
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -93,7 +94,7 @@ def open_stream(kind: DeviceKind, stable_id: str | None, callback: Callable[...,
     return stream
 
 
-class _Supervised:
+class _Supervised(ABC):
     """Keeps one PortAudio stream open: re-opens after failure, notices silence of callbacks."""
 
     def __init__(self, kind: DeviceKind, stable_id: str | None, on_state: StateListener) -> None:
@@ -140,11 +141,11 @@ class _Supervised:
             self._state = code
             self._on_state(code, detail)
 
-    def _callback(self, data: Any, frames: int, _times: Any, _status: Any) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def _callback(self, data: Any, frames: int, _times: Any, _status: Any) -> None: ...
 
-    def _while_away(self, seconds: float) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def _while_away(self, seconds: float) -> None: ...
 
 
 class DeviceMicrophone(_Supervised):

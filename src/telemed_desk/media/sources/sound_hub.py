@@ -6,6 +6,7 @@ listeners get silence at the right pace.
 
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 import numpy as np
@@ -57,7 +58,7 @@ class BlockCutter:
         return [joined[i * BLOCK_SAMPLES : (i + 1) * BLOCK_SAMPLES] for i in range(full)]
 
 
-class PacedMicrophone:
+class PacedMicrophone(ABC):
     """Base of stand-ins: a thread that publishes a block each 10 ms, in real time.
 
     Subclasses implement :meth:`_block`.
@@ -91,5 +92,5 @@ class PacedMicrophone:
             self._hub.publish(self._block(count), time.monotonic_ns())
             count += 1
 
-    def _block(self, count: int) -> SoundBlock:
-        raise NotImplementedError
+    @abstractmethod
+    def _block(self, count: int) -> SoundBlock: ...
