@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from telemed_desk import __version__
+from telemed_desk.clinical.consultations import ConsultationState
 from telemed_desk.devices.findings import Verdict
 from telemed_desk.media.frames import FrameReader
 from telemed_desk.ui import words
@@ -28,7 +29,7 @@ from telemed_desk.ui.widgets.video import FrameSource
 from telemed_desk.vault import Vault
 from telemed_desk.workflow.checking import Checking
 from telemed_desk.workflow.clock import wall_ms
-from telemed_desk.workflow.day import day_of
+from telemed_desk.workflow.day import Records
 from telemed_desk.workflow.door import Door
 from telemed_desk.workflow.self_check import SelfCheckState
 from telemed_desk.workflow.session import Session
@@ -183,14 +184,13 @@ class OpenScreens:
             session.status.listen(lambda _status: self._facts()),
             session.visit.listen(self._visit),
             session.note.listen(self.call.note),
-            session.changed.listen(lambda _count: self._day()),
+            session.records.listen(self._records),
             session.checking.state.listen(self._checked),
             session.checking.own_picture.listen(self.check.preview),
             session.checking.own_level.listen(self._level),
         ]
         found = sum(draft.characters for draft in session.vault.recovered_drafts())
         self.today.recovered(found)
-        self._day()
         self._shell.page_chosen.connect(self.go)
         self.go("today")
         session.checking.start(quick=True)
@@ -212,7 +212,7 @@ class OpenScreens:
         if page == "today":
             self.today_view.show_state(self.today.state)
         elif page == "sync":
-            self._sync_items()
+            self.sync.items(self._session.records.value.sync_items)
         elif page == "self_check":
             self._show_check(self.check.state)
 
@@ -239,14 +239,13 @@ class OpenScreens:
     def _room(self, view: RoomView) -> None:
         self.today.room(view.waiting, unknown=view.unknown_seats, as_of_ms=view.as_of_ms)
 
-    def _day(self) -> None:
+    def _records(self, records: Records) -> None:
         now = wall_ms()
-        day = day_of(self._session.vault, now)
-        self.today.day([Booked(c, p) for c, p in day])
-        later = [c.booked_ms for c, _ in day if c.booked_ms > now and c.state.value == "booked"]
-        self.call.next_patient(min(later, default=None))
+        self.today.day([Booked(c, p) for c, p in records.day])
+        booked = [c.booked_ms for c, _ in records.day if c.state is ConsultationState.BOOKED]
+        self.call.next_patient(min((at for at in booked if at > now), default=None))
         if self._shell.current == "sync":
-            self._sync_items()
+            self.sync.items(records.sync_items)
 
     def open_note(self, consultation: bytes) -> None:
         """Open a note that waits to be finished."""
@@ -290,7 +289,6 @@ class OpenScreens:
 
     def _leave_call(self) -> None:
         self.go("today")
-        self._day()
 
     # ---- sync, self-check, status --------------------------------------------------------------
 
@@ -302,9 +300,6 @@ class OpenScreens:
         self.sync_view.paused.connect(self.sync.pause)
         self.sync_view.add_desk.connect(self.sync.add_desk)
         self.sync_view.code_closed.connect(self.sync.close_code)
-
-    def _sync_items(self) -> None:
-        self.sync.items(self._session.vault.sync_items(200))
 
     def _checked(self, state: SelfCheckState) -> None:
         self.check.checked(state)

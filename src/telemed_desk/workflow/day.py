@@ -1,12 +1,35 @@
-"""The day's consultations, as Today shows them."""
+"""The day's consultations and what has travelled, as the screens list them."""
 
 import time
+from dataclasses import dataclass
 
 from telemed_desk.clinical.consultations import Consultation, ConsultationState
 from telemed_desk.clinical.people import Patient
-from telemed_desk.vault import Vault
+from telemed_desk.vault import SyncItem, Vault
 
 DAY_MS = 86_400_000
+SYNC_ITEMS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """What Today and Sync list, read together."""
+
+    day: tuple[tuple[Consultation, Patient], ...] = ()
+    sync_items: tuple[SyncItem, ...] = ()
+    waiting: int = 0
+    waiting_bytes: int = 0
+
+
+def read_records(vault: Vault, now_ms: int) -> Records:
+    """Read them; some ten milliseconds with 10,000 consultations, so on no loop."""
+    outbox = vault.outbox()
+    return Records(
+        day=tuple(day_of(vault, now_ms)),
+        sync_items=tuple(vault.sync_items(SYNC_ITEMS)),
+        waiting=outbox.count,
+        waiting_bytes=outbox.waiting_bytes,
+    )
 
 
 def start_of_day_ms(now_ms: int) -> int:

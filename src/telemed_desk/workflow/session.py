@@ -21,6 +21,7 @@ from telemed_desk.workflow.booking import LinkResult, link_result
 from telemed_desk.workflow.checking import Checking
 from telemed_desk.workflow.clock import wall_ms
 from telemed_desk.workflow.core_thread import CoreThread
+from telemed_desk.workflow.day import Records, read_records
 from telemed_desk.workflow.enrolment import CodeResult, Granting
 from telemed_desk.workflow.media_hub import MediaHub
 from telemed_desk.workflow.note_taking import NoteState, NoteTaking
@@ -34,7 +35,7 @@ from telemed_protocol.room import RoomFrame
 from telemed_protocol.talk import IceServer, PageMessage
 
 _log = structlog.get_logger("session")
-OUTBOX_EVERY_S = 0.5
+RECORDS_EVERY_S = 0.3
 ICE_EVERY_S = 240.0
 
 
@@ -64,14 +65,13 @@ class Session:
         self.status: Watched[DeskStatus] = Watched(post, DeskStatus())
         self.visit: Watched[VisitState | None] = Watched(post, None)
         self.note: Watched[NoteState | None] = Watched(post, None)
-        self.changed: Watched[int] = Watched(post, 0)
+        self.records: Watched[Records] = Watched(post, Records())
         self._ice: list[IceServer] = []
         self._status = StatusModel(self.status.set, wall_ms)
         self._visit: Visit | None = None
         self._note: NoteTaking | None = None
         self._ends: list[Callable[[], None]] = []
-        self._outbox_due = False
-        self._closed = False
+        self._records_due = self._records_read = self._closed = False
         self._boxes_held: dict[str, int] = {}
         self._room = WaitingRoom(
             vault=vault,
@@ -123,7 +123,7 @@ class Session:
             self.hub.watch(self._media_died, self._media_ready),
             self.vault.on_change(lambda _tables: self.core.call(self._vault_changed)),
         ]
-        self._count_outbox()
+        self._vault_changed()
         self.checking.recall()
 
     async def close(self) -> None:
@@ -266,28 +266,20 @@ class Session:
 
     def edit(self, section: Section, text: str) -> None:
         """Take what was typed."""
-
-        def run() -> None:
-            if self._note is not None:
-                self._note.edit(section, text)
-
-        self.core.call(run)
+        self._with_note(lambda note: note.edit(section, text))
 
     def save_now(self) -> None:
         """Write what was typed at once."""
-
-        def run() -> None:
-            if self._note is not None:
-                self._note.save_now()
-
-        self.core.call(run)
+        self._with_note(lambda note: note.save_now())
 
     def sign(self, done: Callable[[KnownError | None], None]) -> None:
         """Sign and lock the open note; ``done`` is called on the GUI thread."""
+        self._with_note(lambda note: note.sign(lambda p: self.core.post(lambda: done(p))))
 
+    def _with_note(self, action: Callable[[NoteTaking], None]) -> None:
         def run() -> None:
             if self._note is not None:
-                self._note.sign(lambda problem: self.core.post(lambda: done(problem)))
+                action(self._note)
 
         self.core.call(run)
 
@@ -372,17 +364,24 @@ class Session:
         if self._closed:
             return
         self._sync.poke()
-        self.changed.set(self.changed.value + 1)
-        if not self._outbox_due:
-            self._outbox_due = True
-            self.core.loop.call_later(OUTBOX_EVERY_S, self._count_outbox)
+        self._records_due = True
+        if not self._records_read:
+            self._records_read = True
+            self.core.spawn(self._read_records())
 
-    def _count_outbox(self) -> None:
-        self._outbox_due = False
-        if self._closed:
-            return
-        outbox = self.vault.outbox()
-        self._status.outbox(outbox.count, outbox.waiting_bytes)
+    async def _read_records(self) -> None:
+        """Read what the screens list, off both loops; changes meanwhile are read once more."""
+        try:
+            while self._records_due and not self._closed:
+                self._records_due = False
+                records = await asyncio.to_thread(read_records, self.vault, wall_ms())
+                self.records.set(records)
+                self._status.outbox(records.waiting, records.waiting_bytes)
+                await asyncio.sleep(RECORDS_EVERY_S)
+        except KnownError as error:
+            _log.info("records_not_read", code=error.code)
+        finally:
+            self._records_read = False
 
     async def _refresh_ice(self) -> None:
         """Keep the relays' credentials fresh: they are good for ten minutes."""
