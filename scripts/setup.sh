@@ -14,7 +14,7 @@ run_packages=(
 )
 test_packages=(
   chromium xvfb iproute2 util-linux gcc libc6-dev pulseaudio pulseaudio-utils libasound2-plugins
-  nodejs
+  nodejs firefox-esr coturn
 )
 wanted=("${run_packages[@]}")
 # Without a display "make run" shows the tour, which wants a browser to play the patient.
