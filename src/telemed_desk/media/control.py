@@ -181,7 +181,23 @@ class VideoStream(msgspec.Struct, frozen=True, tag_field="t", tag="video-stream"
 
 
 class CallStats(msgspec.Struct, frozen=True, tag_field="t", tag="call-stats"):
-    """Once a second. None = cannot tell. ``rung`` is a :class:`..clinical.ladder.Rung` value."""
+    """Once a second. None = cannot tell. ``rung`` is a :class:`..clinical.ladder.Rung` value.
+
+    Attributes:
+        reason: What limits what is sent, empty = nothing (:mod:`telemed_desk.media.engine`).
+        send_jitter_ms, receive_jitter_ms: Interarrival jitter of voice (RFC 3550), as the other
+            side reports it and as we see it.
+        send_voice_bps, send_video_bps: What the ladder gives each of them.
+        playout_target_ms: Delay that the voice buffer aims at; ``playout_delay_ms`` is what it has.
+        concealed_ratio: Share of the sound of the last second that was made up.
+        rebuilt_ratio: Share that came from a copy in a later packet.
+        picture_delay_ms: What the picture buffer adds, for repairs and lip sync.
+        encode_ms, decode_ms: Processor time of a picture, smoothed.
+        quantiser: Coarseness of what we send, 0 to 63 in VP8.
+        lip_offset_ms: How much later than its picture a sound is played; negative = earlier.
+        picture_stands: The last picture is held because the next ones cannot be decoded.
+        path: ``direct`` or ``relay``, and over what: ``direct/udp``, ``relay/tls``.
+    """
 
     call: str
     rung: int
@@ -203,6 +219,18 @@ class CallStats(msgspec.Struct, frozen=True, tag_field="t", tag="call-stats"):
     playout_delay_ms: float | None = None
     concealed_ratio: float | None = None
     path: str = ""
+    send_jitter_ms: float | None = None
+    receive_jitter_ms: float | None = None
+    send_voice_bps: float = 0.0
+    send_video_bps: float = 0.0
+    playout_target_ms: float | None = None
+    rebuilt_ratio: float | None = None
+    picture_delay_ms: float | None = None
+    encode_ms: float | None = None
+    decode_ms: float | None = None
+    quantiser: float | None = None
+    lip_offset_ms: float | None = None
+    picture_stands: bool = False
 
 
 class Level(msgspec.Struct, frozen=True, tag_field="t", tag="level"):
