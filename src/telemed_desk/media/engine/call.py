@@ -1,103 +1,26 @@
-"""One call: negotiation, streams, health and figures around a peer connection on our own parts.
+"""One call: negotiation, streams, liveness and data around a peer connection on our own parts.
 
 Everything here runs on the asyncio loop of the media process. Encoders and the decoder have threads
 of their own; the speaker's thread pulls from :attr:`Call.feed`.
 """
 
 import asyncio
-import logging
-import re
 import time
-from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any
 
-from aiortc import RTCBundlePolicy, RTCConfiguration, RTCIceServer, RTCSessionDescription
-from aiortc.exceptions import InvalidAccessError, InvalidStateError, OperationError
-from aiortc.rtcconfiguration import RTCIceTransportPolicy
 from aiortc.rtcicetransport import candidate_from_aioice
-from aiortc.sdp import candidate_from_sdp, candidate_to_sdp
+from aiortc.sdp import candidate_to_sdp
 
-from telemed_desk.media.control import CallPhase, CallStats, IceServerSpec
-from telemed_desk.media.ports import PictureSink, PictureSource, SoundFeed, SoundSource
-from telemed_desk.media.transport.ice import local_addresses
-from telemed_desk.media.transport.install import install
-from telemed_protocol.errors import KnownError
+from telemed_desk.media.control import CallStats, IceServerSpec
+from telemed_desk.media.ports import SoundFeed
 
-from .health import Health
-from .restarts import RestartClock, silence_ns
+from .contract import CallEvents, CallFailure, CallParts
+from .data_line import DATA_LABEL, DataLine
+from .liveness import Liveness
+from .negotiation import Negotiation
 from .streams import Streams
 
-log = logging.getLogger(__name__)
-
-DATA_LABEL: Final = "desk"
-_TICK_S: Final = 0.25
-_ADDRESSES_S: Final = 2.0
-_SETUP: Final = re.compile(r"^a=setup:\w+", re.MULTILINE)
-_REFUSALS: Final = (
-    ValueError,
-    LookupError,
-    AttributeError,
-    AssertionError,
-    TypeError,
-    InvalidAccessError,
-    InvalidStateError,
-    OperationError,
-)
-"""What aiortc's parser and state machine raise for SDP that a stranger wrote."""
-_MOST_BUFFERED: Final = 16 * 1024 * 1024
-
-
-class CallFailure(KnownError):
-    """The two sides could not agree on a call."""
-
-    code = "TD-MED-012"
-    sentence = "The call could not be set up with the other side."
-    next_step = "Call again. If it stays, ask the other side to open the link in another browser."
-
-
-@dataclass(frozen=True)
-class CallParts:
-    """Where pictures and sound come from, and where pictures go."""
-
-    camera: PictureSource | None
-    microphone: SoundSource | None
-    remote_pictures: PictureSink
-
-
-class CallEvents(Protocol):
-    """What a call tells its owner; all on the loop thread."""
-
-    def on_phase(self, phase: CallPhase, reason: str) -> None:
-        """The call stands differently; ``reason`` is a stable code or empty."""
-        ...
-
-    def on_candidate(self, candidate: str, mid: str | None, mline: int | None) -> None:
-        """A local candidate found after the description was made."""
-        ...
-
-    def on_data(self, message: str | bytes) -> None:
-        """A message on the data channel."""
-        ...
-
-    def on_data_open(self) -> None:
-        """The data channel is open."""
-        ...
-
-    def on_restart_offer(self, sdp: str, revision: int) -> None:
-        """An offer for an ICE restart, to be sent."""
-        ...
-
-
-def tidy(sdp: str) -> str:
-    """Leave out what only makes a description long or wrong.
-
-    Two of three fingerprints of the same certificate, and the claim that no candidate follows: a
-    STUN or TURN server on a slow link may still answer.
-    """
-    superfluous = ("a=end-of-candidates", "a=fingerprint:sha-384", "a=fingerprint:sha-512")
-    return "".join(
-        line for line in sdp.splitlines(keepends=True) if not line.startswith(superfluous)
-    )
+__all__ = ["Call", "CallEvents", "CallFailure", "CallParts"]
 
 
 class Call:
@@ -129,42 +52,37 @@ class Call:
         self._parts = parts
         self._closed = False
         self._muted = (False, False)
-        policy = RTCIceTransportPolicy.RELAY if relay_only else RTCIceTransportPolicy.ALL
-        self._pc: Any = install().RTCPeerConnection(
-            RTCConfiguration(
-                iceServers=[
-                    RTCIceServer(s.urls, s.username or None, s.credential or None)
-                    for s in ice_servers
-                ],
-                iceTransportPolicy=policy,
-                bundlePolicy=RTCBundlePolicy.MAX_BUNDLE,
-            )
-        )
         self._streams = Streams(asyncio.get_running_loop(), parts, start_rung)
-        self._health = Health(time.monotonic_ns())
-        self._offers = offer
-        self._revision = 0
-        self._restarts = RestartClock()
-        self._negotiating = asyncio.Lock()
-        self._channel: Any = None
-        self._ticking: list[asyncio.Task[None]] = []
-        self._pc.on("connectionstatechange", self._on_connection_state)
-        self._pc.on("datachannel", self._on_channel)
+        self._negotiation = Negotiation(
+            ice_servers, relay_only=relay_only, transport=lambda: self._streams.transport
+        )
+        self._liveness = Liveness(
+            lambda: self._streams.transport,
+            events.on_phase,
+            self.restart if offer else None,
+            self._streams.tick,
+        )
+        self._data = DataLine(events)
+        pc = self._negotiation.pc
+        pc.on(
+            "connectionstatechange",
+            lambda: self._liveness.on_connection_state(pc.connectionState),
+        )
+        pc.on("datachannel", self._data.take)
         if offer:
-            self._pc.addTransceiver("audio", direction="sendrecv")
-            self._pc.addTransceiver("video", direction="sendrecv")
-            self._pc.addTransceiver("video", direction="inactive")
-            self._on_channel(self._pc.createDataChannel(DATA_LABEL))
+            pc.addTransceiver("audio", direction="sendrecv")
+            pc.addTransceiver("video", direction="sendrecv")
+            pc.addTransceiver("video", direction="sendonly")  # the screen, silent until shared
+            self._data.take(pc.createDataChannel(DATA_LABEL))
             self._attach()
 
     # ---- negotiation ------------------------------------------------------------------------
 
     async def make_offer(self) -> str:
         """Return our SDP, candidates included as far as they were found within a second."""
-        async with self._negotiating:
-            await self._pc.setLocalDescription(await self._pc.createOffer())
-        self._begin()
-        return tidy(self._pc.localDescription.sdp)
+        sdp = await self._negotiation.offer()
+        self._liveness.begin()
+        return sdp
 
     async def accept_offer(self, sdp: str) -> str:
         """Take the other side's offer and return our answer; in a running call an ICE restart.
@@ -172,24 +90,9 @@ class Call:
         Raises:
             CallFailure: It cannot be agreed to. A running call goes on as it was.
         """
-        async with self._negotiating:
-            transport = self._streams.transport
-            if transport is not None and transport.ice.asks_for_restart(sdp):
-                await transport.ice.renew()
-            await self._set_remote(sdp, "offer")
-            if transport is None:
-                self._answer_with_ours()
-                self._attach()
-            await self._pc.setLocalDescription(await self._pc.createAnswer())
-        self._begin()
-        return tidy(self._pc.localDescription.sdp)
-
-    def _answer_with_ours(self) -> None:
-        seen: set[str] = set()
-        for transceiver in self._pc.getTransceivers():
-            if transceiver.kind not in seen and transceiver._offerDirection != "inactive":  # noqa: SLF001 - aiortc offers no way to ask
-                transceiver.direction = "sendrecv"
-                seen.add(transceiver.kind)
+        answer = await self._negotiation.answer(sdp, self._attach)
+        self._liveness.begin()
+        return answer
 
     async def accept_answer(self, sdp: str, revision: int | None = None) -> None:
         """Take the other side's answer.
@@ -202,42 +105,17 @@ class Call:
         Raises:
             CallFailure: It does not fit.
         """
-        async with self._negotiating:
-            if revision is None or revision == self._revision:
-                await self._set_remote(sdp, "answer")
+        await self._negotiation.accept_answer(sdp, revision)
 
     async def restart(self) -> None:
         """Offer another path (ICE restart); the one in use stays until the other carries."""
-        async with self._negotiating:
-            transport = self._streams.transport
-            if self._closed or transport is None or not await transport.ice.renew():
-                return
-            self._revision += 1
-            await self._pc.setLocalDescription(await self._pc.createOffer())
-            sdp = tidy(self._pc.localDescription.sdp)
-        if not self._closed:
-            # RFC 8842, 5.3: the role stays, but an offer says actpass
-            self._events.on_restart_offer(_SETUP.sub("a=setup:actpass", sdp), self._revision)
-
-    async def _set_remote(self, sdp: str, kind: str) -> None:
-        try:
-            await self._pc.setRemoteDescription(RTCSessionDescription(sdp, kind))
-        except (
-            Exception
-        ) as error:  # aiortc raises ValueError, KeyError, its own and more for foreign SDP
-            raise CallFailure(type(error).__name__) from error
+        offered = await self._negotiation.restart()
+        if offered is not None and not self._closed:
+            self._events.on_restart_offer(*offered)
 
     async def add_candidate(self, candidate: str, mid: str | None, mline: int | None) -> None:
         """Add a candidate of the other side; empty = no more. An unreadable one is left out."""
-        if not candidate or self._closed:
-            return
-        try:
-            parsed = candidate_from_sdp(candidate.removeprefix("a=").removeprefix("candidate:"))
-        except (ValueError, IndexError, AssertionError):
-            return
-        parsed.sdpMid = mid
-        parsed.sdpMLineIndex = mline if mid is not None or mline is not None else 0
-        await self._pc.addIceCandidate(parsed)
+        await self._negotiation.add_candidate(candidate, mid, mline)
 
     # ---- devices and data -------------------------------------------------------------------
 
@@ -258,28 +136,12 @@ class Call:
 
     def send_data(self, message: str | bytes) -> bool:
         """Send on the data channel; False when it is not open or its queue is full."""
-        channel = self._channel
-        if channel is None or channel.readyState != "open":
-            return False
-        if channel.bufferedAmount > _MOST_BUFFERED:
-            return False
-        channel.send(message)
-        return True
-
-    def _on_channel(self, channel: Any) -> None:
-        if channel.label != DATA_LABEL:
-            return
-        self._channel = channel
-        channel.on("message", self._events.on_data)
-        if channel.readyState == "open":
-            self._events.on_data_open()
-        else:
-            channel.on("open", self._events.on_data_open)
+        return self._data.send(message)
 
     # ---- life -------------------------------------------------------------------------------
 
     def _attach(self) -> None:
-        transceivers = self._pc.getTransceivers()
+        transceivers = self._negotiation.pc.getTransceivers()
         audio = next((t for t in transceivers if t.kind == "audio"), None)
         video = next((t for t in transceivers if t.kind == "video"), None)
         if audio is None and video is None:
@@ -292,69 +154,6 @@ class Call:
     def _on_late_candidate(self, candidate: Any) -> None:
         text = candidate_to_sdp(candidate_from_aioice(candidate))
         self._events.on_candidate(f"candidate:{text}", "0", 0)
-
-    def _begin(self) -> None:
-        if not self._ticking:
-            self._events.on_phase("connecting", "")
-            self._ticking.append(asyncio.create_task(self._tick()))
-            if self._offers:
-                self._ticking.append(asyncio.create_task(self._watch_addresses()))
-
-    def _on_connection_state(self) -> None:
-        state = self._pc.connectionState
-        now_ns = time.monotonic_ns()
-        if state == "connected":
-            self._tell(self._health.connected(now_ns))
-        elif state == "failed":
-            self._tell(self._health.fail("no-path"))
-        elif state == "closed" and not self._closed:
-            self._tell(self._health.end("remote-closed"))
-
-    async def _tick(self) -> None:
-        restarting: asyncio.Task[None] | None = None
-        try:
-            while not self._closed:
-                await asyncio.sleep(_TICK_S)
-                now_ns = time.monotonic_ns()
-                if self._judge(now_ns) and (restarting is None or restarting.done()):
-                    restarting = asyncio.create_task(self._try_restart())
-                self._streams.tick(now_ns)
-        finally:
-            if restarting is not None:
-                restarting.cancel()
-
-    async def _try_restart(self) -> None:
-        try:
-            await self.restart()
-        except (*_REFUSALS, OSError) as error:
-            # while a stranger's offer is half done, or without network; the clock tries again
-            log.info("no restart: %s", type(error).__name__)
-
-    def _judge(self, now_ns: int) -> bool:
-        """Tell how the call stands; True when a restart is due."""
-        transport = self._streams.transport
-        if transport is None:
-            self._tell(self._health.tick(now_ns, None))
-            return False
-        heard_ns, consent_ns = transport.connection.last_heard_ns, transport.connection.consent_ns
-        self._tell(self._health.tick(now_ns, heard_ns))
-        if not self._offers or self._health.phase not in ("connected", "reconnecting"):
-            return False
-        return self._restarts.due(now_ns, silence_ns(now_ns, heard_ns or now_ns, consent_ns))
-
-    async def _watch_addresses(self) -> None:
-        """Another network may be better, and the old one gone: find out before silence tells."""
-        known = await asyncio.to_thread(local_addresses)
-        while not self._closed:
-            await asyncio.sleep(_ADDRESSES_S)
-            found = await asyncio.to_thread(local_addresses)
-            if found and found != known:
-                self._restarts.moved()
-            known = found or known
-
-    def _tell(self, change: tuple[CallPhase, str] | None) -> None:
-        if change is not None:
-            self._events.on_phase(*change)
 
     def stats(self) -> CallStats:
         """Return the figures now. Cheap; meant for once a second."""
@@ -374,8 +173,7 @@ class Call:
         if self._closed:
             return
         self._closed = True
-        for task in self._ticking:
-            task.cancel()
+        self._liveness.stop()
         await asyncio.to_thread(self._streams.stop)
-        await self._pc.close()
-        self._tell(self._health.end("closed"))
+        await self._negotiation.close()
+        self._liveness.end()
