@@ -65,7 +65,7 @@ SLOTS_NAME: Final = "slots"
 RECENT_NAME: Final = "recent"
 LOCK_NAME: Final = "lock"
 RESERVE_NAME: Final = "reserve"
-FOLD_VERSION: Final = b"1"
+FOLD_VERSION: Final = b"2"
 """Raised when the same ops fold to other rows; vaults are then folded anew when unlocked."""
 _guard: Final = TriesGuard()
 

@@ -226,6 +226,23 @@ def _photo(entity: bytes, known: list[Known]) -> Rows:
     }
 
 
+def _call(entity: bytes, known: list[Known]) -> Rows:
+    first = next(k.payload for k in known if isinstance(k.payload, p.CallBox))
+    return {
+        "call_box": [
+            {
+                "entity": entity,
+                "consultation": first.consultation,
+                "call": first.call,
+                "part": first.part,
+                "began_ms": first.began_ms,
+                "figures": _pack(first.columns),
+                "events": _pack(first.events),
+            }
+        ]
+    }
+
+
 _FOLDERS: Final = {
     "clinic": _clinic,
     "clinician": _clinician,
@@ -234,4 +251,5 @@ _FOLDERS: Final = {
     "consult": _consult,
     "note": fold_note,
     "photo": _photo,
+    "call": _call,
 }

@@ -33,6 +33,7 @@ _FOLDER_TABLES: Final[dict[Folder, tuple[sa.Table, ...]]] = {
     "consult": (schema.consult, schema.urgent, schema.link),
     "note": (schema.note, schema.note_rev),
     "photo": (schema.photo,),
+    "call": (schema.call_box,),
 }
 _parents_decoder: Final = msgspec.msgpack.Decoder(tuple[OpId, ...])
 

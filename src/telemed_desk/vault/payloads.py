@@ -140,6 +140,17 @@ class PhotoAdd(msgspec.Struct, frozen=True):
     preview: bytes
 
 
+class CallBox(msgspec.Struct, frozen=True):
+    """``call.box``: two minutes of a call's figures (:mod:`telemed_desk.clinical.call_record`)."""
+
+    consultation: bytes
+    call: str
+    part: int
+    began_ms: int
+    columns: dict[str, list[int | None]]
+    events: list[tuple[int, str, str]] = []
+
+
 class MemberInvite(msgspec.Struct, frozen=True):
     """``member.invite``: the secret of a TMD code, so that any desk of the clinic can approve."""
 
@@ -161,9 +172,10 @@ Payload = (
     | NoteRevise
     | NoteSign
     | PhotoAdd
+    | CallBox
     | MemberInvite
 )
-Folder = Literal["clinic", "clinician", "device", "patient", "consult", "note", "photo"]
+Folder = Literal["clinic", "clinician", "device", "patient", "consult", "note", "photo", "call"]
 
 KINDS: Final[dict[str, tuple[type[Payload], int, Folder]]] = {
     "clinic.set": (ClinicSet, Lane.PATIENTS, "clinic"),
@@ -179,6 +191,7 @@ KINDS: Final[dict[str, tuple[type[Payload], int, Folder]]] = {
     "note.revise": (NoteRevise, Lane.NOTES, "note"),
     "note.sign": (NoteSign, Lane.NOTES, "note"),
     "photo.add": (PhotoAdd, Lane.PREVIEWS, "photo"),
+    "call.box": (CallBox, Lane.PREVIEWS, "call"),
     "member.invite": (MemberInvite, Lane.QUEUE, "device"),
 }
 """Payload type, lane, and which projection it belongs to, by kind."""

@@ -4,6 +4,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from telemed_desk.clinical.call_record import CallTrace
 from telemed_desk.clinical.consultations import Consultation, ConsultationState
 from telemed_desk.clinical.notes import Note, NoteText
 from telemed_desk.clinical.people import Clinician, Patient
@@ -14,6 +15,7 @@ from telemed_desk.vault.payloads import KINDS
 from telemed_desk.vault.row_values import (
     SECTIONS,
     to_blobs,
+    to_call_trace,
     to_clinician,
     to_consultation,
     to_note,
@@ -256,6 +258,17 @@ class VaultReads(VaultCore):
             )
             for row in rows
         ]
+
+    def call_traces_of(self, consultation: bytes) -> list[CallTrace]:
+        """Return the figures of a consultation's calls, in order."""
+        c = schema.call_box.c
+        with self._read() as connection:
+            rows = connection.execute(
+                sa.select(schema.call_box)
+                .where(c.consultation == consultation)
+                .order_by(c.began_ms, c.part, c.entity)
+            ).mappings()
+            return [to_call_trace(row) for row in rows]
 
     def link_by_jti_hash(self, jti_hash: bytes) -> tuple[JoinLink, bytes] | None:
         """Return a link and its consultation by what the server knows of it."""

@@ -4,6 +4,7 @@ from typing import Any, Final
 
 import msgspec
 
+from telemed_desk.clinical.call_record import CallTrace, unpack_events, unpack_samples
 from telemed_desk.clinical.consultations import Consultation, ConsultationState, Way
 from telemed_desk.clinical.notes import Note, NoteText
 from telemed_desk.clinical.people import Clinician, Patient, Programme, Sex
@@ -84,4 +85,18 @@ def to_note(row: Any) -> Note:
         row["signer"],
         signature_code(text.sha256()) if signed else "",
         row["leaves"],
+    )
+
+
+def to_call_trace(row: Any) -> CallTrace:
+    """Return a part of a call's figures from a row of ``call_box``."""
+    columns = msgspec.msgpack.decode(row["figures"], type=dict[str, list[int | None]])
+    events = msgspec.msgpack.decode(row["events"], type=list[tuple[int, str, str]])
+    return CallTrace(
+        row["consultation"],
+        row["call"],
+        row["part"],
+        row["began_ms"],
+        unpack_samples(columns),
+        unpack_events(events),
     )

@@ -67,6 +67,9 @@ photo: Final = _table(
     texts="source",
     numbers="at_ms width height",
 )
+call_box: Final = _table(
+    "call_box", blobs="entity consultation figures events", texts="call", numbers="part began_ms"
+)
 
 PROJECTIONS: Final[dict[str, sa.Table]] = {
     table.name: table
@@ -82,6 +85,7 @@ PROJECTIONS: Final[dict[str, sa.Table]] = {
         note,
         note_rev,
         photo,
+        call_box,
     )
 }
 """Everything that ``rebuild`` drops and folds again."""
