@@ -16,6 +16,7 @@ from telemed_desk.clinical.ladder import Rung
 from telemed_desk.clinical.queue import Waiting
 from telemed_desk.media import control
 from telemed_desk.vault import OpDraft, Vault
+from telemed_desk.workflow.black_box import BlackBox
 from telemed_protocol import talk
 
 _log = structlog.get_logger("visit")
@@ -105,7 +106,7 @@ class Visit:
         self._ports = ports
         self._on_state = on_state
         self._start_rung = start_rung
-        self._revision = 0
+        self._box: BlackBox | None = None
         self.state = VisitState(
             waiting=waiting, phase="calling", started_ms=ports.now_ms(), call=""
         )
@@ -156,6 +157,7 @@ class Visit:
         if self.state.phase == "ended":
             return
         self._ports.media(control.EndCall(self.state.call))
+        self._close_box("ended")
         self._ports.say(self.seat, talk.Ended(agreed))
         self._ports.end_seat(self.seat)
         self._vault.commit(
@@ -215,7 +217,7 @@ class Visit:
             case control.VideoStream(stream="local"):
                 self._set(local_memory=message.memory)
             case control.CallStats() if message.call == self.state.call:
-                self._set(stats=message, rung=Rung(message.rung), reason=message.reason)
+                self._take_stats(message)
             case control.Level():
                 self._set(
                     microphone_dbfs=message.microphone_dbfs,
@@ -236,6 +238,7 @@ class Visit:
     def on_media_died(self) -> None:
         """The media process is gone; it is being restarted."""
         if self.state.phase != "ended":
+            self._close_box("media-died")
             self._set(phase="restarting", lost_ms=self._ports.now_ms(), remote_memory="")
 
     def on_media_ready(self) -> None:
@@ -248,6 +251,8 @@ class Visit:
 
     def _call_state(self, message: control.CallState) -> None:
         now = self._ports.now_ms()
+        if self._box is not None:
+            self._box.phase(message.phase)
         if message.phase == "connected":
             self._set(
                 phase="connected",
@@ -271,6 +276,10 @@ class Visit:
         if self.state.call:
             self._ports.media(control.EndCall(self.state.call))
         call = secrets.token_hex(8)
+        self._close_box("replaced")
+        self._box = BlackBox(
+            self.state.waiting.consultation.entity, call, self._vault.commit, self._ports.now_ms
+        )
         phase: VisitPhase = "calling" if self.state.connected_ms is None else "reconnecting"
         self._set(call=call, phase=phase)
         self._ports.media(
@@ -284,6 +293,17 @@ class Visit:
                 start_rung=int(self._start_rung),
             )
         )
+
+    def _take_stats(self, stats: control.CallStats) -> None:
+        if self._box is not None:
+            self._box.take(stats)
+        self._set(stats=stats, rung=Rung(stats.rung), reason=stats.reason)
+
+    def _close_box(self, why: str) -> None:
+        if self._box is not None:
+            self._box.phase(why)
+            self._box.close_part()
+            self._box = None
 
     def _keep_photo(self, photo: control.Photo) -> None:
         now = self._ports.now_ms()
