@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from telemed_desk.clinical.call_record import CallSummary, summarise
 from telemed_desk.clinical.ladder import Rung
 from telemed_desk.clinical.notes import NoteText, Section
 from telemed_desk.media.control import DeviceState, PhotoProgress
@@ -195,6 +196,20 @@ def test_signing_waits_for_the_end_of_the_call(desk: Desk) -> None:
     assert desk.calls.count(("sign",)) == 1
     desk.signed(None)
     assert desk.state.sign is None
+
+
+def test_after_the_call_the_link_says_what_it_was_like(desk: Desk) -> None:
+    rungs = {Rung.VIDEO: 600, Rung.AUDIO_PHOTOS: 200}
+    summary = CallSummary(800, rungs, 2, 14_200, 900, "rate", 210, 480, relayed=False)
+    desk.presenter.visit(replace(visit("ended"), summary=summary))
+    assert desk.state.link.sentence == (
+        "13:20: Video 75%, Audio + photos 25%. Interrupted 2 times. The picture stood for 0:14."
+    )
+    once = replace(summary, interruptions=1, frozen_ms=300)
+    desk.presenter.visit(replace(visit("ended"), summary=once))
+    assert desk.state.link.sentence == "13:20: Video 75%, Audio + photos 25%. Interrupted 1 time."
+    desk.presenter.visit(replace(visit("ended"), summary=summarise([])))
+    assert desk.state.link.sentence == "The call has ended."
 
 
 def test_a_refused_signature_keeps_the_dialog_and_says_why(desk: Desk) -> None:

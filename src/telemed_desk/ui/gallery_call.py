@@ -7,6 +7,7 @@ from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QImage, QImageWriter, QLinearGradient, QPainter
 from PySide6.QtWidgets import QWidget
 
+from telemed_desk.clinical.call_record import CallSummary
 from telemed_desk.clinical.ladder import Rung
 from telemed_desk.clinical.notes import Note, NoteText
 from telemed_desk.media.control import CallStats, PhotoProgress
@@ -94,6 +95,19 @@ TEXT = NoteText(
 )
 
 
+SUMMARY = CallSummary(
+    seconds=768,
+    by_rung={Rung.VIDEO: 690, Rung.LOW_VIDEO: 78},
+    interruptions=1,
+    frozen_ms=4100,
+    concealed_ms=900,
+    reason="rate",
+    rtt_ms=118,
+    estimate_kbps=900,
+    relayed=True,
+)
+
+
 def stats(rung: Rung, *, rtt: float, loss: float) -> CallStats:
     """Return invented figures of a call."""
     return CallStats(
@@ -133,6 +147,7 @@ def visit(
         rung=rung,
         reason="rate",
         stats=stats(rung, rtt=rtt, loss=loss),
+        summary=SUMMARY if phase == "ended" else None,
         remote_memory="remote",
         local_memory="local",
         photos=(

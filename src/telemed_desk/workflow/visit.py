@@ -11,6 +11,7 @@ from typing import Literal
 
 import structlog
 
+from telemed_desk.clinical.call_record import CallSummary, summarise
 from telemed_desk.clinical.consultations import ConsultationState
 from telemed_desk.clinical.ladder import Rung
 from telemed_desk.clinical.queue import Waiting
@@ -61,6 +62,7 @@ class VisitState:
     devices: dict[str, control.DeviceState] = field(default_factory=dict)
     restarts: int = 0
     problem: str = ""
+    summary: CallSummary | None = None
 
 
 class VisitPorts:
@@ -166,8 +168,13 @@ class Visit:
                 self.state.waiting.consultation.entity,
                 {"state": ConsultationState.WRITING.value, "at_ms": self._ports.now_ms()},
             )
-        )
+        ).add_done_callback(lambda _: self._ports.later(0, self._summarise))
         self._set(phase="ended")
+
+    def _summarise(self) -> None:
+        # the vault works in order: the box was committed before the state
+        traces = self._vault.call_traces_of(self.state.waiting.consultation.entity)
+        self._set(summary=summarise(traces))
 
     # ---- the page ------------------------------------------------------------------------------
 

@@ -1,11 +1,12 @@
 """Turns facts of a visit into the words of the call screen. Plain functions."""
 
+from telemed_desk.clinical.call_record import CallSummary
 from telemed_desk.clinical.ladder import Rung
 from telemed_desk.devices.problems import PROBLEMS
 from telemed_desk.ui import words
 from telemed_desk.ui.path import Leg, LegTone, Node, PathState
 from telemed_desk.ui.screens.call.state import BannerTone, Controls, Header, Link, Stage
-from telemed_desk.ui.text import has_text, t
+from telemed_desk.ui.text import has_text, t, tn
 from telemed_desk.workflow.visit import VisitState
 
 SOON_MS = 5 * words.MINUTE_MS
@@ -130,7 +131,7 @@ def link(visit: VisitState, now_ms: int) -> Link:
     stats = visit.stats
     nodes = (Node(t("node.this_pc"), "monitor"), Node(name, "smartphone"))
     if visit.phase != "connected":
-        sentence = t(f"call.link.{visit.phase}", name=name)
+        sentence = _summary(visit.summary) or t(f"call.link.{visit.phase}", name=name)
         word = t(f"call.phase.{visit.phase}")
         return Link(rung, word, sentence, PathState(nodes, (Leg("", "none"),)))
     since = now_ms - (visit.connected_ms or now_ms)
@@ -144,6 +145,22 @@ def link(visit: VisitState, now_ms: int) -> Link:
     if stats is not None and "relay" in stats.path:
         leg = " · ".join(part for part in (leg, t("call.link.relay")) if part)
     return Link(rung, words.rung_word(rung), sentence, PathState(nodes, (Leg(leg, tone),)))
+
+
+def _summary(summary: CallSummary | None) -> str:
+    """Say what the call was like, once it is over."""
+    if summary is None or not summary.seconds:
+        return ""
+    parts = [
+        t("call.summary.part", rung=words.rung_word(rung), n=round(100 * s / summary.seconds))
+        for rung, s in sorted(summary.by_rung.items(), reverse=True)
+    ]
+    said = [t("call.summary", span=words.stopwatch(1000 * summary.seconds), parts=", ".join(parts))]
+    if summary.interruptions:
+        said.append(tn("call.summary.cuts", summary.interruptions))
+    if summary.frozen_ms >= 1000:
+        said.append(t("call.summary.frozen", span=words.stopwatch(summary.frozen_ms)))
+    return " ".join(said)
 
 
 def _loss(visit: VisitState) -> float | None:
