@@ -129,7 +129,8 @@ class CallView(QWidget):
         self.end_button = CallButton(t("call.end"), "phone-off", "danger")
         self.end_button.setToolTip(t("call.tip", name=t("call.end"), key="Ctrl+Shift+E"))
         self.back_button = Button(t("call.back"), "primary", scale="large")
-        self.ended_words = Text(t("call.ended"), "body", "second")
+        self.ended_words = Text("", "body", "second")
+        self.ended_words.setWordWrap(True)
         for button, signal in (
             (self.mute_button, self.mute),
             (self.camera_button, self.camera),
@@ -143,8 +144,8 @@ class CallView(QWidget):
         self.live_buttons = (self.mute_button, self.camera_button, self.photo_button)
         for button in (*self.live_buttons, self.phone_button):
             box.addWidget(button)
-        box.addWidget(self.ended_words)
-        box.addStretch(1)
+        box.addWidget(self.ended_words, 1)
+        box.addStretch(0)
         box.addWidget(self.back_button)
         box.addWidget(self.end_button)
         card.add(box)
@@ -233,6 +234,7 @@ class CallView(QWidget):
             button.setVisible(state.live)
         self.back_button.setVisible(not state.live)
         self.ended_words.setVisible(not state.live)
+        self.ended_words.setText(f"{state.link.sentence}\n{t('call.ended')}")
         if controls.speaking_while_muted:
             muted = t("call.speaking")
         else:
