@@ -7,7 +7,8 @@ from collections.abc import Callable
 import structlog
 
 from telemed_desk.media import control
-from telemed_desk.media.engine.call import Call, CallParts
+from telemed_desk.media.bridge.bridge import Bridge
+from telemed_desk.media.engine.call import Call
 from telemed_desk.media.photo_taking import PhotoTaking
 from telemed_desk.media.remote_pictures import RemotePictures
 from telemed_desk.media.station import Station
@@ -24,6 +25,7 @@ class CallSession:
     Args:
         start: What the desk asked for.
         station: The devices; held open while the call lives.
+        bridge: The others of the consultation.
         report: Thread-safe way to tell the desk something.
     """
 
@@ -31,11 +33,14 @@ class CallSession:
         self,
         start: control.StartCall,
         station: Station,
+        bridge: Bridge,
         report: Callable[[control.FromMedia], None],
     ) -> None:
         self.id = start.call
+        self.leg = start.leg
         self._start = start
         self._station = station
+        self._bridge = bridge
         self._report = report
         self._loop = asyncio.get_running_loop()
         self._pictures = RemotePictures()
@@ -47,9 +52,10 @@ class CallSession:
     async def begin(self) -> None:
         """Open the devices and the connection; as offerer the offer follows."""
         await self._station.use(self._user)
+        self._bridge.use(self._station.camera, self._station.microphone)
         call = Call(
             self.id,
-            self._parts(),
+            self._bridge.join(self.leg, self._pictures),
             self,
             offer=self._start.offer,
             ice_servers=list(self._start.ice_servers),
@@ -58,7 +64,8 @@ class CallSession:
         )
         self._call = call
         self._photos = PhotoTaking(self.id, call.send_data, self._pictures, self._report)
-        self._station.play(call.feed)
+        self._bridge.hear(self.leg, call.feed)
+        self._station.play(self._bridge)
         self._report(control.VideoStream("remote", self._pictures.memory, self.id))
         self._stats = asyncio.create_task(self._report_stats(call), name="call-stats")
         if self._start.offer:
@@ -80,15 +87,10 @@ class CallSession:
         if self._call is not None:
             await self._call.add_candidate(message.candidate, message.mid, message.mline)
 
-    def mute(self, message: control.Mute) -> None:
+    def mute(self, *, microphone: bool, camera: bool) -> None:
         """Stop or go on sending; the devices stay open."""
         if self._call is not None:
-            self._call.set_muted(message.microphone, message.camera)
-
-    def devices_changed(self) -> None:
-        """Send from the devices that are open now."""
-        if self._call is not None:
-            self._call.replace_parts(self._parts())
+            self._call.set_muted(microphone, camera)
 
     def take_photo(self, photo: str) -> None:
         """Ask for a photo."""
@@ -98,7 +100,10 @@ class CallSession:
     async def close(self) -> None:
         """End the connection, give memory and devices back."""
         self._closing = True
-        self._station.play(None)
+        self._bridge.leave(self.leg)
+        if not self._bridge.count:
+            self._station.play(None)
+            self._bridge.use(None, None)
         if self._stats is not None:
             self._stats.cancel()
         if self._photos is not None:
@@ -136,9 +141,6 @@ class CallSession:
     @property
     def _user(self) -> str:
         return f"call {self.id}"
-
-    def _parts(self) -> CallParts:
-        return CallParts(self._station.camera, self._station.microphone, self._pictures)
 
     def _take_data(self, message: str | bytes) -> None:
         if self._photos is not None:

@@ -55,13 +55,18 @@ class IceServerSpec(msgspec.Struct, frozen=True):
 
 
 class StartCall(msgspec.Struct, frozen=True, tag_field="t", tag="start-call"):
-    """Begin a call. As offerer, a :class:`LocalDescription` follows at once."""
+    """Begin a call. As offerer, a :class:`LocalDescription` follows at once.
+
+    Calls of different ``leg`` run side by side, and all who are on them hear and see each other; a
+    call on a leg that is taken replaces the one there. The patient's leg is the empty one.
+    """
 
     call: str
     offer: bool
     ice_servers: list[IceServerSpec] = []
     relay_only: bool = False
     start_rung: int = 4
+    leg: str = ""
 
 
 class RemoteDescription(msgspec.Struct, frozen=True, tag_field="t", tag="remote-description"):

@@ -22,7 +22,7 @@ from telemed_desk.media.station import Station
 from telemed_protocol.errors import KnownError
 
 if TYPE_CHECKING:
-    from telemed_desk.media.call_session import CallSession
+    from telemed_desk.media.sessions import Sessions
 
 LEVEL_S = 0.1
 WAITING_REQUESTS = 256
@@ -39,8 +39,7 @@ class MediaWorker:
         self._channel = channel
         self._loop = asyncio.get_running_loop()
         self._station = Station(self.report)
-        self._session: CallSession | None = None
-        self._muted: control.Mute | None = None
+        self._sessions: Sessions | None = None
         self._requests: asyncio.Queue[control.ToMedia] = asyncio.Queue(WAITING_REQUESTS)
         self._checks: asyncio.Task[None] | None = None
         self._heard_at = time.monotonic()
@@ -136,14 +135,15 @@ class MediaWorker:
         match message:
             case control.Devices():
                 await self._station.choose(message)
-                if self._session is not None:
-                    self._session.devices_changed()
+                if self._sessions is not None:
+                    self._sessions.devices_changed()
             case control.Preview(on):
                 await (self._station.use("preview") if on else self._station.release("preview"))
             case control.StartCall():
                 await self._start_call(message)
             case control.EndCall(call):
-                await self._end_call(call, "")
+                if self._sessions is not None:
+                    await self._sessions.end(call, "")
             case control.Mute():
                 self._mute(message)
             case control.RunDeviceChecks():
@@ -156,8 +156,8 @@ class MediaWorker:
     async def _handle_in_call(
         self, message: control.RemoteDescription | control.RemoteCandidate | control.TakePhoto
     ) -> None:
-        session = self._session
-        if session is None or session.id != message.call:
+        session = None if self._sessions is None else self._sessions.get(message.call)
+        if session is None:
             self._send(control.Fault("no-such-call", type(message).__name__))
             return
         match message:
@@ -169,45 +169,24 @@ class MediaWorker:
                 session.take_photo(message.photo)
 
     async def _start_call(self, message: control.StartCall) -> None:
-        from telemed_desk.media.call_session import (  # noqa: PLC0415 - aiortc takes most of a second to load; the preview need not wait for it
-            CallSession,
+        from telemed_desk.media.sessions import (  # noqa: PLC0415 - aiortc takes most of a second to load; the preview need not wait for it
+            Sessions,
         )
 
-        muted: control.Mute | None = None
-        if self._session is not None:
-            # The same consultation goes on over a new connection: who was muted stays so.
-            muted = self._muted
-            await self._end_call(self._session.id, "replaced")
+        if self._sessions is None:
+            self._sessions = Sessions(self._station, self.report)
         if self._checks is not None:
             self._checks.cancel()
-        self._session = CallSession(message, self._station, self.report)
-        try:
-            await self._session.begin()
-        except BaseException:
-            session, self._session = self._session, None
-            await session.close()
-            raise
-        if muted is not None:
-            self._mute(muted)
+        await self._sessions.start(message)
 
     def _mute(self, message: control.Mute) -> None:
-        self._muted = message
-        self._station.microphone_muted = message.microphone
-        if self._session is not None:
-            self._session.mute(message)
-
-    async def _end_call(self, call: str, reason: str) -> None:
-        session = self._session
-        if session is None or session.id != call:
-            return
-        self._session = None
-        self._muted = None
-        self._station.microphone_muted = False
-        await session.close()
-        self._send(control.CallState(call, "ended", reason))
+        if self._sessions is not None:
+            self._sessions.mute(message)
+        else:
+            self._station.microphone_muted = message.microphone
 
     def _start_checks(self, message: control.RunDeviceChecks) -> None:
-        if self._session is not None:
+        if self._sessions:
             self._send(control.Fault("checks-in-call", message.run))
             self._send(control.ChecksDone(message.run))
             return
@@ -242,8 +221,8 @@ class MediaWorker:
         if self._checks is not None:
             self._checks.cancel()
             await asyncio.gather(self._checks, return_exceptions=True)
-        if self._session is not None:
-            await self._session.close()
+        if self._sessions is not None:
+            await self._sessions.close()
         await self._station.release("preview")
         await self._channel.drain()
         await self._channel.close()

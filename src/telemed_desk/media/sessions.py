@@ -1,0 +1,76 @@
+"""The calls of this PC: one for each other person of a consultation, joined by the bridge."""
+
+from collections.abc import Callable
+
+from telemed_desk.media import control
+from telemed_desk.media.bridge.bridge import Bridge
+from telemed_desk.media.call_session import CallSession
+from telemed_desk.media.station import Station
+
+
+class Sessions:
+    """Begins and ends calls, and does to all of them what concerns all. Loop thread.
+
+    Args:
+        station: The devices; each call counts as one user.
+        report: Thread-safe way to tell the desk something.
+    """
+
+    def __init__(self, station: Station, report: Callable[[control.FromMedia], None]) -> None:
+        self._station = station
+        self._report = report
+        self._bridge = Bridge()
+        self._sessions: dict[str, CallSession] = {}
+        self._muted = control.Mute(microphone=False, camera=False)
+
+    def __len__(self) -> int:
+        """How many calls run."""
+        return len(self._sessions)
+
+    def get(self, call: str) -> CallSession | None:
+        """Return a call by its id."""
+        return self._sessions.get(call)
+
+    async def start(self, message: control.StartCall) -> None:
+        """Begin a call; one on the same leg ends, and who was muted stays so."""
+        muted = self._muted
+        for held in [s for s in self._sessions.values() if s.leg == message.leg]:
+            await self.end(held.id, "replaced")
+        session = CallSession(message, self._station, self._bridge, self._report)
+        self._sessions[session.id] = session
+        try:
+            await session.begin()
+        except BaseException:
+            del self._sessions[session.id]
+            await session.close()
+            raise
+        self.mute(muted)
+
+    async def end(self, call: str, reason: str) -> None:
+        """End a call; nothing happens if there is none of this id."""
+        session = self._sessions.pop(call, None)
+        if session is None:
+            return
+        await session.close()
+        self.mute(self._muted if self._sessions else control.Mute(microphone=False, camera=False))
+        self._report(control.CallState(call, "ended", reason))
+
+    def mute(self, message: control.Mute) -> None:
+        """Keep the doctor's sound or picture back from all; the others go on through the bridge."""
+        self._muted = message
+        self._station.microphone_muted = message.microphone
+        self._bridge.mute(microphone=message.microphone, camera=message.camera)
+        alone = len(self._sessions) == 1
+        for session in self._sessions.values():
+            session.mute(microphone=message.microphone and alone, camera=message.camera and alone)
+
+    def devices_changed(self) -> None:
+        """Send from the devices that are open now."""
+        if self._sessions:
+            self._bridge.use(self._station.camera, self._station.microphone)
+
+    async def close(self) -> None:
+        """End all calls, without a word to the desk."""
+        for session in self._sessions.values():
+            await session.close()
+        self._sessions.clear()
