@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
+import msgspec
 import pytest
 
 from telemed_desk.clinical.call_record import CallSummary, summarise
@@ -196,6 +197,15 @@ def test_signing_waits_for_the_end_of_the_call(desk: Desk) -> None:
     assert desk.calls.count(("sign",)) == 1
     desk.signed(None)
     assert desk.state.sign is None
+
+
+def test_a_picture_that_stands_is_never_shown_as_live(desk: Desk) -> None:
+    assert desk.state.stage.stale == ""
+    shown = visit()
+    assert shown.stats is not None
+    stands = msgspec.structs.replace(shown.stats, picture_stands=True)
+    desk.presenter.visit(replace(shown, stats=stands))
+    assert desk.state.stage.stale == "Picture stands, part of it was lost"
 
 
 def test_after_the_call_the_link_says_what_it_was_like(desk: Desk) -> None:

@@ -67,6 +67,8 @@ def stage(visit: VisitState, *, show_local: bool) -> Stage:
     elif not visit.patient_camera:
         said = t("call.stage.no_camera", name=name)
     voice_only = visit.phase == "connected" and visit.rung <= Rung.AUDIO_PHOTOS
+    if visit.phase == "connected" and visit.stats is not None and visit.stats.picture_stands:
+        stale = t("call.stage.stands")
     return Stage(
         remote_memory="" if visit.phase == "ended" else visit.remote_memory,
         local_memory="" if visit.phase == "ended" or visit.camera_off else visit.local_memory,
