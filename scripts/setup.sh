@@ -12,14 +12,15 @@ run_packages=(
   libxkbcommon0 libxkbcommon-x11-0 libxcb-cursor0 libxcb-icccm4 libxcb-image0 libxcb-keysyms1
   libxcb-randr0 libxcb-render-util0 libxcb-shape0 libxcb-xinerama0 libxcb-xkb1
 )
-test_packages=(
+tour_packages=(
   chromium xvfb iproute2 util-linux gcc libc6-dev pulseaudio pulseaudio-utils libasound2-plugins
-  nodejs firefox-esr coturn
+  nodejs
 )
+test_packages=("${tour_packages[@]}" firefox-esr coturn)
 wanted=("${run_packages[@]}")
 # Without a display "make run" shows the tour, which wants a browser to play the patient.
-if [[ $what == tests || ( -z ${DISPLAY:-} && -z ${WAYLAND_DISPLAY:-} ) ]]; then
-  wanted+=("${test_packages[@]}")
+if [[ $what == tests ]]; then wanted+=("${test_packages[@]}")
+elif [[ -z ${DISPLAY:-} && -z ${WAYLAND_DISPLAY:-} ]]; then wanted+=("${tour_packages[@]}")
 fi
 
 missing=()
