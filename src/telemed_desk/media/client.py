@@ -149,9 +149,9 @@ class MediaProcess:
 
     async def _run_once(self) -> None:
         process, ours = _spawn(self._command)
-        running = _Running(
-            process, await ControlChannel.over(ours), time.monotonic(), time.monotonic(), set()
-        )
+        channel = await ControlChannel.over(ours)
+        now = time.monotonic()  # one reading: a process is taken to have spoken when they differ
+        running = _Running(process, channel, now, now, set())
         self._running = running
         heart = asyncio.create_task(self._heartbeat(running), name="media-heartbeat")
         try:
