@@ -124,6 +124,10 @@ class Call:
         self._muted = (microphone, camera)
         self._streams.set_muted(microphone=microphone, camera=camera)
 
+    def set_clinical(self, on: bool) -> None:  # noqa: FBT001 - one switch, as the screen has it
+        """Code sound that is not speech (cough, breath, stethoscope), or speech. Loop thread."""
+        self._streams.set_clinical(on)
+
     def replace_parts(self, parts: CallParts) -> None:
         """Change devices; nothing is negotiated anew."""
         self._parts = parts

@@ -48,6 +48,7 @@ class Streams:
         self.playout = PlayoutBuffer()
         self.transport: MediaTransport | None = None
         self._voice_out: VoiceUplink | None = None
+        self._clinical = False
         self._picture_out: PictureUplink | None = None
         self._picture_in: PictureDownlink | None = None
         self._audio: Any = None
@@ -71,6 +72,7 @@ class Streams:
                 self._loop,
                 lambda packet, at, taken_ns: sender.send_frame([packet], at, taken_ns),
             )
+            self._voice_out.clinical = self._clinical
             self._voice_out.set_source(self._parts.microphone)
             sender.on_started = self._on_started
         if video is not None:
@@ -162,6 +164,12 @@ class Streams:
             self._voice_out.muted = microphone
         if self._picture_out is not None:
             self._picture_out.muted = camera
+
+    def set_clinical(self, on: bool) -> None:  # noqa: FBT001 - one switch, as the screen has it
+        """Code sound that is not speech, or speech."""
+        self._clinical = on
+        if self._voice_out is not None:
+            self._voice_out.clinical = on
 
     def replace_parts(self, parts: Parts) -> None:
         """Use other devices."""

@@ -45,6 +45,8 @@ class VoiceUplink:
         self._position: int | None = None
         self._taken_ns = 0
         self.muted = False
+        self.clinical = False
+        """Cough, breath, stethoscope: at least 32 kbit/s, the whole band, and no DTX."""
         self._thread = threading.Thread(target=self._run, name="voice-encoder", daemon=True)
 
     def start(self) -> None:
