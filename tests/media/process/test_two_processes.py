@@ -3,43 +3,14 @@
 import asyncio
 import os
 import signal
-import wave
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from telemed_desk.media import control
-from telemed_desk.media.client import MediaProcess
-from telemed_desk.media.frames import Frame
-from telemed_desk.media.sources.barcode import read_count
-from tests.support.devices.media_desk import ListeningDesk, next_frame
+from tests.media.process.sides import Side, connect, loudest_hz
 from tests.support.waiting import until
-
-
-class Side:
-    """One desk with its media process."""
-
-    def __init__(self) -> None:
-        self.desk = ListeningDesk()
-        self.media: MediaProcess = self.desk.media()
-
-    async def picture(self, call: str) -> Frame:
-        stream = await self.desk.first(
-            control.VideoStream, lambda s: s.stream == "remote" and s.call == call
-        )
-        return await next_frame(stream.memory, lambda frame: counter(frame) is not None)
-
-    async def phase(self, call: str, phase: control.CallPhase) -> control.CallState:
-        return await self.desk.first(
-            control.CallState, lambda s: s.call == call and s.phase == phase
-        )
-
-
-def counter(frame: Frame) -> int | None:
-    rows = np.frombuffer(frame.data, np.uint8).reshape(frame.height, frame.stride)
-    return read_count(np.ascontiguousarray(rows[:, 1 : frame.width * 3 : 3]))
 
 
 @pytest.fixture
@@ -50,28 +21,6 @@ async def sides(tmp_path: Path) -> AsyncIterator[tuple[Side, Side]]:
     b.media.send(control.Devices("pattern:320x180@15", "tone:900", f"file:{tmp_path}/b.wav"))
     yield a, b
     await asyncio.gather(a.media.stop(), b.media.stop())
-
-
-async def connect(caller: Side, called: Side, call: str) -> None:
-    """Carry offer and answer across, as the desks would through the server."""
-    caller.media.send(control.StartCall(call, offer=True, start_rung=3))
-    called.media.send(control.StartCall(call, offer=False, start_rung=3))
-    offer = await caller.desk.first(control.LocalDescription, lambda d: d.call == call)
-    called.media.send(control.RemoteDescription(call, "offer", offer.sdp, offer.revision))
-    answer = await called.desk.first(control.LocalDescription, lambda d: d.call == call)
-    assert (offer.kind, answer.kind) == ("offer", "answer")
-    caller.media.send(control.RemoteDescription(call, "answer", answer.sdp, answer.revision))
-    await asyncio.gather(caller.phase(call, "connected"), called.phase(call, "connected"))
-
-
-def loudest_hz(path: Path) -> float:
-    """Return the strongest frequency of the last second that was played; 0 for silence."""
-    with wave.open(str(path), "rb") as file:
-        sound = np.frombuffer(file.readframes(file.getnframes()), "<i2")[-48_000:]
-    if sound.size < 48_000 or np.abs(sound.astype(int)).max() < 500:
-        return 0.0
-    spectrum = np.abs(np.fft.rfft(sound * np.hanning(sound.size)))
-    return float(np.argmax(spectrum)) * 48_000 / sound.size
 
 
 async def test_both_see_and_hear_each_other(sides: tuple[Side, Side], tmp_path: Path) -> None:
