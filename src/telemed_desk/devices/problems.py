@@ -73,6 +73,24 @@ class SpeakerFailed(DeviceProblem):
     next_step = "Close other programs that use it, or choose another one."
 
 
+class SpeakerUnplugged(DeviceProblem):
+    """What we played through is gone; another speaker is there, but others might hear it."""
+
+    code = "TD-SPK-003"
+    sentence = (
+        "The headset or speaker in use was unplugged. Sound is off, so that nobody else hears it."
+    )
+    next_step = "Plug it in again, or choose another speaker."
+
+
+class SoundProcessingMissing(DeviceProblem):
+    """Echo cancellation, suppression and gain cannot be loaded; the call goes on without."""
+
+    code = "TD-SND-001"
+    sentence = "Echo and noise are not removed on this PC."
+    next_step = "Use a headset, so that the patient does not hear her or his own voice."
+
+
 PROBLEMS: dict[str, type[DeviceProblem]] = {
     problem.code: problem
     for problem in (
@@ -84,5 +102,7 @@ PROBLEMS: dict[str, type[DeviceProblem]] = {
         MicrophoneFailed,
         SpeakerMissing,
         SpeakerFailed,
+        SpeakerUnplugged,
+        SoundProcessingMissing,
     )
 }

@@ -12,6 +12,22 @@ SPEAKING_DBFS = -40.0
 SPEAKING_LOOKS = 4
 """So many looks in a row above the limit are speech, not a door (0.4 s at ten looks a second)."""
 
+FAR_PLAYS_DBFS = -60.0
+NEAR_SHARE = 0.1
+"""The canceller leaves less than a tenth of an echo once it knows the room; of a voice, most."""
+_FAR_DECAY = 0.3
+
+
+def _energy(block: SoundBlock) -> float:
+    samples = block.astype(np.float32)
+    return float(np.dot(samples, samples))
+
+
+def _dbfs(squares: float, samples: int) -> float:
+    if samples == 0 or squares == 0:
+        return FLOOR_DBFS
+    return max(FLOOR_DBFS, 10 * math.log10(squares / samples / 32768**2))
+
 
 class LevelMeter:
     """Adds up blocks on a sound thread, read from another."""
@@ -23,7 +39,7 @@ class LevelMeter:
 
     def add(self, block: SoundBlock) -> None:
         """Take a block into account; microseconds."""
-        squares = float(np.dot(block.astype(np.float32), block.astype(np.float32)))
+        squares = _energy(block)
         with self._lock:
             self._squares += squares
             self._samples += block.size
@@ -33,9 +49,47 @@ class LevelMeter:
         with self._lock:
             squares, samples = self._squares, self._samples
             self._squares, self._samples = 0.0, 0
-        if samples == 0 or squares == 0:
+        return _dbfs(squares, samples)
+
+
+class NearVoice:
+    """Tells the doctor's own voice from what is left of the patient's in the microphone.
+
+    What the canceller takes out was the loudspeaker's; what it leaves whole was said here. Fed on the
+    sound thread, read from another.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._heard = 0.0
+        self._left = 0.0
+        self._far = 0.0
+        self._loudest_far = 0.0
+        self._samples = 0
+
+    def add(self, heard: SoundBlock, left: SoundBlock, far: SoundBlock) -> None:
+        """Take a block into account: from the microphone, after the canceller, its reference."""
+        energies = [_energy(block) for block in (heard, left, far)]
+        with self._lock:
+            self._heard += energies[0]
+            self._left += energies[1]
+            self._far += energies[2]
+            self._samples += heard.size
+
+    def read_dbfs(self) -> float:
+        """Return how loud the doctor was since the last reading, ``FLOOR_DBFS`` for echo alone."""
+        with self._lock:
+            heard, left, far, samples = self._heard, self._left, self._far, self._samples
+            self._heard, self._left, self._far, self._samples = 0.0, 0.0, 0.0, 0
+            # A room rings on: the loudspeaker counts as playing for some looks after it stopped.
+            self._loudest_far = max(far, self._loudest_far * _FAR_DECAY)
+            loudest = self._loudest_far
+        if samples == 0:
             return FLOOR_DBFS
-        return max(FLOOR_DBFS, 20 * math.log10(math.sqrt(squares / samples) / 32768))
+        playing = _dbfs(loudest, samples) > FAR_PLAYS_DBFS
+        if playing and left < heard * NEAR_SHARE:
+            return FLOOR_DBFS
+        return _dbfs(left, samples)
 
 
 class SpeakingWhileMuted:
