@@ -1,6 +1,5 @@
 """The pure parts of the transport: numbers, feedback, pacing, repair, reports."""
 
-import itertools
 import random
 import struct
 
@@ -11,7 +10,7 @@ from telemed_desk.media.transport.dtls import split_compound
 from telemed_desk.media.transport.pacer import QUEUE_LIMIT_S, Pacer, Priority
 from telemed_desk.media.transport.reception import ReceptionStats
 from telemed_desk.media.transport.repair import (
-    GIVE_UP_TRIES,
+    GIVE_UP_NS,
     MOST_AT_ONCE,
     KeyframeGate,
     LossTracker,
@@ -147,7 +146,7 @@ def test_a_second_picture_does_not_queue_behind_a_quarter_of_a_second() -> None:
     assert rest[-1] == "key19"
 
 
-def test_missing_packets_are_asked_for_twice_a_round_trip_and_then_given_up() -> None:
+def test_missing_packets_are_asked_for_at_once_again_after_a_round_trip_and_then_given_up() -> None:
     tracker = LossTracker()
     for n in (1, 2, 5):
         tracker.add(n, 0)
@@ -158,14 +157,27 @@ def test_missing_packets_are_asked_for_twice_a_round_trip_and_then_given_up() ->
         if lost:
             asked.append((now // MS, lost))
         if tick == 50:
-            tracker.add(3, now)
-    assert asked[0] == (10, [3, 4])
-    gaps = [b[0] - a[0] for a, b in itertools.pairwise(asked)]
-    assert set(gaps[::2]) == {20}  # a lost request costs 20 ms, not a round trip
-    assert {first + second for first, second in zip(gaps[::2], gaps[1::2], strict=False)} == {110}
+            tracker.add(3, now, repaired=True)
+    # a lost request costs 20 ms, a lost repeat little more than a round trip
+    assert [at for at, _ in asked[:5]] == [0, 20, 110, 140, 170]
+    assert asked[0][1] == [3, 4]
     assert asked[-1][1] == [4]
-    assert len(asked) == 2 * GIVE_UP_TRIES - 1
+    assert 1950 <= asked[-1][0] <= GIVE_UP_NS // MS
     assert tracker.missing == 0
+
+
+def test_where_packets_overtake_one_another_late_ones_are_not_asked_for() -> None:
+    tracker = LossTracker()
+    asked = 0
+    for n in range(1, 200):
+        now = n * 20 * MS
+        if n % 4 == 2:
+            tracker.add(n + 1, now)
+            asked += len(tracker.due(now + MS, 100.0)) if n > 4 else 0
+            tracker.add(n, now + 5 * MS)
+        elif n % 4 != 3:
+            tracker.add(n, now)
+    assert asked == 0
 
 
 def test_reordering_is_not_loss_and_an_outage_is_not_repaired() -> None:

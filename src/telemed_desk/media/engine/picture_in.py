@@ -77,6 +77,12 @@ class PictureDownlink:
             now_ns,
             marker=bool(packet.marker),
         )
+        losses, needed = self._receiver.losses, self._assembler.needed_from()
+        if losses is not None and needed is not None:
+            losses.forget_below(needed)
+        self._queue(frames, now_ns)
+
+    def _queue(self, frames: list[VideoFrame], now_ns: int) -> None:
         if not frames:
             return
         rtt_ms = self._receiver.transport.usable_rtt_ms
@@ -96,6 +102,7 @@ class PictureDownlink:
             losses.overwhelmed = False
             self._assembler.break_chain()
         rtt_ms = self._receiver.transport.usable_rtt_ms
+        self._queue(self._assembler.skip(now_ns, int(self._pace.hold_ms * 1e6)), now_ns)
         if self._assembler.poll(now_ns, rtt_ms):
             if losses is not None:
                 losses.forget()

@@ -86,6 +86,8 @@ class MediaTransport(RTCDtlsTransport):
         self.counters = Counters()
         self.rtt_ms: float | None = None
         self.twcc = False
+        self.datagram = b""
+        """The RTP packet that is being handled, as it came: parity sums up its very bytes."""
         self.on_feedback: Callable[[list[PacketResult], int], None] | None = None
         self.on_remb: Callable[[float], None] | None = None
         self.on_loss_report: Callable[[str, float], None] | None = None
@@ -217,6 +219,7 @@ class MediaTransport(RTCDtlsTransport):
         if receiver is None:
             return
         self._media_ssrc = packet.ssrc
+        self.datagram = data
         try:
             await receiver._handle_rtp_packet(packet, arrival_time_ms=arrival_time_ms)  # noqa: SLF001 - the router's protocol
         except _DAMAGE:

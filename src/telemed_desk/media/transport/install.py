@@ -33,6 +33,9 @@ EXPECTED: Final = {"aiortc": "1.16.0", "aioice": "0.13.0"}
 OPUS_PAYLOAD_TYPE: Final = 111
 VP8_PAYLOAD_TYPE: Final = 96
 RTX_PAYLOAD_TYPE: Final = 97
+RED_PAYLOAD_TYPE: Final = 118
+RED_RTX_PAYLOAD_TYPE: Final = 119
+FEC_PAYLOAD_TYPE: Final = 120
 MID_URI: Final = "urn:ietf:params:rtp-hdrext:sdes:mid"
 SEND_TIME_URI: Final = "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time"
 
@@ -85,6 +88,19 @@ def _codecs() -> dict[str, list[RTCRtpCodecParameters]]:
                 clockRate=90_000,
                 payloadType=RTX_PAYLOAD_TYPE,
                 parameters={"apt": VP8_PAYLOAD_TYPE},
+            ),
+            # a browser protects pictures on long and lossy links for whoever takes it: fec.py
+            RTCRtpCodecParameters(
+                mimeType="video/red", clockRate=90_000, payloadType=RED_PAYLOAD_TYPE
+            ),
+            RTCRtpCodecParameters(
+                mimeType="video/rtx",
+                clockRate=90_000,
+                payloadType=RED_RTX_PAYLOAD_TYPE,
+                parameters={"apt": RED_PAYLOAD_TYPE},
+            ),
+            RTCRtpCodecParameters(
+                mimeType="video/ulpfec", clockRate=90_000, payloadType=FEC_PAYLOAD_TYPE
             ),
         ],
     }

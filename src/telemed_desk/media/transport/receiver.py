@@ -26,6 +26,7 @@ from aiortc.rtp import (
 from aiortc.stats import RTCStatsReport
 
 from .dtls import MediaTransport
+from .fec import FecReceiver, Recovered, summand, unwrap_red
 from .reception import ReceptionStats
 from .repair import LossTracker
 
@@ -38,7 +39,10 @@ class PacketHandler(Protocol):
     """What the engine does with a stream."""
 
     def on_packet(self, packet: RtpPacket, now_ns: int) -> None:
-        """Take a packet, repaired ones included, in order of arrival."""
+        """Take a packet, repaired ones included, in order of arrival.
+
+        One without payload only fills its number: padding, or parity already made use of.
+        """
         ...
 
     def on_tick(self, now_ns: int) -> None:
@@ -60,6 +64,11 @@ class PacketReceiver:
         self._own_ssrc = 1
         self._clock_rates: dict[int, int] = {}
         self._rtx: dict[int, int] = {}
+        self._red: int | None = None
+        self.voice_red: int | None = None
+        """Payload type of redundant audio (RFC 2198), which the handler takes apart."""
+        self._parity: int | None = None
+        self.fec = FecReceiver()
         self._streams: dict[int, ReceptionStats] = {}
         self._task: asyncio.Task[None] | None = None
         self.last_packet_ns: int | None = None
@@ -94,7 +103,13 @@ class PacketReceiver:
             apt = codec.parameters.get("apt")
             if is_rtx(codec) and isinstance(apt, int):
                 self._rtx[codec.payloadType] = apt
+            elif codec.name == "ulpfec":
+                self._parity = codec.payloadType
             else:
+                if codec.name == "red" and self._kind == "audio":
+                    self.voice_red = codec.payloadType
+                elif codec.name == "red":
+                    self._red = codec.payloadType
                 self._clock_rates[codec.payloadType] = codec.clockRate
         self._transport._register_rtp_receiver(self, parameters)  # noqa: SLF001 - aiortc's own wiring
         self._transport.note_extensions(parameters, self._own_ssrc)
@@ -130,7 +145,8 @@ class PacketReceiver:
 
     async def _handle_rtp_packet(self, packet: RtpPacket, arrival_time_ms: int) -> None:  # noqa: ARG002 - the router's protocol; ms are too coarse for us
         now_ns = time.monotonic_ns()
-        if packet.payload_type in self._rtx:
+        repeated = packet.payload_type in self._rtx
+        if repeated:
             if len(packet.payload) <= 2 or self.ssrc is None:
                 return  # padding, sent to probe the link
             packet = unwrap_rtx(packet, self._rtx[packet.payload_type], self.ssrc)
@@ -141,8 +157,45 @@ class PacketReceiver:
         else:
             return
         self.last_packet_ns = now_ns
+        found: list[Recovered] = []
+        if packet.payload_type == self._red and packet.payload:
+            found = self._open_red(packet, repeated=repeated)
+        self._hand_on(packet, now_ns, repaired=repeated)
+        for recovered in found:
+            self._hand_on(self._rebuilt(recovered), now_ns, repaired=True)
+        if self.losses is not None and self.losses.missing:
+            await self._ask(self.losses, now_ns)
+
+    def _open_red(self, packet: RtpPacket, *, repeated: bool) -> list[Recovered]:
+        """Take the wrapping off; return what parity gives back."""
+        size = len(packet.payload) + packet.padding_size
+        packet.payload_type, packet.payload = unwrap_red(packet.payload)
+        if packet.payload_type == self._parity:
+            parity, packet.payload = packet.payload, b""
+            return self.fec.add_parity(parity)
+        if repeated:
+            self.fec.add_repeat(packet.sequence_number)
+            return []
+        data = self._transport.datagram
+        kind = packet.marker << 7 | packet.payload_type
+        rest = data[12 : len(data) - size] + packet.payload
+        content = summand(data[0] & ~0x20, kind, packet.timestamp, rest)
+        found = self.fec.add_media(packet.sequence_number, content)
+        return [one for one in found if one.payload_type == packet.payload_type]
+
+    def _rebuilt(self, recovered: Recovered) -> RtpPacket:
+        return RtpPacket(
+            payload_type=recovered.payload_type,
+            marker=recovered.marker,
+            sequence_number=recovered.sequence,
+            timestamp=recovered.timestamp,
+            ssrc=self.ssrc or 0,
+            payload=recovered.payload,
+        )
+
+    def _hand_on(self, packet: RtpPacket, now_ns: int, *, repaired: bool) -> None:
         if self.losses is not None:
-            self.losses.add(packet.sequence_number, now_ns)
+            self.losses.add(packet.sequence_number, now_ns, repaired=repaired)
         if self.handler is not None:
             self.handler.on_packet(packet, now_ns)
 
@@ -155,6 +208,7 @@ class PacketReceiver:
             del self._streams[next(iter(self._streams))]
         if self.losses is not None:
             self.losses = LossTracker()
+        self.fec = FecReceiver()
 
     async def _handle_rtcp_packet(self, packet: AnyRtcpPacket) -> None:
         if isinstance(packet, RtcpSrPacket) and packet.ssrc in self._streams:
@@ -169,17 +223,21 @@ class PacketReceiver:
                 bytes(RtcpPsfbPacket(RTCP_PSFB_PLI, self._own_ssrc, self.ssrc))
             )
 
+    async def _ask(self, losses: LossTracker, now_ns: int) -> None:
+        """Ask for what is due; as soon as a loss shows, for each moment counts on a long link."""
+        lost = losses.due(now_ns, self._transport.usable_rtt_ms)
+        if lost and self.ssrc is not None:
+            await self._transport.send_rtcp(
+                bytes(RtcpRtpfbPacket(RTCP_RTPFB_NACK, self._own_ssrc, self.ssrc, lost))
+            )
+
     async def _run(self) -> None:
         next_report_ns = 0
         while True:
             await asyncio.sleep(TICK_S)
             now_ns = time.monotonic_ns()
-            if self.losses is not None and self.losses.missing and self.ssrc is not None:
-                lost = self.losses.due(now_ns, self._transport.usable_rtt_ms)
-                if lost:
-                    await self._transport.send_rtcp(
-                        bytes(RtcpRtpfbPacket(RTCP_RTPFB_NACK, self._own_ssrc, self.ssrc, lost))
-                    )
+            if self.losses is not None and self.losses.missing:
+                await self._ask(self.losses, now_ns)
             if self.handler is not None:
                 self.handler.on_tick(now_ns)
             if now_ns >= next_report_ns:
