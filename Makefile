@@ -3,19 +3,23 @@ SHELL := /bin/bash
 PY := .venv/bin/python
 .DEFAULT_GOAL := help
 
-.PHONY: help run tour test check bench bench-calls lock setup setup-tests clean
+.PHONY: help run tour test check bench bench-calls lock setup setup-tests setup-bench clean
 
 help:
 	@echo "make run    set up, then start the small server, the desk in practice mode and a patient link"
 	@echo "make tour   the whole first visit without a display, with screenshots in build/tour/"
 	@echo "make test   all tests        make check  lint, types, layers, licences, secrets"
-	@echo "make bench  benchmarks       make lock   renew requirements/*.txt"
+	@echo "make bench  benchmarks       make bench-calls BENCH='--minutes 35'  calls beside Chromium's"
+	@echo "make lock   renew requirements/*.txt"
 
 setup:
 	@scripts/setup.sh run
 
 setup-tests:
 	@scripts/setup.sh tests
+
+setup-bench:
+	@scripts/setup.sh bench
 
 run: setup
 	@$(PY) -m telemed_desk.practice
@@ -29,11 +33,11 @@ test: setup-tests
 check: setup-tests
 	@scripts/run_checks.sh
 
-bench: setup-tests
+bench: setup-bench
 	@$(PY) -m benchmarks
 
-bench-calls: setup-tests
-	@$(PY) -m benchmarks.calls
+bench-calls: setup-bench
+	@$(PY) -m benchmarks.calls $(BENCH)
 
 lock: setup-tests
 	@scripts/lock.sh

@@ -2,7 +2,15 @@
 
 import sys
 
-from benchmarks import calls, ipc, store, visit
+from benchmarks import ipc, store, visit
+from benchmarks.calls import command as calls
+
+SHORT_CALLS = ["--conditions", "bad,rural,clean", "--pairs", "oc,cc,ac", "--films", "720"]
 
 if __name__ == "__main__":
-    sys.exit(store.main([]) or ipc.main([]) or visit.main([]) or calls.main([]))
+    sys.exit(
+        store.main([])
+        or ipc.main([])
+        or visit.main([])
+        or calls.main([*SHORT_CALLS, "--rounds", "1", "--run", "short"])
+    )

@@ -22,6 +22,12 @@ def _says(*command: str) -> str:
     return done.stdout.strip() or "unknown"
 
 
+def source() -> str:
+    """Return the checkout's commit, with a ``+`` when something beside it differs."""
+    changed = _says("git", "status", "--porcelain", "--untracked-files=no")
+    return _says("git", "rev-parse", "--short", "HEAD") + ("" if changed == "unknown" else "+")
+
+
 def describe() -> list[str]:
     """Return the machine and the versions, one fact a line. No name of a host or person is in it."""
     try:
@@ -32,7 +38,7 @@ def describe() -> list[str]:
     processor = f"{_first_value('/proc/cpuinfo', 'model name')}, {os.cpu_count()} cores"
     memory_gb = int(_first_value("/proc/meminfo", "MemTotal").split()[0]) / 1e6
     return [
-        f"{time.strftime('%Y-%m-%d')}, source {_says('git', 'rev-parse', '--short', 'HEAD')}",
+        f"{time.strftime('%Y-%m-%d')}, source {source()}",
         f"{processor}, {memory_gb:.0f} GB memory, Linux {platform.release().split('-')[0]}",
         f"Python {platform.python_version()}, {versions}, {chromium} (headless, no GPU)",
         f"load average at the start {os.getloadavg()[0]:.2f}",

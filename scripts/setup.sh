@@ -2,6 +2,7 @@
 # Makes this checkout runnable: system libraries, .venv, locked packages.
 #   scripts/setup.sh run     what desk and server need
 #   scripts/setup.sh tests   that, and what tests, checks and the tour need
+#   scripts/setup.sh bench   that, and what measures speech quality, built from source
 # Safe to repeat; does nothing when all is in place. Never needs root for more than apt.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -17,9 +18,11 @@ tour_packages=(
   nodejs
 )
 test_packages=("${tour_packages[@]}" firefox-esr coturn)
+bench_packages=("${test_packages[@]}" python3-dev)
 wanted=("${run_packages[@]}")
 # Without a display "make run" shows the tour, which wants a browser to play the patient.
-if [[ $what == tests ]]; then wanted+=("${test_packages[@]}")
+if [[ $what == bench ]]; then wanted+=("${bench_packages[@]}")
+elif [[ $what == tests ]]; then wanted+=("${test_packages[@]}")
 elif [[ -z ${DISPLAY:-} && -z ${WAYLAND_DISPLAY:-} ]]; then wanted+=("${tour_packages[@]}")
 fi
 
@@ -57,9 +60,14 @@ if ((${#missing[@]})); then
   rm -f build-setup.log
 fi
 
-if [[ $what == tests ]]; then lock=requirements/all.txt; else lock=requirements/run.txt; fi
+case $what in
+  bench) locks=(requirements/all.txt requirements/bench.txt) ;;
+  tests) locks=(requirements/all.txt) ;;
+  *) locks=(requirements/run.txt) ;;
+esac
+fingerprint_of() { cat "$@" pyproject.toml scripts/setup.sh | sha256sum | cut -d' ' -f1; }
 stamp=.venv/.installed-$what
-fingerprint=$(cat "$lock" pyproject.toml scripts/setup.sh | sha256sum | cut -d' ' -f1)
+fingerprint=$(fingerprint_of "${locks[@]}")
 if [[ -f $stamp && $(cat "$stamp") == "$fingerprint" ]]; then exit 0; fi
 
 if [[ ! -x .venv/bin/python ]]; then
@@ -79,10 +87,12 @@ if [[ ! -x .venv/bin/python ]]; then
   echo "setup: making .venv with $("$python" --version)"
   "$python" -m venv .venv
 fi
-echo "setup: installing locked packages from $lock (some minutes the first time)"
-.venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r "$lock" 2>&1 |
-  { grep -v '^WARNING: Location' || true; }
-[[ ${PIPESTATUS[0]} == 0 ]] || { echo "setup: pip failed, see above" >&2; exit 2; }
+for lock in "${locks[@]}"; do
+  echo "setup: installing locked packages from $lock (some minutes the first time)"
+  .venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r "$lock" 2>&1 |
+    { grep -v '^WARNING: Location' || true; }
+  [[ ${PIPESTATUS[0]} == 0 ]] || { echo "setup: pip failed, see above" >&2; exit 2; }
+done
 # The product itself is used from its sources; a path file needs no build step and no network.
 site=$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_paths()["purelib"])')
 printf '%s\n' "$PWD/src" >"$site/telemed_desk_checkout.pth"
@@ -92,8 +102,7 @@ for command in telemed-desk:telemed_desk telemed-server:telemed_server; do
   chmod +x ".venv/bin/${command%%:*}"
 done
 echo "$fingerprint" >"$stamp"
-# What the tests need includes what running needs.
-if [[ $what == tests ]]; then
-  cat requirements/run.txt pyproject.toml scripts/setup.sh | sha256sum | cut -d' ' -f1 >.venv/.installed-run
-fi
+# What benchmarks need includes what tests need, and that what running needs.
+if [[ $what != run ]]; then fingerprint_of requirements/run.txt >.venv/.installed-run; fi
+if [[ $what == bench ]]; then fingerprint_of requirements/all.txt >.venv/.installed-tests; fi
 echo "setup: done"

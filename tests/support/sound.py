@@ -129,13 +129,14 @@ def compare(
         len(found) / len(matches),
         float(np.percentile(delays, 50)),
         float(np.percentile(delays, 95)),
-        _heard_share(said, heard, found, from_ms, to_ms - float(delays.max())),
+        heard_share(said, heard, found, from_ms, to_ms - float(delays.max())),
     )
 
 
-def _heard_share(
+def heard_share(
     said: Sound, heard: Sound, found: list[Match], from_ms: float, to_ms: float
 ) -> float:
+    """Return in how many 100 ms pieces of speech something as strong was heard where it belongs."""
     count = SAMPLE_RATE_HZ // 10
     spoken, received = [], []
     for at in np.arange(from_ms, to_ms - 100, 100):

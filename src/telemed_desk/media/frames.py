@@ -30,6 +30,8 @@ SLOT = struct.Struct("<IIIIQQ")
 PIXELS_AT = 4096
 MAX_TRIES = 8
 """A reader that meets this many torn pictures in a row lets this repaint go by."""
+LOOK_EVERY_MS = 16
+"""How often the window looks for a newer picture (``ui.widgets.video.POLL_MS``)."""
 
 
 def padded_stride(width: int) -> int:

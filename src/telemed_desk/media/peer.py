@@ -29,6 +29,7 @@ from telemed_desk.media.engine.call import Call, CallParts
 from telemed_desk.media.json_lines import JsonLines
 from telemed_desk.media.peer_photo import photo_messages
 from telemed_desk.media.peer_recorder import PeerRecorder
+from telemed_desk.media.peer_screen import DecodedScreen, MemoryScreen
 from telemed_desk.media.ports import SAMPLE_RATE_HZ, Picture, PictureSource, SoundBlock
 from telemed_desk.media.sources.opening import (
     Camera,
@@ -72,24 +73,19 @@ class _WatchedCamera:
         return picture
 
 
-class _Screen:
-    """Notes the pictures of the other side in place of drawing them."""
-
-    def __init__(self, recorder: PeerRecorder, on_first: Callable[[], None]) -> None:
-        self._recorder = recorder
-        self._on_first = on_first
-
-    def present(self, picture: Picture) -> None:
-        if self._recorder.show(picture.y):
-            self._on_first()
-
-
 class Peer:
     """One end of one call. Everything but the devices' threads runs on one loop."""
 
     def __init__(
-        self, lines: JsonLines, devices: Devices, start_rung: Rung, *, gives_photos: bool
+        self,
+        lines: JsonLines,
+        devices: Devices,
+        start_rung: Rung,
+        *,
+        gives_photos: bool,
+        into_memory: bool = False,
     ) -> None:
+        self._into_memory = into_memory
         self._gives_photos = gives_photos
         self._photos: set[asyncio.Task[None]] = set()
         self._lines = lines
@@ -99,6 +95,7 @@ class Peer:
         self._camera: Camera | None = None
         self._microphone: Microphone | None = None
         self._speaker: Speaker | None = None
+        self._screen: DecodedScreen | MemoryScreen | None = None
         self._stop_noting: Callable[[], None] | None = None
         self._call: Call | None = None
         self._stats: asyncio.Task[None] | None = None
@@ -141,6 +138,9 @@ class Peer:
         if self._call is not None:
             await self._call.close()
             self._call = None
+        if self._screen is not None:
+            await asyncio.to_thread(self._screen.close)
+            self._screen = None
         if self._stop_noting is not None:
             self._stop_noting()
             self._stop_noting = None
@@ -163,7 +163,8 @@ class Peer:
         self._lines.emit("click")
         config = command.get("cfg", {})
         watched = None if self._camera is None else _WatchedCamera(self._camera, self._recorder)
-        screen = _Screen(self._recorder, lambda: self._lines.emit("firstframe"))
+        kind = MemoryScreen if self._into_memory else DecodedScreen
+        screen = self._screen = kind(self._recorder, lambda: self._lines.emit("firstframe"))
         self._call = Call(
             "peer",
             CallParts(camera=watched, microphone=self._microphone, remote_pictures=screen),
@@ -290,10 +291,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--photos", choices=("give", "decline"), default="give", help="what to do when asked"
     )
+    parser.add_argument(
+        "--screen",
+        choices=("decoded", "memory"),
+        default="decoded",
+        help="note a picture when it is decoded, or when the window would have it",
+    )
     chosen = parser.parse_args(arguments)
     lines = JsonLines()
     devices = Devices(chosen.camera, chosen.microphone, chosen.speaker)
-    peer = Peer(lines, devices, Rung(chosen.start_rung), gives_photos=chosen.photos == "give")
+    peer = Peer(
+        lines,
+        devices,
+        Rung(chosen.start_rung),
+        gives_photos=chosen.photos == "give",
+        into_memory=chosen.screen == "memory",
+    )
     asyncio.run(_run(lines, peer))
     return 0
 

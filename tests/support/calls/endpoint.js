@@ -6,11 +6,15 @@
 const SAMPLE_RATE = 48000;
 const FLUSH_SAMPLES = 4800;
 const STATS_EVERY_MS = 1000;
+const SAMPLE_EVERY_MS = 1000;
+const SAMPLE_WIDTH = 640;
+const RESTART_EVERY_MS = 3000;
 const KEPT_STATS = ['inbound-rtp', 'outbound-rtp', 'remote-inbound-rtp', 'candidate-pair'];
 
 const wall = () => performance.timeOrigin + performance.now();
 const emit = event => telemedEmit(JSON.stringify({...event, wall: wall()}));
-const record = {taken: [], shown: [], said: [], heard: [], clock: [], stats: [], messages: [], problem: ''};
+const record = {taken: [], shown: [], said: [], heard: [], clock: [], stats: [], messages: [], samples: [], problem: ''};
+const sampled = [];  // the brightness of each of record.samples
 
 // ---- the counter in the picture
 
@@ -45,6 +49,26 @@ async function readCounter(frame) {
   return counterOf(strip.subarray(luma.offset), luma.stride, even, height);
 }
 
+// Keeps a small copy of a picture's brightness, averaged over squares.
+const whole = new Uint8Array(1920 * 1080 * 2);
+
+async function keepSample(frame, counter, at) {
+  const {width, height} = frame.visibleRect;
+  const [{offset, stride}] = await frame.copyTo(whole);
+  const step = Math.max(1, Math.floor(width / SAMPLE_WIDTH));
+  const across = Math.floor(width / step), down = Math.floor(height / step);
+  const small = new Uint8Array(across * down);
+  for (let y = 0; y < down; y++)
+    for (let x = 0; x < across; x++) {
+      let sum = 0;
+      for (let i = 0; i < step; i++)
+        for (let j = 0; j < step; j++) sum += whole[offset + (y * step + i) * stride + x * step + j];
+      small[y * across + x] = sum / (step * step);
+    }
+  record.samples.push([counter, at, across, down]);
+  sampled.push(small);
+}
+
 // ---- the ends of the call
 
 let local, audio, recorder, peer, channel;
@@ -62,13 +86,19 @@ async function watchCamera(track) {
 }
 
 function watchScreen(video) {
+  let sampleDue = 0;
   const shown = async (now, about) => {
     video.requestVideoFrameCallback(shown);
     const frame = new VideoFrame(video);
     const at = performance.timeOrigin + about.expectedDisplayTime;
     const {width, height} = frame.visibleRect;
-    record.shown.push([at, await readCounter(frame), width, height]);
+    const counter = await readCounter(frame);
+    record.shown.push([at, counter, width, height]);
     if (record.shown.length === 1) emit({ev: 'firstframe'});
+    if (counter >= 0 && now >= sampleDue) {
+      sampleDue = now + SAMPLE_EVERY_MS;
+      await keepSample(frame, counter, at).catch(error => { record.problem = String(error); });
+    }
     frame.close();
   };
   video.requestVideoFrameCallback(shown);
@@ -133,11 +163,25 @@ function useChannel(made) {
   else made.onopen = hello;
 }
 
-function begin({iceServers = []} = {}) {
+// As a web page that calls would do it: a path that is gone is looked for anew, by who is told to.
+let restarted = -Infinity;
+
+async function restart() {
+  const now = performance.now();
+  if (peer.signalingState !== 'stable' || now - restarted < RESTART_EVERY_MS) return;
+  restarted = now;
+  await peer.setLocalDescription(await peer.createOffer({iceRestart: true}));
+  emit({ev: 'reoffer', sdp: peer.localDescription.sdp});
+}
+
+function begin({iceServers = [], restarts = false} = {}) {
   emit({ev: 'click'});
   peer = new RTCPeerConnection({iceServers, bundlePolicy: 'max-bundle'});
   for (const state of ['connectionState', 'iceConnectionState', 'iceGatheringState'])
     peer.addEventListener(state.toLowerCase() + 'change', () => emit({ev: state, v: peer[state]}));
+  if (restarts) peer.addEventListener('connectionstatechange', () => {
+    if (['disconnected', 'failed'].includes(peer.connectionState)) restart();
+  });
   peer.onicecandidate = ({candidate}) => emit({ev: 'candidate', c: candidate ? candidate.toJSON() : null});
   peer.ondatachannel = ({channel: made}) => useChannel(made);
   peer.ontrack = ({track}) => {
@@ -213,9 +257,10 @@ window.endpoint = {
   },
   tell: message => channel.send(JSON.stringify(message)),
   numbers: () => {
-    const {taken, shown, clock, stats, messages, problem} = record;
-    return JSON.stringify({taken, shown, clock, stats, messages, problem});
+    const {taken, shown, clock, stats, messages, samples, problem} = record;
+    return JSON.stringify({taken, shown, clock, stats, messages, samples, problem});
   },
   said: () => base64(record.said),
   heard: () => base64(record.heard),
+  samples: () => base64(sampled),
 };

@@ -3,7 +3,9 @@
 The endpoint protocol. Commands, one JSON object a line on the program's standard input:
 
 * ``{"cmd": "prepare"}``: open camera and microphone; answered by ``{"ev": "ready"}``
-* ``{"cmd": "offer", "cfg": {"iceServers": [...]}}``: begin a call; leads to ``{"ev": "offer", "sdp"}``
+* ``{"cmd": "offer", "cfg": {"iceServers": [...], "restarts": bool}}``: begin a call; leads to
+  ``{"ev": "offer", "sdp"}``. With ``restarts``, a browser looks for a new path when this one is gone;
+  an end that does so by itself ignores the word
 * ``{"cmd": "onoffer", "sdp", "cfg"}``: an offer came, also in a running call (ICE restart); leads to
   ``{"ev": "answer", "sdp"}``
 * ``{"cmd": "onanswer", "sdp"}``, ``{"cmd": "candidate", "c": {candidate, sdpMid, sdpMLineIndex}}``
@@ -100,7 +102,8 @@ class BrowserEndpoint:
         numbers = await self.page.evaluate("endpoint.numbers()")
         said = await self.page.evaluate("endpoint.said()")
         heard = await self.page.evaluate("endpoint.heard()")
-        return from_browser(numbers, said, heard)
+        samples = await self.page.evaluate("endpoint.samples()")
+        return from_browser(numbers, said, heard, samples)
 
     async def close(self) -> None:
         """Stop listening; the browser itself is closed by who started it."""

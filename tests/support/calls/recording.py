@@ -19,6 +19,15 @@ Pictures = NDArray[np.float64]
 """Rows of wall ms, counter (-1: not readable), width, height."""
 
 
+@dataclass(frozen=True)
+class Sample:
+    """A picture kept of those shown, about one a second: brightness only, at most 640 wide or so."""
+
+    counter: int
+    shown_ms: float
+    luma: NDArray[np.uint8]
+
+
 @dataclass
 class Recording:
     """One end's record.
@@ -31,6 +40,7 @@ class Recording:
         stats: One dict a second, as the endpoint has them.
         messages: What came through the data channel.
         concealed_share: Share of heard samples that the endpoint says it made up; None: not told.
+        samples: Some of the pictures shown.
     """
 
     taken: Pictures
@@ -40,6 +50,7 @@ class Recording:
     stats: list[dict[str, Any]] = field(default_factory=list)
     messages: list[Any] = field(default_factory=list)
     concealed_share: float | None = None
+    samples: list[Sample] = field(default_factory=list)
 
 
 def _pictures(rows: Any) -> Pictures:
@@ -47,7 +58,7 @@ def _pictures(rows: Any) -> Pictures:
     return table[:, :4] if table.size else np.zeros((0, 4))
 
 
-def from_browser(numbers: str, said: str, heard: str) -> Recording:
+def from_browser(numbers: str, said: str, heard: str, samples: str = "") -> Recording:
     """Make a recording of what the page in ``endpoint.js`` handed over."""
     data = json.loads(numbers)
     clock = np.asarray(data["clock"], dtype=np.float64).reshape(-1, 3)
@@ -74,7 +85,28 @@ def from_browser(numbers: str, said: str, heard: str) -> Recording:
         stats=data["stats"],
         messages=data["messages"],
         concealed_share=concealed,
+        samples=_browser_samples(data.get("samples", []), base64.b64decode(samples)),
     )
+
+
+def _browser_samples(rows: list[list[float]], raw: bytes) -> list[Sample]:
+    samples, at = [], 0
+    for counter, shown_ms, width, height in rows:
+        size = int(width) * int(height)
+        luma = np.frombuffer(raw, np.uint8, size, at).reshape(int(height), int(width))
+        samples.append(Sample(int(counter), shown_ms, luma))
+        at += size
+    return samples
+
+
+def _file_samples(path: Path) -> list[Sample]:
+    if not path.exists():
+        return []
+    with np.load(path) as data:
+        return [
+            Sample(int(counter), float(shown_ms), data[f"t{i}"])
+            for i, (counter, shown_ms) in enumerate(zip(data["n"], data["wall"], strict=True))
+        ]
 
 
 def from_files(folder: Path) -> Recording:
@@ -95,6 +127,7 @@ def from_files(folder: Path) -> Recording:
             messages=json.loads(str(data["messages"])),
             # each line tells of the second before it
             concealed_share=sum(concealed) / len(concealed) if concealed else None,
+            samples=_file_samples(folder / "thumbs.npz"),
         )
 
 

@@ -2,18 +2,21 @@
 
 import asyncio
 import contextlib
+import os
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from tests.support.calls.endpoints import Endpoint, Event
-from tests.support.calls.processor import machine_busy_s, session_cpu_s
+from tests.support.calls.processor import machine_busy_s, session_cpu_s, session_memory_mb
 from tests.support.calls.recording import Recording
 from tests.support.link.emulated import Counters, EmulatedLink
 
 Change = tuple[float, Callable[[], Awaitable[None]]]
 """Seconds after the click, and what to do to the link then."""
 _TICK_S = 0.05
+_LOOK_EVERY_S = 1.0
+_CORES = os.cpu_count() or 1
 
 
 @dataclass
@@ -29,6 +32,9 @@ class CallRecord:
         link: Counters per direction (``ab``, ``ba``), between click and end.
         cpu_cores: Processor use of each end.
         background_cores: Processor use of everything else on this machine meanwhile.
+        changes_ms: When each change of the link was made, Unix ms.
+        busy_shares: How busy the whole machine was, one share (0 to 1) a second.
+        memory_mb: Of each end when the call ended.
     """
 
     click_ms: float
@@ -39,6 +45,20 @@ class CallRecord:
     link: dict[str, Counters]
     cpu_cores: dict[str, float] = field(default_factory=dict)
     background_cores: float = 0.0
+    changes_ms: list[float] = field(default_factory=list)
+    busy_shares: list[float] = field(default_factory=list)
+    memory_mb: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def busy_share(self) -> float:
+        """How busy the whole machine was on average, 0 to 1."""
+        return sum(self.busy_shares) / len(self.busy_shares) if self.busy_shares else 0.0
+
+    def ended_by(self, who: str) -> bool:
+        """Whether this end gave the call up: its last state says so, or its program is gone."""
+        states = self.states(who)
+        gone = any(e["ev"] == "gone" and e["who"] == who for e in self.events)
+        return gone or (bool(states) and states[-1] in ("closed", "failed"))
 
     def states(self, who: str) -> list[str]:
         """Connection states that an end went through."""
@@ -52,9 +72,15 @@ class CallRecord:
 
 
 class _Signalling:
-    """Carries descriptions and candidates between the ends, as late as the link would."""
+    """Carries descriptions and candidates between the ends, as late as the link would.
 
-    def __init__(self, ends: dict[str, Endpoint], link: EmulatedLink) -> None:
+    While the link is down nothing comes through; loss and a low rate do not delay it.
+    """
+
+    def __init__(
+        self, ends: dict[str, Endpoint], link: EmulatedLink, restarts: dict[str, bool]
+    ) -> None:
+        self._restarts = restarts
         self.events: list[Event] = []
         self._ends = ends
         self._link = link
@@ -68,7 +94,8 @@ class _Signalling:
             self.events.append({**event, "who": who})
             match event:
                 case {"ev": "offer" | "reoffer", "sdp": sdp}:
-                    self._later(other, {"cmd": "onoffer", "sdp": sdp, "cfg": {"iceServers": []}})
+                    cfg = {"iceServers": [], "restarts": self._restarts[other]}
+                    self._later(other, {"cmd": "onoffer", "sdp": sdp, "cfg": cfg})
                 case {"ev": "answer", "sdp": sdp}:
                     self._later(other, {"cmd": "onanswer", "sdp": sdp})
                 case {"ev": "candidate", "c": dict() as candidate}:
@@ -81,6 +108,7 @@ class _Signalling:
 
     async def _deliver(self, who: str, command: Event) -> None:
         await asyncio.sleep(self._link.spec.delay_ms / 1000)
+        await self._link.up.wait()
         try:
             await self._ends[who].send(command)
         except Exception as error:  # noqa: BLE001 - a refused command is a result of the call
@@ -102,29 +130,49 @@ async def run_call(
     b: Endpoint,
     seconds: float,
     changes: Sequence[Change] = (),
+    *,
+    answerer_restarts: bool = False,
 ) -> CallRecord:
-    """Let ``a`` call ``b``, wait, and collect the records. Both ends are prepared already."""
+    """Let ``a`` call ``b``, wait, and collect the records. Both ends are prepared already.
+
+    Args:
+        link: Between them.
+        a: Makes the offer, and looks for a new path when this one is gone.
+        b: Answers.
+        seconds: From the offer on.
+        changes: What happens to the link meanwhile.
+        answerer_restarts: ``b`` looks for a new path as well, because ``a`` never would.
+    """
     ends = {"a": a, "b": b}
-    signalling = _Signalling(ends, link)
+    signalling = _Signalling(ends, link, {"a": True, "b": answerer_restarts})
+    made_ms: list[float] = []
+    machine: asyncio.Task[list[float]] | None = None
     try:
         cpu_s = {who: session_cpu_s(end.session_pid) for who, end in ends.items()}
         busy_s = machine_busy_s()
         began = time.time()
-        await a.send({"cmd": "offer", "cfg": {"iceServers": []}})
+        machine = asyncio.create_task(_look_at_machine())
+        await a.send({"cmd": "offer", "cfg": {"iceServers": [], "restarts": True}})
         left = sorted(changes, key=lambda change: change[0])
         while (passed := time.time() - began) < seconds:
             while left and passed >= left[0][0]:
                 await left.pop(0)[1]()
+                made_ms.append(time.time() * 1000)
             await asyncio.sleep(_TICK_S)
         took = time.time() - began
+        machine.cancel()
+        busy_shares = await machine
         cpu_cores = {
             who: (session_cpu_s(end.session_pid) - cpu_s[who]) / took for who, end in ends.items()
         }
         background = (machine_busy_s() - busy_s) / took - sum(cpu_cores.values())
+        memory_mb = {who: session_memory_mb(end.session_pid) for who, end in ends.items()}
         counters = await link.counters()
         events = list(signalling.events)  # what happens while they leave is no part of the call
         recordings = await asyncio.gather(a.finish(), b.finish())
     finally:
+        if machine is not None:
+            machine.cancel()
         await signalling.stop()
     return CallRecord(
         began * 1000,
@@ -134,4 +182,20 @@ async def run_call(
         link=counters,
         cpu_cores=cpu_cores,
         background_cores=max(0.0, background),
+        changes_ms=made_ms,
+        busy_shares=busy_shares,
+        memory_mb=memory_mb,
     )
+
+
+async def _look_at_machine() -> list[float]:
+    """Return how busy the machine was in each second, until cancelled."""
+    shares = []
+    before, at = machine_busy_s(), time.monotonic()
+    with contextlib.suppress(asyncio.CancelledError):
+        while True:
+            await asyncio.sleep(_LOOK_EVERY_S)
+            now, then = machine_busy_s(), time.monotonic()
+            shares.append((now - before) / ((then - at) * _CORES))
+            before, at = now, then
+    return shares

@@ -51,7 +51,14 @@ class End:
 
 @dataclass(frozen=True)
 class Counters:
-    """One direction since the start."""
+    """One direction since the start.
+
+    Attributes:
+        lost: On the line, at random, in a burst or while it was down.
+        overflowed: Before the limiter, for want of room in the queue.
+        late_packets: Delivered more than 5 ms later than asked: the emulator had no processor.
+        latest_ms: The worst of them.
+    """
 
     in_packets: int
     in_bytes: int
@@ -60,6 +67,8 @@ class Counters:
     lost: int
     overflowed: int
     longest_queue_ms: float
+    late_packets: int
+    latest_ms: float
 
 
 def _run(*command: str) -> None:
@@ -109,6 +118,8 @@ class EmulatedLink:
         self._seed = seed
         self._process: asyncio.subprocess.Process | None = None
         self._asking = asyncio.Lock()
+        self.up = asyncio.Event()
+        """Whether anything passes, both ways; whoever carries messages beside the link waits for it."""
 
     async def __aenter__(self) -> Self:
         try:
@@ -131,6 +142,10 @@ class EmulatedLink:
         await self._order(f"{direction} {spec.order()}")
         if direction == "both":
             self.spec = spec
+            if spec.down:
+                self.up.clear()
+            else:
+                self.up.set()
 
     async def counters(self) -> dict[str, Counters]:
         """What has passed so far, for ``ab`` and ``ba``."""

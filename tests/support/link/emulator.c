@@ -34,6 +34,7 @@
 #define BATCH 256                   /* packets read at once before the other direction has its turn */
 #define IDLE_NS (50 * 1000000LL)    /* longest sleep */
 #define TIMER_SLACK_NS 1000
+#define LATE_NS (5 * 1000000LL)     /* later than asked by this much is worth telling */
 
 typedef struct packet {
     struct packet *next;
@@ -64,7 +65,8 @@ typedef struct {
     int in_fd, out_fd;
     /* counters */
     uint64_t in_packets, in_bytes, out_packets, out_bytes, lost, overflowed;
-    int64_t longest_queue_ns;
+    uint64_t late_packets;          /* delivered later than asked: this program had no processor */
+    int64_t longest_queue_ns, latest_ns;
 } direction;
 
 static direction line[2];           /* 0: a to b, 1: b to a */
@@ -158,6 +160,9 @@ static void serve_queue(direction *d, int64_t t) {
 static void deliver_due(direction *d, int64_t t) {
     while (d->flight.head && d->flight.head->leaves_ns <= t) {
         packet *p = take_first(&d->flight);
+        int64_t late_ns = now_ns() - p->leaves_ns;
+        if (late_ns > LATE_NS) d->late_packets++;
+        if (late_ns > d->latest_ns) d->latest_ns = late_ns;
         if (write(d->out_fd, p->bytes, p->length) == p->length) {
             d->out_packets++;
             d->out_bytes += p->length;
@@ -220,9 +225,9 @@ static void print_stats(void) {
         const direction *d = &line[i];
         printf("%s\"%s\":{\"in_packets\":%" PRIu64 ",\"in_bytes\":%" PRIu64 ",\"out_packets\":%" PRIu64
                ",\"out_bytes\":%" PRIu64 ",\"lost\":%" PRIu64 ",\"overflowed\":%" PRIu64
-               ",\"longest_queue_ms\":%.1f}",
+               ",\"longest_queue_ms\":%.1f,\"late_packets\":%" PRIu64 ",\"latest_ms\":%.1f}",
                i ? "," : "", i ? "ba" : "ab", d->in_packets, d->in_bytes, d->out_packets, d->out_bytes,
-               d->lost, d->overflowed, d->longest_queue_ns / 1e6);
+               d->lost, d->overflowed, d->longest_queue_ns / 1e6, d->late_packets, d->latest_ns / 1e6);
     }
     printf("}\n");
     fflush(stdout);

@@ -49,3 +49,8 @@ BAD = LinkSpec(delay_ms=150, loss_percent=10, rate_kbps=500, queue_bytes=31_250)
 VERY_BAD = LinkSpec(delay_ms=200, loss_percent=20, rate_kbps=250, queue_bytes=20_000)
 MOBILE = LinkSpec(delay_ms=40, jitter_ms=5, rate_kbps=3000, queue_bytes=64_000)
 """A good 3G or plain 4G link; the start of ``drop`` and ``outage``."""
+LONG = LinkSpec(delay_ms=350)
+THIN_64 = LinkSpec(delay_ms=200, loss_percent=20, rate_kbps=64, queue_bytes=8_000)
+"""What is left of a mobile cell at its edge; its queue holds one second."""
+THIN_24 = LinkSpec(delay_ms=100, rate_kbps=24, queue_bytes=6_000)
+"""Hardly more than a telephone's rate, nothing else wrong; its queue holds two seconds."""

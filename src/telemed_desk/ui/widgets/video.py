@@ -1,4 +1,4 @@
-"""A place for a picture: draws the newest frame, asks for it 30 times a second while visible."""
+"""A place for a picture: draws the newest frame, asks for it 60 times a second while visible."""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -10,7 +10,8 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from telemed_desk.ui.theme import sizes
 from telemed_desk.ui.theme.theme import colour, font
 
-POLL_MS = 33
+POLL_MS = 16
+"""At 33 ms a picture waited 17 ms on average, and of 30 a second some were never seen."""
 
 
 class VideoFrame(Protocol):

@@ -1,0 +1,147 @@
+"""The command: hold calls until the rounds or the minutes are over, then make the tables."""
+
+import argparse
+import asyncio
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.calls.cells import OVERHEAD_S, Cell, all_cells, fitting, next_call
+from benchmarks.calls.conditions import CONDITIONS
+from benchmarks.calls.ends import PAIRS
+from benchmarks.calls.figures import CallFigures
+from benchmarks.calls.folder import RunFolder
+from benchmarks.calls.one_call import Task, hold
+from benchmarks.calls.report import report
+from benchmarks.machine import describe, source
+from tests.support.calls.endpoints import EndpointError
+from tests.support.calls.voice import QualityToolMissing, require_quality_tool
+from tests.support.cdp import BrowserError
+
+ROUNDS = 7
+FILMS = (720, 360)
+RUNS = Path("build/calls")
+_WORDS = "offerer and answerer: o our engine, a stock aiortc, c Chromium"
+
+
+def _seed_of(seed: int, number: int) -> int:
+    """The link's random numbers: the same for all pairs of a round."""
+    return seed * 1000 + number
+
+
+def _seconds(cell: Cell, chosen: argparse.Namespace) -> float:
+    return float(chosen.seconds or CONDITIONS[cell.condition].seconds)
+
+
+def _cell_of(call: CallFigures) -> Cell:
+    return Cell(call.condition, call.pair, call.film)
+
+
+def plan(chosen: argparse.Namespace) -> list[Cell]:
+    """Return the cells that this run is about, most important first."""
+    films = [int(word) for word in chosen.films.split(",")]
+    cells = all_cells(chosen.conditions.split(","), chosen.pairs.split(","), films)
+    if chosen.minutes is None:
+        return cells
+    # Too little time for even one link so often: then as often as there is time.
+    some = fitting(cells, lambda c: _cost_s(c, chosen), chosen.minutes * 60, chosen.at_least)
+    return some or cells
+
+
+def _cost_s(cell: Cell, chosen: argparse.Namespace) -> float:
+    return _seconds(cell, chosen) + OVERHEAD_S
+
+
+async def hold_calls(chosen: argparse.Namespace, store: RunFolder, cells: Sequence[Cell]) -> None:
+    """Hold one call after the other, always one of the earliest round that is not complete."""
+    ends_at = None if chosen.minutes is None else time.monotonic() + chosen.minutes * 60
+
+    def fits(missing: Sequence[Cell]) -> Sequence[Cell]:
+        if ends_at is None:
+            return missing
+        left_s = ends_at - time.monotonic()
+        if left_s > sum(_cost_s(cell, chosen) for cell in missing):
+            return missing
+        # Not time enough for the whole round: what has been begun, then whole links in their order.
+        return fitting(missing, lambda c: _cost_s(c, chosen), left_s, 1)
+
+    while True:
+        calls = [(_cell_of(call), call.round, call.kept) for call in store.calls()]
+        upcoming = next_call(cells, calls, chosen.rounds, chosen.seed, fits)
+        if upcoming is None:
+            return
+        cell, number = upcoming
+        began = time.monotonic()
+        try:
+            seed = _seed_of(chosen.seed, number)
+            task = Task(cell, number, seed, _seconds(cell, chosen), source(), chosen.count_busy)
+            figures = await hold(task)
+        except (EndpointError, BrowserError, TimeoutError) as error:
+            figures = CallFigures.not_held(cell, number, repr(error)[:500], source())
+        store.add(figures)
+        verdict = "kept" if figures.kept else f"thrown away: {figures.why_not}"
+        print(
+            f"round {number} {cell.condition} {cell.pair} {cell.film}: {verdict}"
+            f" ({time.monotonic() - began:.0f} s)",
+            file=sys.stderr,
+            flush=True,
+        )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.calls", description=__doc__)
+    parser.add_argument("--conditions", default=",".join(CONDITIONS), help="in order of importance")
+    parser.add_argument("--pairs", default=",".join(PAIRS), help=_WORDS)
+    parser.add_argument("--films", default=",".join(map(str, FILMS)), help="lines of the film")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="calls of each cell")
+    parser.add_argument("--seconds", type=float, help="of each call, instead of each link's own")
+    parser.add_argument("--seed", type=int, default=1, help="of links and order")
+    parser.add_argument(
+        "--minutes", type=float, help="stop after this; all cells then have equal counts"
+    )
+    parser.add_argument(
+        "--at-least",
+        type=int,
+        default=3,
+        help="with --minutes: take only as many links as so many rounds of fit",
+    )
+    parser.add_argument("--run", help="name of the run to begin or go on with; default: the commit")
+    parser.add_argument("--report-only", action="store_true", help="hold no call")
+    parser.add_argument("--out", type=Path, help="also write the report here")
+    parser.add_argument(
+        "--publish", action="store_true", help="write the report to benchmarks/results/"
+    )
+    parser.add_argument(
+        "--count-busy",
+        action="store_true",
+        help="count runs of a busy machine; not to be published",
+    )
+    parser.add_argument("--about", default="", help="what else ran on the machine, for the report")
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Hold the calls and print the tables; returns the exit code."""
+    chosen = _parser().parse_args(arguments)
+    if chosen.publish and chosen.count_busy:
+        print("runs of a busy machine are not published", file=sys.stderr)
+        return 2
+    try:
+        require_quality_tool()
+    except QualityToolMissing as missing:
+        print(missing, file=sys.stderr)
+        return 2
+    facts = describe()
+    store = RunFolder(RUNS / (chosen.run or source()))
+    cells = plan(chosen)
+    if not chosen.report_only:
+        asyncio.run(hold_calls(chosen, store, cells))
+    text = report(store.calls(), facts, chosen.about)
+    print(text)
+    written = [chosen.out] if chosen.out else []
+    if chosen.publish:
+        written.append(Path(f"benchmarks/results/{time.strftime('%Y-%m-%d')}-calls.md"))
+    for path in written:
+        path.write_text(text)
+    return 0
