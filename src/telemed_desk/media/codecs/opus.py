@@ -2,6 +2,9 @@
 
 Request numbers are those of ``opus_defines.h`` of libopus 1.6. ctypes lets go of the interpreter
 while the library works.
+
+The libopus of the av wheel is built without its neural parts: it exports the names of deep redundancy
+(DRED) and answers ``OPUS_UNIMPLEMENTED`` to them (:func:`dred_refusal`), so we do not use it.
 """
 
 import ctypes
@@ -16,11 +19,16 @@ from .libraries import CodecLibraryMissing, load_library
 
 FRAME_SAMPLES: Final = 960
 """20 ms at 48 kHz, mono."""
-MIN_BITRATE: Final = 12_000
+FRAME_LENGTHS_MS: Final = (20, 40, 60)
+"""Longer frames save headers, and cost their length in delay."""
+DTX_BYTES: Final = 2
+"""A packet of at most so many bytes only says that silence goes on; it need not be sent."""
+MIN_BITRATE: Final = 8_000
 MAX_BITRATE: Final = 40_000
 
 _OK = 0
 _APPLICATION_VOIP = 2048
+_SIGNAL_AUTO = -1000
 _SIGNAL_VOICE = 3001
 SET_BITRATE = 4002
 GET_BITRATE = 4003
@@ -32,13 +40,23 @@ GET_PACKET_LOSS_PERC = 4015
 SET_DTX = 4016
 GET_DTX = 4017
 SET_SIGNAL = 4024
+SET_DRED_DURATION = 4050
+_FRAMES = tuple(SAMPLE_RATE_HZ * ms // 1000 for ms in FRAME_LENGTHS_MS)
 _MAX_PACKET = 1275
 _MAX_DECODED = 5760
 """120 ms, the longest Opus packet."""
 
 
 class OpusFailure(ValueError):
-    """libopus refused a packet or a request; carries its error number."""
+    """libopus refused a packet or a request.
+
+    Attributes:
+        code: Its error number; 0 where we refused ourselves.
+    """
+
+    def __init__(self, what: str, code: int = _OK) -> None:
+        super().__init__(f"{what}: {code}")
+        self.code = code
 
 
 @functools.cache
@@ -57,6 +75,8 @@ def _lib() -> ctypes.CDLL:
     lib.opus_decoder_destroy.argtypes = [pointer]
     lib.opus_decode.argtypes = [pointer, ctypes.c_char_p, i32, pointer, i32, i32]
     lib.opus_packet_get_nb_samples.argtypes = [ctypes.c_char_p, i32, i32]
+    lib.opus_packet_get_samples_per_frame.argtypes = [ctypes.c_char_p, i32]
+    lib.opus_packet_has_lbrr.argtypes = [ctypes.c_char_p, i32]
     return lib
 
 
@@ -73,11 +93,32 @@ def packet_samples(packet: bytes) -> int:
     return max(count, 0)
 
 
+def copy_samples(packet: bytes) -> int:
+    """Return how much of the sound before it a packet can bring back (in-band FEC); 0 = none."""
+    if len(packet) <= DTX_BYTES or _lib().opus_packet_has_lbrr(packet, len(packet)) != 1:
+        return 0
+    return int(_lib().opus_packet_get_samples_per_frame(packet, SAMPLE_RATE_HZ))
+
+
+def dred_refusal() -> int:
+    """Return what the library answers to ``OPUS_SET_DRED_DURATION``: 0 where it has DRED.
+
+    libopus 1.6.1 of av 18.1 answers -5, ``OPUS_UNIMPLEMENTED``; so do ``opus_dred_alloc`` and
+    ``opus_dred_parse``.
+    """
+    encoder = OpusEncoder()
+    try:
+        encoder.set_dred_duration(50)
+    except OpusFailure as failure:
+        return failure.code
+    return _OK
+
+
 class OpusEncoder:
-    """Encodes mono speech in frames of 20 ms. One thread at a time.
+    """Encodes mono speech in frames of 20, 40 or 60 ms. One thread at a time.
 
     Args:
-        bitrate: Bits per second, clamped to 12-40 kbit/s.
+        bitrate: Bits per second, clamped to 8-40 kbit/s.
         fec: Carry a coarse copy of the previous frame in each packet.
         loss_percent: Expected loss; decides how much the copy may cost.
         dtx: Send almost nothing during silence.
@@ -115,18 +156,18 @@ class OpusEncoder:
     def _set(self, request: int, value: int) -> None:
         result = _lib().opus_encoder_ctl(self._state, request, ctypes.c_int(value))
         if result != _OK:
-            raise OpusFailure(f"ctl {request}: {result}")
+            raise OpusFailure(f"ctl {request}", result)
 
     def get(self, request: int) -> int:
         """Read a setting back by its GET request number."""
         value = ctypes.c_int(0)
         result = _lib().opus_encoder_ctl(self._state, request, ctypes.byref(value))
         if result != _OK:
-            raise OpusFailure(f"ctl {request}: {result}")
+            raise OpusFailure(f"ctl {request}", result)
         return value.value
 
     def set_bitrate(self, bitrate: int) -> None:
-        """Change the rate at once, clamped to 12-40 kbit/s."""
+        """Change the rate at once, clamped to 8-40 kbit/s."""
         self._set(SET_BITRATE, min(max(bitrate, MIN_BITRATE), MAX_BITRATE))
 
     def set_fec(self, on: bool) -> None:  # noqa: FBT001 - a switch is all this is
@@ -141,16 +182,23 @@ class OpusEncoder:
         """Turn discontinuous transmission on or off."""
         self._set(SET_DTX, int(on))
 
+    def set_speech(self, on: bool) -> None:  # noqa: FBT001 - a switch is all this is
+        """Say whether it is speech; otherwise (a stethoscope) libopus listens for itself."""
+        self._set(SET_SIGNAL, _SIGNAL_VOICE if on else _SIGNAL_AUTO)
+
+    def set_dred_duration(self, frames_10ms: int) -> None:
+        """Ask for deep redundancy. Raises OpusFailure where the library was built without it."""
+        self._set(SET_DRED_DURATION, frames_10ms)
+
     def encode(self, samples: SoundBlock) -> bytes:
-        """Encode exactly 960 samples."""
-        if samples.shape != (FRAME_SAMPLES,) or samples.dtype != np.int16:
+        """Encode one frame of 960, 1920 or 2880 samples."""
+        count = samples.shape[0] if samples.ndim == 1 else 0
+        if count not in _FRAMES or samples.dtype != np.int16:
             raise OpusFailure(f"frame {samples.shape} {samples.dtype}")
         samples = np.ascontiguousarray(samples)
-        size = _lib().opus_encode(
-            self._state, samples.ctypes.data, FRAME_SAMPLES, self._out, _MAX_PACKET
-        )
+        size = _lib().opus_encode(self._state, samples.ctypes.data, count, self._out, _MAX_PACKET)
         if size < 0:
-            raise OpusFailure(f"encode: {size}")
+            raise OpusFailure("encode", size)
         return self._out.raw[:size]
 
 
@@ -179,7 +227,7 @@ class OpusDecoder:
             fec,
         )
         if count < 0:
-            raise OpusFailure(f"decode: {count}")
+            raise OpusFailure("decode", count)
         return self._out[:count].copy()
 
     def decode(self, packet: bytes) -> SoundBlock:

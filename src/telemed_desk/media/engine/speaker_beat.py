@@ -10,7 +10,8 @@ from typing import Final
 
 from telemed_desk.media.ports import SAMPLE_RATE_HZ
 
-_WINDOW_NS: Final = 2_000_000_000
+_WINDOW_NS: Final = 700_000_000
+"""Lateness that lasts longer is none: the speaker itself stood still."""
 _STOPPED_NS: Final = 500_000_000
 """A longer pause is no lateness: the speaker was closed, or is another one."""
 

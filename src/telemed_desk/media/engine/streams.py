@@ -66,11 +66,13 @@ class Streams:
         """Wire senders and receivers of the negotiated transceivers; called once."""
         if audio is not None:
             self._audio = audio
-            audio.receiver.handler = VoiceDownlink(self.playout)
-            sender = audio.sender
+            hears, sender = audio.receiver, audio.sender
+            hears.handler = VoiceDownlink(self.playout, lambda kind: kind == hears.voice_red)
             self._voice_out = VoiceUplink(
                 self._loop,
-                lambda packet, at, taken_ns: sender.send_frame([packet], at, taken_ns),
+                lambda packet, at, taken_ns, red: sender.send_frame(
+                    [packet], at, taken_ns, red=red
+                ),
             )
             self._voice_out.clinical = self._clinical
             self._voice_out.set_source(self._parts.microphone)
@@ -102,6 +104,7 @@ class Streams:
         if self._started_ns is None:
             self._started_ns = time.monotonic_ns()
         if self._audio is not None and self._audio.sender.started and self._voice_out:
+            self._voice_out.red_for = self._audio.sender.red_for
             self._voice_out.start()
         if self._video is not None and self._video.sender.started and self._picture_out:
             self._picture_out.start()
@@ -122,6 +125,8 @@ class Streams:
             if self._video is not None:
                 self._video.sender.begin_anew()
         self._rate.on_feedback(results, now_ns, rtt)
+        if self._voice_out is not None:
+            self._voice_out.pattern.note(results)
         self._apply(now_ns)
 
     def _on_remb(self, bitrate: float) -> None:
@@ -137,14 +142,16 @@ class Streams:
         plan = self._protection.plan(self._rate.usual_loss, self._rtt_ms())
         if self._video is not None:
             self._video.sender.repair = plan
+        # copies of the voice come first; pictures get the rest
+        copies = 0.0 if self._voice_out is None else self._voice_out.extra_bps
         self._allocation = self._allocator.decide(
-            self._rate.target_bps, loss, now_ns, plan.overhead(loss)
+            self._rate.target_bps - copies, loss, now_ns, plan.overhead(loss)
         )
         chosen = self._allocation
         if self.transport is not None:
             self.transport.pacer.set_target(self._rate.target_bps)
         if self._voice_out is not None:
-            self._voice_out.set_link(chosen.voice_bps, max(loss, 0.03))
+            self._voice_out.set_link(chosen.voice_bps, loss, room_bps=self._rate.target_bps)
         if self._picture_out is not None:
             self._picture_out.plan = VideoPlan(
                 chosen.width, chosen.height, chosen.fps, chosen.video_bps

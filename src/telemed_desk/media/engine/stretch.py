@@ -17,6 +17,8 @@ _IN_A_HURRY: Final = 300
 _OVERLAP: Final = 240
 _ALIKE: Final = 0.7
 _QUIET: Final = 120.0
+JOINT: Final = 240
+"""5 ms: over so much one sound is faded into another."""
 
 
 def _best_lag(sound: NDArray[np.float32], shortest: int) -> tuple[int, float]:
@@ -65,3 +67,11 @@ def lengthen(block: SoundBlock) -> SoundBlock:
     fade = np.linspace(0.0, 1.0, _OVERLAP, dtype=np.float32)
     joint = sound[lag : lag + _OVERLAP] * (1 - fade) + sound[:_OVERLAP] * fade
     return np.concatenate((sound[:lag], joint, sound[_OVERLAP:])).astype(np.int16)
+
+
+def join(tail: SoundBlock, block: SoundBlock) -> SoundBlock:
+    """Begin a block with the sound that would have gone on, faded over within 5 ms."""
+    count = min(JOINT, tail.size, block.size)
+    fade = np.linspace(0.0, 1.0, count, dtype=np.float32)
+    joint = tail[:count] * (1 - fade) + block[:count] * fade
+    return np.concatenate((joint.astype(np.int16), block[count:]))

@@ -69,6 +69,7 @@ class PacketSender:
         self._clock_rate = 90_000
         self._payload_type: int | None = None
         self._rtx_payload_type: int | None = None
+        self._red_payload_type: int | None = None
         self._mid = ""
         self._cname = ""
         # the lower half: a wrap early on would upset SRTP at the other side
@@ -113,12 +114,14 @@ class PacketSender:
         """Begin: the transport is up and codecs are agreed on. Later calls change nothing."""
         if self._payload_type is not None:
             return
-        codec = parameters.codecs[0]
+        codec = next(c for c in parameters.codecs if c.name != "red" and not is_rtx(c))
         self._payload_type = codec.payloadType
         self._clock_rate = codec.clockRate
         for other in parameters.codecs:
             if is_rtx(other) and other.parameters.get("apt") == codec.payloadType:
                 self._rtx_payload_type = other.payloadType
+            if other.name == "red" and self._kind == "audio":
+                self._red_payload_type = other.payloadType
         self._mid = parameters.muxId
         self._cname = parameters.rtcp.cname or ""
         self._transport._register_rtp_sender(self, parameters)  # noqa: SLF001 - aiortc's own wiring
@@ -145,18 +148,27 @@ class PacketSender:
         """True between :meth:`send` and :meth:`stop`."""
         return self._payload_type is not None
 
-    def send_frame(self, payloads: list[bytes], timestamp: int, taken_ns: int) -> bool:
+    @property
+    def red_for(self) -> int | None:
+        """Payload type of the codec inside RED (RFC 2198), if the other side takes it; else None."""
+        return None if self._red_payload_type is None else self._payload_type
+
+    def send_frame(
+        self, payloads: list[bytes], timestamp: int, taken_ns: int, *, red: bool = False
+    ) -> bool:
         """Queue one frame's packets.
 
         Args:
             payloads: RTP payloads in order.
             timestamp: In units of the codec's clock, from any origin.
             taken_ns: When the sound or picture was taken, for lip sync.
+            red: The payloads are RED (see :attr:`red_for`).
 
         Returns:
             False when the frame was not queued: the queue is full or the stream has not begun.
         """
-        if self._payload_type is None:
+        payload_type = self._red_payload_type if red else self._payload_type
+        if self._payload_type is None or payload_type is None:
             return False
         now_ns = time.monotonic_ns()
         video = self._kind == "video"
@@ -169,7 +181,7 @@ class PacketSender:
         self._frames += 1
         for index, payload in enumerate(payloads):
             packet = RtpPacket(
-                payload_type=self._payload_type,
+                payload_type=payload_type,
                 marker=int(video and index == len(payloads) - 1),
                 sequence_number=self._sequence,
                 timestamp=timestamp,
