@@ -31,6 +31,7 @@ from .twcc import TWCC_URI
 MODULE_NAME: Final = "aiortc._telemed_rtcpeerconnection"
 EXPECTED: Final = {"aiortc": "1.16.0", "aioice": "0.13.0"}
 OPUS_PAYLOAD_TYPE: Final = 111
+VOICE_RED_PAYLOAD_TYPE: Final = 63
 VP8_PAYLOAD_TYPE: Final = 96
 RTX_PAYLOAD_TYPE: Final = 97
 RED_PAYLOAD_TYPE: Final = 118
@@ -73,8 +74,22 @@ def _codecs() -> dict[str, list[RTCRtpCodecParameters]]:
                 channels=2,
                 payloadType=OPUS_PAYLOAD_TYPE,
                 rtcpFeedback=[RTCRtcpFeedback(type="transport-cc")],
-                parameters={"minptime": 10, "useinbandfec": 1, "stereo": 0},
-            )
+                parameters={
+                    "minptime": 10,
+                    "useinbandfec": 1,
+                    "usedtx": 1,
+                    "stereo": 0,
+                    "maxaveragebitrate": 32_000,
+                },
+            ),
+            RTCRtpCodecParameters(
+                mimeType="audio/red",
+                clockRate=48_000,
+                channels=2,
+                payloadType=VOICE_RED_PAYLOAD_TYPE,
+                # each frame inside may be Opus: RFC 2198, 5
+                parameters={f"{OPUS_PAYLOAD_TYPE}/{OPUS_PAYLOAD_TYPE}": None},
+            ),
         ],
         "video": [
             RTCRtpCodecParameters(
