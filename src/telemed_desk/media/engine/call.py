@@ -6,6 +6,7 @@ of their own; the speaker's thread pulls from :attr:`Call.feed`.
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import Any
 
 from aiortc.rtcicetransport import candidate_from_aioice
@@ -34,6 +35,12 @@ class Call:
         ice_servers: STUN and TURN servers.
         relay_only: Use relayed paths only.
         start_rung: Where to begin on the ladder (:class:`~telemed_desk.clinical.ladder.Rung`).
+
+    Attributes:
+        on_relay: Told (server, code) of each relay that was asked; the codes are those of
+            :func:`~telemed_desk.media.transport.relay.relay_problem`, empty = it works.
+        on_restart_wanted: As answerer: the path is silent or this PC moved, and the other side should
+            offer another path. To be sent over the signalling.
     """
 
     def __init__(
@@ -52,6 +59,8 @@ class Call:
         self._parts = parts
         self._closed = False
         self._muted = (False, False)
+        self.on_relay: Callable[[str, str], None] | None = None
+        self.on_restart_wanted: Callable[[], None] | None = None
         self._streams = Streams(asyncio.get_running_loop(), parts, start_rung)
         self._negotiation = Negotiation(
             ice_servers, relay_only=relay_only, transport=lambda: self._streams.transport
@@ -59,7 +68,7 @@ class Call:
         self._liveness = Liveness(
             lambda: self._streams.transport,
             events.on_phase,
-            self.restart if offer else None,
+            self.restart if offer else self._want_restart,
             self._streams.tick,
         )
         self._data = DataLine(events)
@@ -113,6 +122,18 @@ class Call:
         if offered is not None and not self._closed:
             self._events.on_restart_offer(*offered)
 
+    async def _want_restart(self) -> None:
+        if self.on_restart_wanted is not None:
+            self.on_restart_wanted()
+
+    def want_restart(self) -> None:
+        """The other side asks for another path, or a line to it came back. Offers it, if we offer."""
+        self._liveness.want_restart()
+
+    def use_servers(self, ice_servers: list[IceServerSpec]) -> None:
+        """Ask these STUN and TURN servers from the next restart on."""
+        self._negotiation.use_servers(ice_servers)
+
     async def add_candidate(self, candidate: str, mid: str | None, mline: int | None) -> None:
         """Add a candidate of the other side; empty = no more. An unreadable one is left out."""
         await self._negotiation.add_candidate(candidate, mid, mline)
@@ -154,10 +175,15 @@ class Call:
         self._streams.set_muted(microphone=self._muted[0], camera=self._muted[1])
         if self._streams.transport is not None:
             self._streams.transport.ice.on_late_candidate = self._on_late_candidate
+            self._streams.transport.ice.on_relay = self._on_relay
 
     def _on_late_candidate(self, candidate: Any) -> None:
         text = candidate_to_sdp(candidate_from_aioice(candidate))
         self._events.on_candidate(f"candidate:{text}", "0", 0)
+
+    def _on_relay(self, server: str, code: str) -> None:
+        if self.on_relay is not None:
+            self.on_relay(server, code)
 
     def stats(self) -> CallStats:
         """Return the figures now. Cheap; meant for once a second."""
@@ -165,12 +191,7 @@ class Call:
 
     def _path(self) -> str:
         transport = self._streams.transport
-        if transport is None:
-            return ""
-        for pair in transport.connection._nominated.values():  # noqa: SLF001 - aioice has no accessor
-            kinds = {pair.local_candidate.type, pair.remote_candidate.type}
-            return "relay" if "relay" in kinds else "direct"
-        return ""
+        return "" if transport is None else transport.connection.paths.kind
 
     async def close(self) -> None:
         """End the call and free everything; harmless twice."""

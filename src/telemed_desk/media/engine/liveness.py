@@ -12,7 +12,7 @@ from typing import Final
 
 from telemed_desk.media.control import CallPhase
 from telemed_desk.media.transport.dtls import MediaTransport
-from telemed_desk.media.transport.ice import local_addresses
+from telemed_desk.media.transport.gathering import local_addresses
 
 from .health import Health
 from .negotiation import REFUSALS
@@ -21,7 +21,7 @@ from .restarts import RestartClock, silence_ns
 log = logging.getLogger(__name__)
 
 _TICK_S: Final = 0.25
-_ADDRESSES_S: Final = 2.0
+_ADDRESSES_S: Final = 0.5
 
 
 class Liveness:
@@ -30,7 +30,7 @@ class Liveness:
     Args:
         transport: Returns the transport of the media, None before it is known.
         tell: Told each change of phase.
-        restart: Offers another path; None when the other side is the one who offers.
+        restart: Offers another path, or asks the side that offers for one.
         on_tick: Called at each look with the time in ns.
     """
 
@@ -38,7 +38,7 @@ class Liveness:
         self,
         transport: Callable[[], MediaTransport | None],
         tell: Callable[[CallPhase, str], None],
-        restart: Callable[[], Awaitable[None]] | None,
+        restart: Callable[[], Awaitable[None]],
         on_tick: Callable[[int], None],
     ) -> None:
         self._transport = transport
@@ -48,6 +48,7 @@ class Liveness:
         self._health = Health(time.monotonic_ns())
         self._restarts = RestartClock()
         self._closed = False
+        self._path_lost = False
         self._tasks: list[asyncio.Task[None]] = []
 
     def begin(self) -> None:
@@ -55,8 +56,7 @@ class Liveness:
         if not self._tasks:
             self._tell_owner("connecting", "")
             self._tasks.append(asyncio.create_task(self._tick()))
-            if self._restart is not None:
-                self._tasks.append(asyncio.create_task(self._watch_addresses()))
+            self._tasks.append(asyncio.create_task(self._watch_addresses()))
 
     def on_connection_state(self, state: str) -> None:
         """Take the peer connection's own word for it."""
@@ -91,8 +91,6 @@ class Liveness:
                 restarting.cancel()
 
     async def _try_restart(self) -> None:
-        if self._restart is None:
-            return
         try:
             await self._restart()
         except (*REFUSALS, OSError) as error:
@@ -105,11 +103,16 @@ class Liveness:
         if transport is None:
             self._tell(self._health.tick(now_ns, None))
             return False
-        heard_ns, consent_ns = transport.connection.last_heard_ns, transport.connection.consent_ns
+        connection = transport.connection
+        heard_ns, paths = connection.last_heard_ns, connection.paths
         self._tell(self._health.tick(now_ns, heard_ns))
-        if self._restart is None or self._health.phase not in ("connected", "reconnecting"):
+        if self._health.phase not in ("connected", "reconnecting"):
             return False
-        return self._restarts.due(now_ns, silence_ns(now_ns, heard_ns or now_ns, consent_ns))
+        if paths.path_lost and not self._path_lost:
+            self._restarts.wanted()
+        self._path_lost = paths.path_lost
+        silent_ns = silence_ns(now_ns, heard_ns or now_ns, paths.consent_ns)
+        return self._restarts.due(now_ns, silent_ns, relayed=paths.kind.startswith("relay"))
 
     async def _watch_addresses(self) -> None:
         """Another network may be better, and the old one gone: find out before silence tells."""
@@ -118,8 +121,12 @@ class Liveness:
             await asyncio.sleep(_ADDRESSES_S)
             found = await asyncio.to_thread(local_addresses)
             if found and found != known:
-                self._restarts.moved()
+                self._restarts.wanted()
             known = found or known
+
+    def want_restart(self) -> None:
+        """The other side noticed first that the path is gone, or a line came back: do not wait."""
+        self._restarts.wanted()
 
     def _tell(self, change: tuple[CallPhase, str] | None) -> None:
         if change is not None:

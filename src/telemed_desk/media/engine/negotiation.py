@@ -45,6 +45,10 @@ def tidy(sdp: str) -> str:
     )
 
 
+def _servers(specs: list[IceServerSpec]) -> list[RTCIceServer]:
+    return [RTCIceServer(s.urls, s.username or None, s.credential or None) for s in specs]
+
+
 class Negotiation:
     """One peer connection and how its two sides agree.
 
@@ -64,10 +68,7 @@ class Negotiation:
         policy = RTCIceTransportPolicy.RELAY if relay_only else RTCIceTransportPolicy.ALL
         self.pc: Any = install().RTCPeerConnection(
             RTCConfiguration(
-                iceServers=[
-                    RTCIceServer(s.urls, s.username or None, s.credential or None)
-                    for s in ice_servers
-                ],
+                iceServers=_servers(ice_servers),
                 iceTransportPolicy=policy,
                 bundlePolicy=RTCBundlePolicy.MAX_BUNDLE,
             )
@@ -159,6 +160,12 @@ class Negotiation:
         parsed.sdpMid = mid
         parsed.sdpMLineIndex = mline if mid is not None or mline is not None else 0
         await self.pc.addIceCandidate(parsed)
+
+    def use_servers(self, ice_servers: list[IceServerSpec]) -> None:
+        """Ask these servers from the next restart on: credentials for relays do not last a call."""
+        transport = self._transport()
+        if transport is not None:
+            transport.ice.use_servers(_servers(ice_servers))
 
     async def close(self) -> None:
         """Close the connection."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from aiortc import clock
-from aiortc.rtcdtlstransport import RTCCertificate, RTCDtlsTransport
+from aiortc.rtcdtlstransport import DataReceiver, RTCCertificate, RTCDtlsTransport
 from aiortc.rtcicetransport import RTCIceTransport
 from aiortc.rtcrtpparameters import RTCRtpParameters
 from aiortc.rtp import (
@@ -30,6 +30,7 @@ from telemed_protocol.errors import BugError, FormatError
 
 from .ice import PatientConnection
 from .pacer import TICK_S, Pacer, Priority
+from .relay import SOFT_BYTES
 from .restart import RestartableTransport
 from .sequence import Unwrapper
 from .twcc import FORMAT, PACKET_TYPE, TWCC_URI, ArrivalLog, parse_feedback
@@ -39,8 +40,19 @@ OVERHEAD_BYTES: Final = 28 + 16
 """IPv4 and UDP headers, and the SRTP tag."""
 FEEDBACK_S: Final = (0.05, 0.25)
 _SENT_KEPT: Final = 6000
-_DAMAGE = (ValueError, struct.error, IndexError, OverflowError, FormatError)
-"""What aiortc's parsers raise for bytes that a stranger chose; only ValueError is caught there."""
+_DAMAGE = (
+    ValueError,
+    struct.error,
+    LookupError,
+    OverflowError,
+    FormatError,
+    AssertionError,
+    AttributeError,
+    TypeError,
+    ZeroDivisionError,
+)
+"""What aiortc's parsers and state machines raise for bytes that the other side chose; only ValueError
+is caught there, and not everywhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +87,20 @@ class Counters:
 class _Outgoing:
     packet: RtpPacket
     on_sent: Callable[[int], None] | None
+
+
+class _Guarded:
+    """SCTP behind a guard: a damaged chunk of the other side is counted, not fatal."""
+
+    def __init__(self, receiver: DataReceiver, counters: Counters) -> None:
+        self.receiver = receiver
+        self._counters = counters
+
+    async def _handle_data(self, data: bytes) -> None:
+        try:
+            await self.receiver._handle_data(data)  # noqa: SLF001 - aiortc's protocol
+        except _DAMAGE:
+            self._counters.malformed += 1
 
 
 class MediaTransport(RTCDtlsTransport):
@@ -173,6 +199,8 @@ class MediaTransport(RTCDtlsTransport):
         while True:
             await self._wake.wait()
             self._wake.clear()
+            # over a relay's TCP connection what is written cannot be overtaken: let pictures wait here
+            self.pacer.held = self.connection.backlog() > SOFT_BYTES
             for outgoing in self.pacer.take(time.monotonic_ns()):
                 await self._send_now(outgoing)
             if not self.pacer.empty:
@@ -203,6 +231,21 @@ class MediaTransport(RTCDtlsTransport):
             outgoing.on_sent(now_ns)
 
     # ---- receiving --------------------------------------------------------------------------
+
+    async def _recv_next(self) -> None:
+        """Take one datagram; whatever is wrong with it, the call goes on."""
+        try:
+            await super()._recv_next()
+        except _DAMAGE:
+            self.counters.malformed += 1
+
+    def _register_data_receiver(self, receiver: DataReceiver) -> None:
+        super()._register_data_receiver(_Guarded(receiver, self.counters))
+
+    def _unregister_data_receiver(self, receiver: DataReceiver) -> None:
+        kept = self._data_receiver
+        if isinstance(kept, _Guarded) and kept.receiver is receiver:
+            self._data_receiver = None
 
     async def _handle_rtp_data(self, data: bytes, arrival_time_ms: int) -> None:
         now_ns = time.monotonic_ns()

@@ -1,74 +1,159 @@
-"""aioice's connection, made fit for slow links: patient consent, several servers, late candidates.
+"""aioice's connection, made fit for bad networks: patient, on several servers, never stuck on a path.
 
 Overrides of ``aioice.Connection`` (private API of 0.13.0, asserted by a contract test):
-``query_consent`` (stock: one try of 0.5 s, six misses, hang up), ``get_component_candidates`` (stock:
-one STUN and one TURN server, up to 5 s before any answer), ``add_remote_candidate`` (stock: a busy
-mDNS port raises out of it), ``data_received`` (stock: unbounded queue).
+``query_consent`` (stock: one try of 0.5 s, six misses, hang up), ``gather_candidates`` (stock: one
+STUN and one TURN server, up to 5 s before any answer), ``add_remote_candidate`` (stock: a busy mDNS
+port raises out of it), ``check_complete`` (stock: the last success wins, for ever),
+``check_incoming`` and ``sendto``. Which of several working paths carries: :mod:`.path_choice`.
 """
 
 import asyncio
 import contextlib
-import ipaddress
 import logging
-import random
+import struct
 import time
 from collections.abc import Callable
 from typing import Any, Final
 
 from aioice import Candidate, ice, mdns, stun
 from aiortc.rtcconfiguration import RTCIceServer, RTCIceTransportPolicy
-from aiortc.rtcicetransport import (
-    ICE_TRANSPORT_POLICIES,
-    RTCIceGatherer,
-    parse_stun_turn_uri,
-)
+from aiortc.rtcicetransport import ICE_TRANSPORT_POLICIES, RTCIceGatherer
+
+from .gathering import Gathering
+from .path_choice import PathChoice
+from .servers import read_servers
 
 log = logging.getLogger(__name__)
 
-CONSENT_INTERVAL_S: Final = 2.5
-CONSENT_EXPIRY_S: Final = 30.0
-"""RFC 7675, 5.1: consent ends 30 s after the last valid answer."""
-_CONSENT_REPEATS: Final = 4
-"""0.5 + 1 + 2 + 4 + 8 s: an answer may take 15 s."""
-GATHER_SOFT_S: Final = 1.0
-GATHER_RELAY_ONLY_S: Final = 10.0
-_GATHER_LATE_S: Final = 30.0
-_MOST_STUN: Final = 2
+GATHER_SOFT_S: Final = 0.15
+"""A description waits this long for servers at most; what comes later is trickled."""
 _MOST_QUEUED: Final = 1024
+_MOST_REMOTE: Final = 64
+"""Candidates of the other side; more than any honest one has."""
+_STUN_FIRST_BYTES: Final = 4
+"""RFC 7983: 0 to 3 is STUN, 20 to 63 DTLS, 128 to 191 RTP."""
+_DAMAGE: Final = (ValueError, struct.error, IndexError, KeyError, OverflowError, AssertionError)
 
-TurnServer = dict[str, Any]
+
+class PathProtocol(ice.StunProtocol):
+    """One local address of a connection; tells STUN from payload and survives both."""
+
+    receiver: "PatientConnection"
+
+    def datagram_received(self, data: bytes | str, addr: tuple[Any, ...]) -> None:
+        """Take what came, from whomever."""
+        if not isinstance(data, bytes) or not data:
+            return
+        if data[0] >= _STUN_FIRST_BYTES:
+            self.receiver.payload_received(data, self, (addr[0], addr[1]))
+            return
+        try:
+            super().datagram_received(data, addr)
+        except _DAMAGE:
+            self.receiver.malformed += 1
 
 
 class PatientConnection(ice.Connection):
-    """One ICE connection. Loop thread only, save for reading plain attributes."""
+    """One ICE connection. Loop thread only, save for reading plain attributes.
+
+    Attributes:
+        last_heard_ns: When anything came from the other side, media or checks.
+        malformed, strangers, overflowed: Datagrams that were of no use: damaged STUN, from an address
+            that never passed a check, and beyond what anybody reads.
+    """
 
     def __init__(self, servers: list[RTCIceServer], **kwargs: Any) -> None:
         super().__init__(ice_controlling=False, **kwargs)
-        self._stun_servers, self._turn_servers = _servers_of(servers)
-        # the base class asks whether there is a TURN server before gathering for relay only
-        if self._turn_servers:
-            self.turn_server = self._turn_servers[0]["turn_server"]
+        self._stun_servers, self._turn_servers = read_servers(servers)
         self._background: set[asyncio.Task[Any]] = set()
+        self._addresses: set[tuple[str, int]] = set()
+        self._found_one = asyncio.Event()
+        self.paths = PathChoice(self)
         self.last_heard_ns: int | None = None
-        self.consent_ns: int | None = None
-        self.consent_rtt_ms: float | None = None
+        self.malformed = 0
+        self.strangers = 0
         self.overflowed = 0
         self.on_late_candidate: Callable[[Candidate], None] | None = None
+        self.on_relay: Callable[[str, str], None] | None = None
+
+    @property
+    def consent_ns(self) -> int | None:
+        """When the other side last answered a check on the path that carries."""
+        return self.paths.consent_ns
+
+    @property
+    def consent_rtt_ms(self) -> float | None:
+        """Round trip of that check."""
+        return self.paths.rtt_ms
 
     # ---- receiving --------------------------------------------------------------------------
 
-    def data_received(self, data: bytes, component: int) -> None:
-        """Queue a datagram; empty ones and an endless backlog are of no use."""
-        if not data:
+    def payload_received(
+        self, data: bytes, protocol: ice.StunProtocol, address: tuple[str, int]
+    ) -> None:
+        """Queue a datagram of the other side; a stranger's is left out."""
+        if address not in self._addresses and not self._learn(address):
+            self.strangers += 1
             return
-        self.last_heard_ns = time.monotonic_ns()
+        self.heard(protocol, address)
         if self._queue.qsize() > _MOST_QUEUED:
             self.overflowed += 1
             oldest = self._queue.get_nowait()
             if oldest is None:  # the end mark must survive
                 self._queue.put_nowait(None)
                 return
-        super().data_received(data, component)
+        self._queue.put_nowait((data, protocol.local_candidate.component))
+
+    def _learn(self, address: tuple[str, int]) -> bool:
+        known = any((c._network_host, c.port) == address for c in self._remote_candidates) or any(  # noqa: SLF001 - aioice's
+            early == address for _, early, _ in self._early_checks
+        )
+        if known:
+            self._addresses.add(address)
+        return known
+
+    def data_received(self, data: bytes, component: int) -> None:
+        """Count what claims to be STUN and is not."""
+        del data, component
+        self.malformed += 1
+
+    def heard(self, protocol: ice.StunProtocol, address: tuple[str, int]) -> None:
+        """Note that the other side was heard, and where."""
+        self.last_heard_ns = time.monotonic_ns()
+        self.paths.heard(protocol, address, self.last_heard_ns)
+
+    def check_incoming(
+        self, message: stun.Message, addr: tuple[str, int], protocol: ice.StunProtocol
+    ) -> None:
+        """Take an authentic check; it is a sign of life as good as media."""
+        if len(self._remote_candidates) >= _MOST_REMOTE and not self._learn(addr):
+            return
+        self.heard(protocol, addr)
+        super().check_incoming(message, addr, protocol)
+
+    def check_complete(self, pair: ice.CandidatePair) -> None:
+        """Let a nominated pair carry unless the one that does is better and alive."""
+        if pair.state is ice.CandidatePair.State.SUCCEEDED:
+            self.heard(pair.protocol, pair.remote_addr)
+            if pair.nominated and not self.paths.prefers(pair, time.monotonic_ns()):
+                pair.task = None
+                return
+        super().check_complete(pair)
+
+    # ---- sending ----------------------------------------------------------------------------
+
+    async def sendto(self, data: bytes, component: int) -> None:
+        """Send, unless the other side has not agreed for 30 s (RFC 7675, 5.1): then nothing leaves."""
+        if not self.paths.expired:
+            await super().sendto(data, component)
+
+    def backlog(self) -> int:
+        """Bytes that wait in this process for a relay's TCP connection."""
+        for pair in self._nominated.values():
+            waiting = getattr(pair.protocol.transport, "backlog", None)
+            if waiting is not None:
+                return int(waiting())
+        return 0
 
     # ---- remote candidates ------------------------------------------------------------------
 
@@ -78,186 +163,103 @@ class PatientConnection(ice.Connection):
         The end of candidates is ignored on purpose: a peer whose address changes is then still
         found by its own checks. Giving up is the call's own clock, not ICE's.
         """
-        if remote_candidate is None:
+        if remote_candidate is None or len(self._remote_candidates) >= _MOST_REMOTE:
             return
         if mdns.is_mdns_hostname(remote_candidate.host):
-            self._spawn(self._add_mdns(remote_candidate))
+            self.spawn(self._add_mdns(remote_candidate))
             return
-        await super().add_remote_candidate(remote_candidate)
+        with contextlib.suppress(*_DAMAGE):
+            await super().add_remote_candidate(remote_candidate)
 
     async def _add_mdns(self, candidate: Candidate) -> None:
         # a busy port 5353, or no multicast: the peer's own checks reach us anyway
-        with contextlib.suppress(OSError, ValueError):
+        with contextlib.suppress(OSError, *_DAMAGE):
             await super().add_remote_candidate(candidate)
 
-    def _spawn(self, work: Any) -> None:
+    def pair_all(self) -> None:
+        """Pair whatever is known on both sides; pairs that exist stay."""
+        for remote in self._remote_candidates:
+            with contextlib.suppress(ValueError):
+                self._pair_remote_candidate(remote)
+        self.sort_check_list()
+
+    def spawn(self, work: Any) -> None:
+        """Run something until the connection closes."""
         task = asyncio.ensure_future(work)
         self._background.add(task)
         task.add_done_callback(self._background.discard)
 
     # ---- local candidates -------------------------------------------------------------------
 
-    async def get_component_candidates(
-        self,
-        component: int,
-        addresses: list[str],
-        timeout: int = 5,  # noqa: ASYNC109 - the signature is aioice's
-    ) -> list[Candidate]:
-        """Return host candidates at once, others if they come within a second, the rest later."""
-        del timeout
-        self.stun_server, relay, self.turn_server = None, self.turn_server, None
-        found = await super().get_component_candidates(component, addresses)
-        self.turn_server = relay
-        tasks = self._server_tasks(component)
-        if not tasks:
-            return found
-        soft_s = GATHER_SOFT_S if found else GATHER_RELAY_ONLY_S
-        deadline = time.monotonic() + soft_s
-        waiting = set(tasks)
-        while waiting and (left := deadline - time.monotonic()) > 0:
-            done, waiting = await asyncio.wait(
-                waiting, timeout=left, return_when=asyncio.FIRST_COMPLETED
-            )
-            for task in done:
-                candidate = self._accept(task)
-                if candidate is not None and not _known(candidate, found):
-                    found.append(candidate)
-            if found and soft_s == GATHER_RELAY_ONLY_S:
-                break
-        for task in waiting:
-            self._spawn(self._wait_late(task))
-        return found
+    async def gather_candidates(self) -> None:
+        """Find host candidates at once, others if they come within 0.15 s, the rest later."""
+        if self._local_candidates_start:
+            return
+        self._local_candidates_start = True
+        relay_only = self._transport_policy == ice.TransportPolicy.RELAY
+        gathering = Gathering(
+            1, lambda: PathProtocol(self), relay_only=relay_only, on_problem=self._tell_relay
+        )
+        hosts = [] if relay_only else await gathering.hosts()
+        self._protocols += hosts
+        self._local_candidates += [protocol.local_candidate for protocol in hosts]
+        stuns = [] if relay_only else self._stun_servers
+        tasks = gathering.ask(stuns, self._turn_servers, hosts, self._found)
+        for task in tasks:
+            self.spawn(task)
+        if tasks:
+            await asyncio.wait(tasks, timeout=GATHER_SOFT_S)
+        self._local_candidates_end = True
 
-    def _server_tasks(self, component: int) -> list[asyncio.Task[Any]]:
-        tasks: list[asyncio.Task[Any]] = []
-        for server in self._stun_servers[:_MOST_STUN]:
-            for protocol in self._protocols:
-                local = protocol.local_candidate
-                if local.type == "host" and ipaddress.ip_address(local.host).version == 4:
-                    tasks.append(
-                        asyncio.create_task(ice.server_reflexive_candidate(protocol, server))
-                    )
-        hide = self._transport_policy == ice.TransportPolicy.RELAY
-        tasks += [
-            asyncio.create_task(
-                ice.relayed_candidate(
-                    component=component,
-                    hide_related_address=hide,
-                    protocol_factory=lambda: ice.StunProtocol(self),
-                    **server,
-                )
-            )
-            for server in self._turn_servers
-        ]
-        return tasks
+    def _tell_relay(self, server: str, code: str) -> None:
+        if not self._closing and self.on_relay is not None:
+            self.on_relay(server, code)
 
-    def _accept(self, task: asyncio.Task[Any]) -> Candidate | None:
-        if task.cancelled() or task.exception() is not None:
-            log.info("a STUN or TURN server did not answer")
-            return None
-        candidate, protocol = task.result()
+    def _found(self, candidate: Candidate, protocol: Any) -> None:
+        if self._closing:
+            if protocol is not None:
+                protocol.transport.close()
+            return
         if protocol is not None:
             self._protocols.append(protocol)
-        return candidate  # type: ignore[no-any-return]
-
-    async def _wait_late(self, task: asyncio.Task[Any]) -> None:
-        try:
-            await asyncio.wait({task}, timeout=_GATHER_LATE_S)
-        finally:
-            if not task.done():
-                task.cancel()
-        if not task.done():
-            return
-        candidate = self._accept(task)
-        if candidate is None or self._closing or _known(candidate, self._local_candidates):
+        if any(
+            (c.host, c.port) == (candidate.host, candidate.port) for c in self._local_candidates
+        ):
             return
         self._local_candidates.append(candidate)
-        for remote in self._remote_candidates:
-            self._pair_remote_candidate(remote)
-        self.sort_check_list()
+        if not self._local_candidates_end:
+            return
+        self.pair_all()
         if self.on_late_candidate is not None:
             self.on_late_candidate(candidate)
 
-    # ---- consent ----------------------------------------------------------------------------
+    @property
+    def can_find_any(self) -> bool:
+        """Whether there is a candidate, or a relay is still being asked for one."""
+        return bool(self._local_candidates or self._background)
+
+    # ---- the path ---------------------------------------------------------------------------
 
     async def query_consent(self) -> None:
-        """Ask every 2.5 s, wait as long as it takes, give up 30 s after the last answer."""
-        self.consent_ns = time.monotonic_ns()
-        asked: set[asyncio.Task[None]] = set()
-        try:
-            while True:
-                await asyncio.sleep(CONSENT_INTERVAL_S * (0.8 + 0.4 * random.random()))  # noqa: S311 - spreads checks, guards nothing
-                for pair in list(self._nominated.values()):
-                    task = asyncio.create_task(self._ask_consent(pair))
-                    asked.add(task)
-                    task.add_done_callback(asked.discard)
-                if (time.monotonic_ns() - self.consent_ns) / 1e9 > CONSENT_EXPIRY_S:
-                    log.info("consent to send expired")
-                    self._query_consent_task = None
-                    await self.close()
-                    return
-        finally:
-            for task in asked:
-                task.cancel()
+        """Look after the paths for as long as the connection lives."""
+        await self.paths.tend()
 
-    async def _ask_consent(self, pair: ice.CandidatePair) -> None:
-        password = self.remote_password or ""
-        begun_ns = time.monotonic_ns()
-        try:
-            await pair.protocol.request(
-                self.build_request(pair, nominate=False),
-                pair.remote_addr,
-                integrity_key=password.encode("utf8"),
-                retransmissions=_CONSENT_REPEATS,
-            )
-        except (stun.TransactionError, ConnectionError, OSError):
-            return
-        now_ns = time.monotonic_ns()
-        self.consent_ns = self.last_heard_ns = now_ns
-        self.consent_rtt_ms = (now_ns - begun_ns) / 1e6
+    def protocol_lost(self, protocol: ice.StunProtocol) -> None:
+        """A socket or relay is gone: its pairs are of no use, and if one carries, others are tried."""
+        if protocol in self._protocols and not self._closing:
+            self._protocols.remove(protocol)
+        self._check_list[:] = [pair for pair in self._check_list if pair.protocol is not protocol]
+        self.paths.lost(protocol)
 
     async def close(self) -> None:
-        """Close, and end what still runs in the background."""
+        """Close, and end what still runs in the background; dead relays are not waited for in turn."""
+        self._closing = True
         for task in list(self._background):
             task.cancel()
+        for protocol in self._protocols:
+            if protocol.local_candidate.type == "relay":
+                protocol.transport.close()
         await super().close()
-
-
-def local_addresses() -> frozenset[str]:
-    """Return this PC's addresses, as far as a call can use them. Asks the system: some ms."""
-    return frozenset(ice.get_host_addresses(use_ipv4=True, use_ipv6=True))
-
-
-def _known(candidate: Candidate, others: list[Candidate]) -> bool:
-    return any((c.host, c.port) == (candidate.host, candidate.port) for c in others)
-
-
-def _servers_of(
-    servers: list[RTCIceServer],
-) -> tuple[list[tuple[str, int]], list[TurnServer]]:
-    stuns: list[tuple[str, int]] = []
-    turns: list[TurnServer] = []
-    for server in servers:
-        for url in [server.urls] if isinstance(server.urls, str) else server.urls:
-            try:
-                parsed = parse_stun_turn_uri(url)
-            except ValueError:
-                log.info("an unreadable ICE server address was left out")
-                continue
-            address = (parsed["host"], parsed["port"])
-            if parsed["scheme"] == "stun":
-                stuns.append(address)
-            elif parsed["scheme"] in ("turn", "turns") and parsed["transport"] in ("udp", "tcp"):
-                turns.append(
-                    {
-                        "turn_server": address,
-                        "turn_ssl": parsed["scheme"] == "turns",
-                        "turn_transport": parsed["transport"],
-                        "turn_username": server.username,
-                        "turn_password": server.credential,
-                    }
-                )
-    return stuns, turns
 
 
 class PatientGatherer(RTCIceGatherer):
@@ -271,13 +273,13 @@ class PatientGatherer(RTCIceGatherer):
         local_password: str | None = None,
     ) -> None:
         super().__init__([], iceTransportPolicy, local_username, local_password)
-        self._servers = iceServers or []
+        self.servers = iceServers or []
         self._policy = ICE_TRANSPORT_POLICIES[iceTransportPolicy]
         self._connection = self._new(local_username, local_password)
 
     def _new(self, username: str | None = None, password: str | None = None) -> PatientConnection:
         return PatientConnection(
-            self._servers,
+            self.servers,
             local_username=username,
             local_password=password,
             transport_policy=self._policy,

@@ -44,6 +44,8 @@ class Pacer(Generic[Item]):
         self._last_ns: int | None = None
         self._begun_frame: int | None = None
         self._waiting_bytes = 0
+        self.held = False
+        """True while what is below takes no more (a relay's TCP connection): pictures wait here."""
         self.dropped_frames = 0
 
     def set_target(self, target_bps: float) -> None:
@@ -53,7 +55,7 @@ class Pacer(Generic[Item]):
     @property
     def rate_bps(self) -> float:
         """Rate at which pictures leave."""
-        return self._target_bps * PACING_FACTOR
+        return 0.0 if self.held else self._target_bps * PACING_FACTOR
 
     @property
     def empty(self) -> bool:
@@ -62,7 +64,8 @@ class Pacer(Generic[Item]):
 
     def drain_s(self) -> float:
         """Seconds that emptying the queues takes at the pacing rate. Any thread."""
-        return 8 * self._waiting_bytes / self.rate_bps
+        rate = self.rate_bps
+        return 8 * self._waiting_bytes / rate if rate > 0 else float("inf")
 
     def push(self, item: Item, size: int, priority: Priority, now_ns: int, frame: int = 0) -> None:
         """Queue one packet; ``frame`` names the picture it belongs to."""
@@ -109,7 +112,7 @@ class Pacer(Generic[Item]):
             self._waiting_bytes -= repair.popleft().size
         for priority in (Priority.REPAIR, Priority.VIDEO):
             queue = self._queues[priority]
-            while queue and self._budget_bits > 0:
+            while queue and self._budget_bits > 0 and not self.held:
                 queued = queue.popleft()
                 out.append(self._leave(queued))
                 if priority is Priority.VIDEO:

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
+from aiortc.rtcconfiguration import RTCIceServer
 from aiortc.rtcicetransport import (
     RTCIceCandidate,
     RTCIceParameters,
@@ -41,6 +42,7 @@ class RestartableTransport(RTCIceTransport):
         self._inbox = self.active._queue  # noqa: SLF001 - aioice's; both paths fill one queue
         self.restarts = 0
         self.on_late_candidate: Callable[[Any], None] | None = None
+        self.on_relay: Callable[[str, str], None] | None = None
         self._watch(self.active)
         self._recv = self._receive
         self._send = self._transmit
@@ -72,16 +74,24 @@ class RestartableTransport(RTCIceTransport):
             False when there is no candidate at all: no network here, nothing to offer.
         """
         await self._give_up_pending()
-        gatherer = self.iceGatherer
-        if not isinstance(gatherer, PatientGatherer):
-            raise BugError("a foreign gatherer")
-        fresh = gatherer.renew()
+        fresh = self._gatherer.renew()
         fresh.ice_controlling = self.active.ice_controlling
         fresh._queue = self._inbox  # noqa: SLF001 - as above
         self._watch(fresh)
         self._pending = fresh
         await fresh.gather_candidates()
-        return bool(fresh.local_candidates)
+        return fresh.can_find_any
+
+    def use_servers(self, servers: list[RTCIceServer]) -> None:
+        """Ask these STUN and TURN servers from the next restart on; what stands stays."""
+        self._gatherer.servers = servers
+
+    @property
+    def _gatherer(self) -> PatientGatherer:
+        gatherer = self.iceGatherer
+        if not isinstance(gatherer, PatientGatherer):
+            raise BugError("a foreign gatherer")
+        return gatherer
 
     async def start(self, remoteParameters: RTCIceParameters) -> None:  # noqa: N803 - aiortc's spelling
         """Connect, or begin to try the path that :meth:`renew` prepared. aiortc calls it often."""
@@ -128,7 +138,12 @@ class RestartableTransport(RTCIceTransport):
             if connection is self._newest and self.on_late_candidate is not None:
                 self.on_late_candidate(candidate)
 
+        def told(server: str, code: str) -> None:
+            if self.on_relay is not None:
+                self.on_relay(server, code)
+
         connection.on_late_candidate = found
+        connection.on_relay = told
 
     # ---- what aiortc asks of an ICE transport -----------------------------------------------
 
