@@ -10,6 +10,8 @@ Every browser has a fresh profile in a temporary folder and a session (process g
 is killed at exit. Camera and microphone are Firefox's own fakes (a picture that changes its colour, a
 tone); nobody is asked. Everything but loopback and what a test routes goes to a proxy that does not
 exist, so the browser has no network of its own. With ``namespace`` it lives in that network namespace.
+Without a sound card Firefox runs no clock for sound at all, so each browser has a sound server of its
+own with a speaker that nobody hears.
 """
 
 import asyncio
@@ -26,6 +28,7 @@ from typing import Any
 from tests.support.bidi import Bidi
 from tests.support.cdp import BrowserError
 from tests.support.chromium import START_TIMEOUT_S, BrowserOptions, _kill_group
+from tests.support.devices.private_pulse import PrivatePulse
 from tests.support.firefox_tab import FirefoxTab
 from tests.support.tab import Device, Route, Tab
 
@@ -140,10 +143,13 @@ def _preferences(options: BrowserOptions, extra: Mapping[str, bool | int | str])
     )
 
 
-async def _spawn(options: BrowserOptions, profile: Path) -> asyncio.subprocess.Process:
+async def _spawn(
+    options: BrowserOptions, profile: Path, sound: PrivatePulse
+) -> asyncio.subprocess.Process:
     enter = ["ip", "netns", "exec", options.namespace] if options.namespace else []
     environment = {
         **os.environ,
+        **sound.environment,
         "HOME": str(profile),
         "MOZ_HEADLESS": "1",
         "MOZ_CRASHREPORTER_DISABLE": "1",
@@ -198,10 +204,12 @@ async def running_firefox(
     find_firefox()
     profile = Path(tempfile.mkdtemp(prefix="telemed-firefox-"))
     (profile / "user.js").write_text(_preferences(options, preferences or {}))
+    (profile / "sound").mkdir()
+    sound = await asyncio.to_thread(PrivatePulse, profile / "sound")
     process: asyncio.subprocess.Process | None = None
     bidi: Bidi | None = None
     try:
-        process = await _spawn(options, profile)
+        process = await _spawn(options, profile, sound)
         bidi = await Bidi.at(await _port(profile, process), options.namespace)
         session = await bidi.call("session.new", capabilities={})
         await bidi.call(
@@ -215,4 +223,5 @@ async def running_firefox(
         if process is not None:
             _kill_group(process.pid)
             await process.wait()
+        await asyncio.to_thread(sound.close)
         await asyncio.to_thread(shutil.rmtree, profile, ignore_errors=True)
