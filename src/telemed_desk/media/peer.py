@@ -5,7 +5,8 @@ for the patient's browser where there is none. Camera, microphone and speaker ar
 :class:`telemed_desk.media.control.Devices`.
 
 Commands: ``prepare``, ``offer {cfg}``, ``onoffer {sdp, cfg}`` (in a running call: an ICE restart),
-``onanswer {sdp}``, ``candidate {c}``, ``mute {microphone, camera}``, ``finish {out}``. Events, each
+``onanswer {sdp}``, ``candidate {c}``, ``mute {microphone, camera}``, ``flush {out}`` (writes what was
+recorded since the last time, so that hours fit into memory; event ``flushed``), ``finish {out}``. Events, each
 with ``wall`` (Unix ms): ``ready``, ``click``, ``offer``, ``answer``, ``reoffer`` (``sdp``),
 ``candidate {c}``, ``connectionState {v}``, ``channel {label}``, ``firstframe``, ``device``, ``done``,
 ``error {e}``. What ``finish`` writes: :mod:`.peer_recorder`.
@@ -120,6 +121,9 @@ class Peer:
                 await self._running().add_candidate(text, mid, mline)
             case {"cmd": "mute", "microphone": bool(microphone), "camera": bool(camera)}:
                 self._running().set_muted(microphone, camera)
+            case {"cmd": "flush", "out": str(folder)}:
+                await asyncio.to_thread(self._recorder.write, Path(folder))
+                self._lines.emit("flushed", out=folder)
             case {"cmd": "finish", "out": str(folder)}:
                 await self._finish(Path(folder))
                 return False

@@ -34,32 +34,40 @@ class WallClock:
 
 
 class Tape:
-    """Sound laid end to end from the first block's time on. One writing thread."""
+    """Sound laid end to end from the first block's time on. One thread adds, another may cut."""
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()
         self._blocks: list[SoundBlock] = []
         self._samples = 0
         self.start_ms: float | None = None
 
     def add(self, block: SoundBlock, begins_ms: float) -> None:
         """Append a block that begins at this wall time."""
-        if self.start_ms is None:
-            self.start_ms = begins_ms
-        late_ms = begins_ms - self.start_ms - self._samples * 1000 / SAMPLE_RATE_HZ
-        if late_ms > _SLIP_MS:
-            gap = int(late_ms * SAMPLE_RATE_HZ / 1000)
-            self._blocks.append(np.zeros(gap, np.int16))
-            self._samples += gap
-        self._blocks.append(block.copy())
-        self._samples += block.size
+        with self._lock:
+            if self.start_ms is None:
+                self.start_ms = begins_ms
+            late_ms = begins_ms - self.start_ms - self._samples * 1000 / SAMPLE_RATE_HZ
+            if late_ms > _SLIP_MS:
+                gap = int(late_ms * SAMPLE_RATE_HZ / 1000)
+                self._blocks.append(np.zeros(gap, np.int16))
+                self._samples += gap
+            self._blocks.append(block.copy())
+            self._samples += block.size
 
-    def sound(self) -> SoundBlock:
-        """All of it as one array."""
-        return np.concatenate(self._blocks) if self._blocks else np.zeros(0, np.int16)
+    def cut(self) -> tuple[SoundBlock, float]:
+        """Hand out all of it and the wall time of its first sample; go on where it ended."""
+        with self._lock:
+            blocks, self._blocks = self._blocks, []
+            start_ms = self.start_ms or 0.0
+            if self.start_ms is not None:
+                self.start_ms += self._samples * 1000 / SAMPLE_RATE_HZ
+            self._samples = 0
+        return (np.concatenate(blocks) if blocks else np.zeros(0, np.int16)), start_ms
 
 
 class PeerRecorder:
-    """Collects from the capture, decoder and sound threads; written out once at the end.
+    """Collects from the capture, decoder and sound threads; what is written out is forgotten.
 
     ``data.npz`` holds ``vtx`` and ``vrx`` (rows of wall ms, counter or -1, width, height: pictures
     taken and shown), ``atx`` and ``arx`` (int16 mono 48 kHz: said and heard) with ``atx_t``/``arx_t``
@@ -74,13 +82,16 @@ class PeerRecorder:
         self.stats: list[dict[str, Any]] = []
         self.messages: list[str | int] = []
         self._lock = threading.Lock()
+        self._seen = False
         self._taken: list[tuple[float, int, int, int]] = []
         self._shown: list[tuple[float, int, int, int]] = []
         self._thumbs: list[tuple[int, float, NDArray[np.uint8]]] = []
 
     def take(self, picture: Picture) -> None:
         """Note a picture from the camera."""
-        self._taken.append(self._row(picture.y, self.clock.at(picture.taken_ns)))
+        row = self._row(picture.y, self.clock.at(picture.taken_ns))
+        with self._lock:
+            self._taken.append(row)
 
     def show(self, luma: NDArray[np.uint8]) -> bool:
         """Note a picture of the other side, shown now; True for the very first."""
@@ -89,7 +100,8 @@ class PeerRecorder:
             self._shown.append(row)
             if row[1] >= 0 and (not self._thumbs or row[0] - self._thumbs[-1][1] >= THUMB_EVERY_MS):
                 self._thumbs.append((row[1], row[0], _shrink(luma)))
-            return len(self._shown) == 1
+            first, self._seen = not self._seen, True
+            return first
 
     def say(self, block: SoundBlock, taken_ns: int) -> None:
         """Note a block from the microphone; ``taken_ns`` is when it was complete."""
@@ -101,28 +113,35 @@ class PeerRecorder:
         self.heard.add(block, self.clock.now())
 
     def write(self, folder: Path) -> None:
-        """Write everything. The folder is made."""
+        """Write everything since the start or the last time; then go on. The folder is made."""
         folder.mkdir(parents=True, exist_ok=True)
-        said, heard = self.said.sound(), self.heard.sound()
+        said, said_ms = self.said.cut()
+        heard, heard_ms = self.heard.cut()
+        with self._lock:
+            taken, self._taken = self._taken, []
+            shown, self._shown = self._shown, []
+            pictures, self._thumbs = self._thumbs, []
+        stats, self.stats = self.stats, []
+        messages, self.messages = self.messages, []
         np.savez(
             folder / "data.npz",
-            vtx=_table(self._taken),
-            vrx=_table(self._shown),
+            vtx=_table(taken),
+            vrx=_table(shown),
             atx=said,
-            atx_t=np.array([self.said.start_ms or 0.0]),
+            atx_t=np.array([said_ms]),
             atx_n=np.array([said.size]),
             arx=heard,
-            arx_t=np.array([self.heard.start_ms or 0.0]),
+            arx_t=np.array([heard_ms]),
             arx_n=np.array([heard.size]),
-            mic_t0=np.array(self.said.start_ms or 0.0),
-            messages=np.array(json.dumps(self.messages)),
+            mic_t0=np.array(said_ms),
+            messages=np.array(json.dumps(messages)),
             kind=np.array("playout"),
         )
-        thumbs: dict[str, Any] = {f"t{i}": luma for i, (_, _, luma) in enumerate(self._thumbs)}
-        thumbs["n"] = np.array([count for count, _, _ in self._thumbs])
-        thumbs["wall"] = np.array([wall_ms for _, wall_ms, _ in self._thumbs])
+        thumbs: dict[str, Any] = {f"t{i}": luma for i, (_, _, luma) in enumerate(pictures)}
+        thumbs["n"] = np.array([count for count, _, _ in pictures])
+        thumbs["wall"] = np.array([wall_ms for _, wall_ms, _ in pictures])
         np.savez(folder / "thumbs.npz", allow_pickle=False, **thumbs)
-        (folder / "stats.json").write_text(json.dumps(self.stats))
+        (folder / "stats.json").write_text(json.dumps(stats))
 
     @staticmethod
     def _row(luma: NDArray[np.uint8], wall_ms: float) -> tuple[float, int, int, int]:

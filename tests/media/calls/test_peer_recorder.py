@@ -22,14 +22,14 @@ def test_blocks_that_come_unevenly_lie_end_to_end() -> None:
     for number, at_ms in enumerate((1000.0, 1013.0, 1019.0, 1042.0)):
         tape.add(_block(number), at_ms)
     assert tape.start_ms == 1000.0
-    assert list(tape.sound()[::BLOCK_SAMPLES]) == [0, 1, 2, 3]
+    assert list(tape.cut()[0][::BLOCK_SAMPLES]) == [0, 1, 2, 3]
 
 
 def test_a_clock_that_stood_still_leaves_silence() -> None:
     tape = Tape()
     tape.add(_block(1), 1000.0)
     tape.add(_block(2), 3010.0)
-    sound = tape.sound()
+    sound, _ = tape.cut()
     assert sound.size == BLOCK_SAMPLES * 202  # 10 ms, 2 s of silence, 10 ms
     assert not sound[BLOCK_SAMPLES:-BLOCK_SAMPLES].any()
     assert sound[-1] == 2
@@ -40,7 +40,36 @@ def test_a_reused_block_is_kept_as_it_was() -> None:
     block = _block(5)
     tape.add(block, 0.0)
     block[:] = 0
-    assert tape.sound()[0] == 5
+    assert tape.cut()[0][0] == 5
+
+
+def test_a_cut_tape_goes_on_where_it_was_cut() -> None:
+    tape = Tape()
+    for number, at_ms in enumerate((1000.0, 1010.0, 1020.0)):
+        tape.add(_block(number), at_ms)
+    assert tape.cut()[1] == 1000.0
+    tape.add(_block(9), 1037.0)  # a thread that woke late does not move the sound
+    sound, start_ms = tape.cut()
+    assert start_ms == 1030.0
+    assert set(sound) == {9}
+
+
+def test_what_was_written_is_not_written_again(tmp_path: Path) -> None:
+    recorder = PeerRecorder()
+    luma = np.full((360, 640), 100, np.uint8)
+    draw_counter(luma, 5)
+    assert recorder.show(luma)
+    recorder.hear(_block(1))
+    recorder.write(tmp_path / "first")
+    draw_counter(luma, 6)
+    assert not recorder.show(luma)  # the first picture of the call was before
+    recorder.hear(_block(2))
+    recorder.write(tmp_path / "second")
+    first, second = from_files(tmp_path / "first"), from_files(tmp_path / "second")
+    assert [row[1] for row in first.shown] == [5]
+    assert [row[1] for row in second.shown] == [6]
+    assert set(first.heard.samples) == {1}
+    assert set(second.heard.samples) == {2}
 
 
 def test_written_and_read_again(tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ class CallRecord:
         ]
 
 
-class _Signalling:
+class Signalling:
     """Carries descriptions and candidates between the ends, as late as the link would.
 
     While the link is down nothing comes through; loss and a low rate do not delay it.
@@ -116,6 +116,7 @@ class _Signalling:
             self.events.append({"ev": "error", "e": repr(error), "wall": wall, "who": who})
 
     async def stop(self) -> None:
+        """Carry nothing more."""
         jobs = [*self._pumps, *self._deliveries]
         for job in jobs:
             job.cancel()
@@ -144,7 +145,7 @@ async def run_call(
         answerer_restarts: ``b`` looks for a new path as well, because ``a`` never would.
     """
     ends = {"a": a, "b": b}
-    signalling = _Signalling(ends, link, {"a": True, "b": answerer_restarts})
+    signalling = Signalling(ends, link, {"a": True, "b": answerer_restarts})
     made_ms: list[float] = []
     machine: asyncio.Task[list[float]] | None = None
     try:
