@@ -63,6 +63,7 @@ class CallSession:
             start_rung=self._start.start_rung,
         )
         self._call = call
+        call.set_clinical(self._station.clinical)
         self._photos = PhotoTaking(self.id, call.send_data, self._pictures, self._report)
         self._bridge.hear(self.leg, call.feed)
         self._station.play(self._bridge)
@@ -91,6 +92,11 @@ class CallSession:
         """Stop or go on sending; the devices stay open."""
         if self._call is not None:
             self._call.set_muted(microphone, camera)
+
+    def set_clinical(self, *, on: bool) -> None:
+        """Code sound that is not speech, or speech."""
+        if self._call is not None:
+            self._call.set_clinical(on)
 
     def take_photo(self, photo: str) -> None:
         """Ask for a photo."""

@@ -94,6 +94,15 @@ class Mute(msgspec.Struct, frozen=True, tag_field="t", tag="mute"):
     camera: bool
 
 
+class ClinicalSound(msgspec.Struct, frozen=True, tag_field="t", tag="clinical-sound"):
+    """Send cough, breath and stethoscope as they sound: no suppression, no gain, the codec at its best.
+
+    Holds until the last call ends. Answered by a :class:`SoundState` when it changes anything.
+    """
+
+    on: bool
+
+
 class TakePhoto(msgspec.Struct, frozen=True, tag_field="t", tag="take-photo"):
     """Ask the patient's page for a full-resolution still; the current frame is the fall-back."""
 
@@ -126,6 +135,7 @@ ToMedia = (
     | RemoteDescription
     | RemoteCandidate
     | Mute
+    | ClinicalSound
     | TakePhoto
     | EndCall
     | RunDeviceChecks
@@ -246,6 +256,22 @@ class Level(msgspec.Struct, frozen=True, tag_field="t", tag="level"):
     speaking_while_muted: bool = False
 
 
+class SoundState(msgspec.Struct, frozen=True, tag_field="t", tag="sound-state"):
+    """How the doctor's sound is treated; sent when it changes.
+
+    Attributes:
+        clinical: Suppression and gain are bypassed.
+        headphones: The speaker in use is worn on the head, so that there is no echo.
+        cancels_echo: Echo is being cancelled.
+        problem: Code of what is wrong with sound processing; empty when nothing is.
+    """
+
+    clinical: bool = False
+    headphones: bool = False
+    cancels_echo: bool = False
+    problem: str = ""
+
+
 class Photo(msgspec.Struct, frozen=True, tag_field="t", tag="photo"):
     """A photo, decoded and re-encoded here, without EXIF."""
 
@@ -313,6 +339,7 @@ FromMedia = (
     | VideoStream
     | CallStats
     | Level
+    | SoundState
     | Photo
     | PhotoProgress
     | DeviceState

@@ -146,6 +146,8 @@ class MediaWorker:
                     await self._sessions.end(call, "")
             case control.Mute():
                 self._mute(message)
+            case control.ClinicalSound(on):
+                self._clinical(on=on)
             case control.RunDeviceChecks():
                 self._start_checks(message)
             case control.RemoteDescription() | control.RemoteCandidate() | control.TakePhoto():
@@ -184,6 +186,12 @@ class MediaWorker:
             self._sessions.mute(message)
         else:
             self._station.microphone_muted = message.microphone
+
+    def _clinical(self, *, on: bool) -> None:
+        if self._sessions is not None:
+            self._sessions.clinical(on=on)
+        else:
+            self._station.set_clinical(on=on)
 
     def _start_checks(self, message: control.RunDeviceChecks) -> None:
         if self._sessions:

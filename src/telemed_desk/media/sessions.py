@@ -53,6 +53,8 @@ class Sessions:
             return
         await session.close()
         self.mute(self._muted if self._sessions else control.Mute(microphone=False, camera=False))
+        if not self._sessions and reason != "replaced":
+            self.clinical(on=False)
         self._report(control.CallState(call, "ended", reason))
 
     def mute(self, message: control.Mute) -> None:
@@ -63,6 +65,12 @@ class Sessions:
         alone = len(self._sessions) == 1
         for session in self._sessions.values():
             session.mute(microphone=message.microphone and alone, camera=message.camera and alone)
+
+    def clinical(self, *, on: bool) -> None:
+        """Send the sound at this desk to all as it is, or as a voice; until the last call ends."""
+        self._station.set_clinical(on=on)
+        for session in self._sessions.values():
+            session.set_clinical(on=on)
 
     def devices_changed(self) -> None:
         """Send from the devices that are open now."""
