@@ -7,6 +7,7 @@ from telemed_desk.clinical.ladder import LADDER, Rung
 
 VOICE_OVERHEAD_BPS: Final = 26_000
 """50 packets a second, 64 bytes of headers each."""
+VOICE_HEADER_BITS: Final = 8 * 64
 _VIDEO_SHARE: Final = 0.95
 PAUSE_BPS: Final = 80_000
 RESUME_BPS: Final = 110_000
@@ -59,16 +60,49 @@ class Allocation:
     width: int
     height: int
     fps: float
+    frame_ms: int = 20
+
+
+@dataclass(frozen=True, slots=True)
+class VoicePlan:
+    """How the voice is sent.
+
+    Attributes:
+        bps: Of the codec, without headers.
+        frame_ms: Of one packet. Headers cost 26 kbit/s at 20 ms, 9 kbit/s at 60 ms.
+    """
+
+    bps: int
+    frame_ms: int
+
+    @property
+    def wire_bps(self) -> float:
+        """With headers."""
+        return self.bps + VOICE_HEADER_BITS * 1000 / self.frame_ms
+
+
+_VOICES: Final = (
+    (29_000, VoicePlan(8_000, 60)),
+    (40_000, VoicePlan(12_000, 60)),
+    (60_000, VoicePlan(12_000, 40)),
+    (110_000, VoicePlan(LADDER[Rung.AUDIO_PHOTOS].voice_bps, 20)),
+    (250_000, VoicePlan(LADDER[Rung.LOW_VIDEO].voice_bps, 20)),
+)
+_MOST_VOICE: Final = VoicePlan(32_000, 20)
+_PROTECTED: Final = VoicePlan(40_000, 20)
+
+
+def voice_plan(target_bps: float, loss_ratio: float) -> VoicePlan:
+    """Return how the voice is sent; more protection where there is loss and room."""
+    for below_bps, plan in _VOICES:
+        if target_bps < below_bps:
+            return plan
+    return _PROTECTED if loss_ratio > 0.05 else _MOST_VOICE
 
 
 def voice_rate(target_bps: float, loss_ratio: float) -> int:
-    """Return the voice's bits per second; more protection where there is loss and room."""
-    if target_bps < 60_000:
-        return 12_000
-    if target_bps < 110_000:
-        return LADDER[Rung.AUDIO_PHOTOS].voice_bps
-    rate = LADDER[Rung.LOW_VIDEO].voice_bps if target_bps < 250_000 else 32_000
-    return rate + 8_000 if loss_ratio > 0.05 else rate
+    """Return the voice's bits per second."""
+    return voice_plan(target_bps, loss_ratio).bps
 
 
 class Allocator:
@@ -83,17 +117,33 @@ class Allocator:
         self._pause_ns = PAUSE_NS
 
     def decide(
-        self, target_bps: float, loss_ratio: float, now_ns: int, repair_overhead: float = 0.0
+        self,
+        target_bps: float,
+        loss_ratio: float,
+        now_ns: int,
+        repair_overhead: float = 0.0,
+        *,
+        informed: bool = True,
     ) -> Allocation:
-        """Split the target; ``repair_overhead`` is a share of the pictures' own rate."""
-        voice = voice_rate(target_bps, loss_ratio)
-        video = max(0.0, (target_bps - voice - VOICE_OVERHEAD_BPS) * _VIDEO_SHARE)
+        """Split the target.
+
+        Args:
+            target_bps: What may be sent.
+            loss_ratio: Share of packets lost.
+            now_ns: Time.
+            repair_overhead: A share of the pictures' own rate.
+            informed: False until the other side's first report: the voice begins small, for a link
+                that cannot carry more would be late for seconds after one second of too much.
+        """
+        sound = voice_plan(target_bps if informed else min(target_bps, 59_000.0), loss_ratio)
+        voice = sound.bps
+        video = max(0.0, (target_bps - sound.wire_bps) * _VIDEO_SHARE)
         video /= 1 + repair_overhead  # repeats take their room from the pictures, not from a queue
         self._judge_pause(target_bps, now_ns)
         reason = "loss" if loss_ratio > 0.08 else "rate"
         if self._paused:
             self._step, self._above_ns = None, None
-            return Allocation(Rung.AUDIO_PHOTOS, reason, voice, 0, 0, 0, 1.0)
+            return Allocation(Rung.AUDIO_PHOTOS, reason, voice, 0, 0, 0, 1.0, sound.frame_ms)
         step = STEPS[self._choose(video, now_ns)]
         best = step.rung is Rung.HD_VIDEO
         return Allocation(
@@ -104,6 +154,7 @@ class Allocator:
             step.width,
             step.height,
             step.fps,
+            sound.frame_ms,
         )
 
     def forgive(self) -> None:

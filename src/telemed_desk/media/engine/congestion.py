@@ -1,46 +1,77 @@
 """How much may be sent: from what the other side reports to a target in bits per second.
 
-Delay decides first (:mod:`.delay_trend`), loss only where it rises above what the link loses anyway:
-a rural radio link loses one packet in ten however little is sent, and halving the rate again and
-again would end the picture without saving a packet. Pure: clocks and reports are handed in.
+Delay decides first (:mod:`.delay_trend`, :mod:`.queue_delay`), loss only where it rises above what
+the link loses anyway (:mod:`.loss_sense`), and probes find what nobody sends yet (:mod:`.probing`).
+Pure: clocks and reports are handed in. docs/adr/0007 tells what was measured.
 """
 
-import math
-from collections import deque
+from dataclasses import dataclass
 from typing import Final
 
 from telemed_desk.clinical.ladder import Rung
-from telemed_desk.media.transport.dtls import PacketResult
+from telemed_desk.media.transport.sent_log import PacketResult
 
 from .delay_trend import DelayTrend
+from .loss_sense import LossSense, Verdict
+from .probing import Probe, Prober, Situation
 from .queue_delay import QueueDelay
+from .throughput import Throughput
 
-MIN_BPS: Final = 30_000.0
-MAX_BPS: Final = 2_500_000.0
+MIN_BPS: Final = 16_000.0
+"""Voice of 8 kbit/s in packets of 60 ms."""
+MAX_BPS: Final = 2_000_000.0
+"""More makes 720 lines hardly better, but a sudden drop of the link fills its queue with it."""
 START_BPS: Final = {
-    Rung.HD_VIDEO: 900_000.0,
-    Rung.VIDEO: 450_000.0,
+    Rung.HD_VIDEO: 700_000.0,
+    Rung.VIDEO: 300_000.0,
     Rung.LOW_VIDEO: 180_000.0,
     Rung.AUDIO_PHOTOS: 70_000.0,
 }
+"""Low, because the first probe doubles it within a round trip where the link carries that."""
 _BACKOFF: Final = 0.85
-_ACKED_WINDOW_NS: Final = 500_000_000
-_DRAIN: Final = 0.6
+_TRIAL: Final = 0.75
+_NOT_SENT: Final = 0.75
+_FULL_SHARE: Final = 0.8
+_CARRIED: Final = 0.6
 _REAL_QUEUE_MS: Final = 12.0
-_VOICE_ALONE_BPS: Final = 140_000
-"""Voice alone fills little; without this the rate could never rise to where pictures begin again."""
-_STANDING_MS: Final = 120.0
+_STANDING_MS: Final = 70.0
+_NOISE: Final = 2.5
+"""Jitter keeps packets in order, so that even the quickest of some hundred ms comes late."""
+_CALM_QUEUE_MS: Final = 25.0
+_DRAIN_FROM_MS: Final = 80.0
+_DRAIN_MS: Final = 300.0
 _MOST_VAIN_CUTS: Final = 6
-_QUICK_PER_S: Final = 1.0
-_CALM_PER_S: Final = 0.25
-_STEADY_PER_S: Final = 0.08
-_CALM_NS: Final = 5_000_000_000
-_EXCESS_LOSS: Final = 0.05
+_LESS: Final = 0.7
+_ADD_PER_S: Final = 20_000.0
+_ADD_SHARE_PER_S: Final = 0.10
+_FREE_PER_S: Final = 0.08
+_BLIND_PER_S: Final = 0.25
+_BLIND_VOICE_BPS: Final = 140_000.0
+"""Without probes voice alone, which fills little, could never rise to where pictures begin."""
+_CEILING_NS: Final = 60_000_000_000
 _UNEASY: Final = 0.6
-_LOSS_MEMORY: Final = 140
-"""Packets that the smoothed loss ratio in effect averages over."""
 _SILENCE_NS: Final = 1_000_000_000
-_LOSS_PACKETS: Final = 20
+_TIGHT: Final = 1.3
+_LOOSE: Final = 2.5
+_LOOSE_AFTER_NS: Final = 20_000_000_000
+_WINDOW_S: Final = 0.35
+_LEAST_WINDOW: Final = 8_000
+_FIRST_WINDOW: Final = 5_000
+"""Before anything is known: room for one small key frame. It grows by what arrives, as TCP's does:
+5 kB are the most that a line of 64 kbit/s bears without making the voice late."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How the pacer shall send.
+
+    Attributes:
+        video_bps: Rate at which pictures and repeats leave; 0 while a queue drains.
+        window_bytes: Pictures wait while more than this is on its way unanswered; None = no limit.
+    """
+
+    video_bps: float
+    window_bytes: int | None
 
 
 class CongestionControl:
@@ -48,21 +79,23 @@ class CongestionControl:
 
     def __init__(self, start_bps: float) -> None:
         self.target_bps = start_bps
-        self.loss_ratio = 0.0
         self.informed = False
+        self.can_probe = False
+        self.wanted_bps = MAX_BPS
         self._trend = DelayTrend()
         self._queue = QueueDelay()
+        self._loss = LossSense()
+        self._through = Throughput()
+        self._prober = Prober()
         self._vain_cuts = 0
         self._queue_at_cut_ms = 0.0
-        self._acked: deque[tuple[int, int]] = deque()
-        self._acked_bits = 0
+        self._sent_at_cut_bps = 0.0
+        self._before_loss_bps = 0.0
+        self._ceiling_bps: float | None = None
         self._remb_bps: float | None = None
-        self._quick = True
+        self._twcc = False
         self._changed_ns: int | None = None
         self._congested_ns: int | None = None
-        self._usual_loss = 0.0
-        self._loss_window = [0, 0]
-        self._lost_cut_ns = 0
         self._heard_ns: int | None = None
         self._silent = False
         self._before_silence_bps = start_bps
@@ -75,12 +108,12 @@ class CongestionControl:
     @property
     def acked_bps(self) -> float | None:
         """What arrived over the last half second; None while that is not known."""
-        if len(self._acked) < 2:
-            return None
-        span_ns = self._acked[-1][0] - self._acked[0][0]
-        if span_ns < _ACKED_WINDOW_NS // 2:
-            return None
-        return (self._acked_bits - 8 * self._acked[0][1]) / (span_ns / 1e9)
+        return self._through.acked_bps
+
+    @property
+    def queue_ms(self) -> float:
+        """What stands in the queue on the way."""
+        return self._queue.ms
 
     @property
     def silent(self) -> bool:
@@ -88,107 +121,176 @@ class CongestionControl:
         return self._silent
 
     @property
+    def loss_ratio(self) -> float:
+        """Share of packets lost, smoothed."""
+        return self._loss.ratio
+
+    @property
     def usual_loss(self) -> float:
         """What the link loses for long, however little is sent."""
-        return self._usual_loss
+        return self._loss.usual
 
     # ---- transport-wide feedback ------------------------------------------------------------
 
     def on_feedback(self, results: list[PacketResult], now_ns: int, rtt_ms: float) -> None:
         """Take what became of a batch of packets."""
-        self.informed = True
+        self.informed = self._twcc = True
         if self._silent:
-            self._silent = False
-            self._trend.reset()
-            self._queue.restart()
-            self._quick = True
-            self.target_bps = max(self.target_bps, 0.5 * self._before_silence_bps)
+            self._come_back()
         self._heard_ns = now_ns
-        for result in sorted(results, key=lambda r: r.number):
-            self._loss_window[1] += 1
+        results = sorted(results, key=lambda r: r.number)
+        for result in results:
+            self._through.add(result, self._loss.ratio)
             if result.arrived_ns is None:
-                self._loss_window[0] += 1
                 continue
-            self._trend.add(result.sent_ns / 1e6, result.arrived_ns / 1e6)
-            self._queue.add(result.sent_ns / 1e6, result.arrived_ns / 1e6)
-            self._acked.append((result.arrived_ns, result.size))
-            self._acked_bits += 8 * result.size
-        while self._acked and self._acked[-1][0] - self._acked[0][0] > _ACKED_WINDOW_NS:
-            self._acked_bits -= 8 * self._acked.popleft()[1]
-        self._weigh_loss(now_ns, rtt_ms)
+            sent_ms, arrived_ms = result.sent_ns / 1e6, result.arrived_ns / 1e6
+            self._queue.add(sent_ms, arrived_ms)
+            if not result.probe:  # a probe makes a queue on purpose
+                self._trend.add(sent_ms, arrived_ms)
+        self._prober.add(results)
+        self._weigh_loss(self._loss.add(results, self._queue.ms, now_ns), now_ns, rtt_ms)
+        self._read_probe(now_ns, rtt_ms)
         self._steer(now_ns, rtt_ms)
 
-    @property
-    def _excess_loss(self) -> float:
-        """Loss beyond what is usual on this link; over 1 it is more than chance explains."""
-        chance = 2.5 * math.sqrt(self._usual_loss * (1 - self._usual_loss) / _LOSS_MEMORY)
-        return (self.loss_ratio - self._usual_loss) / max(_EXCESS_LOSS, chance)
+    def _come_back(self) -> None:
+        self._silent = False
+        self._trend.reset()
+        self._queue.restart()
+        self._through.restart()
+        self._ceiling_bps = self._congested_ns = None
+        self._prober.begin_anew()
+        self.target_bps = max(self.target_bps, 0.5 * self._before_silence_bps)
 
-    def _weigh_loss(self, now_ns: int, rtt_ms: float) -> None:
-        lost, total = self._loss_window
-        if total < _LOSS_PACKETS:
-            return
-        ratio = lost / total
-        self._loss_window = [0, 0]
-        self.loss_ratio += 0.25 * (ratio - self.loss_ratio)
-        rising = self.loss_ratio > self._usual_loss
-        self._usual_loss += (0.12 if rising else 0.3) * (self.loss_ratio - self._usual_loss)
-        pause_ns = int((300 + rtt_ms) * 1e6)
-        if self._excess_loss > 1 and now_ns - self._lost_cut_ns > pause_ns:
-            self._lost_cut_ns = now_ns
+    def _weigh_loss(self, verdict: Verdict, now_ns: int, rtt_ms: float) -> None:
+        if verdict == "own":
+            self._set(max(self.target_bps, self._before_loss_bps))
+        elif verdict == "less" and (self._loss.on_trial or self._pause_over(now_ns, 300 + rtt_ms)):
+            if self._loss.begin_trial(now_ns, rtt_ms):
+                self._before_loss_bps = self.target_bps
             self._congested_ns = now_ns
-            self._quick = False
-            self._set(self.target_bps * (1 - 0.5 * min(self.loss_ratio, 0.5)))
+            self._ceiling_bps = self.target_bps
+            share = self._loss.ratio - self._loss.usual if self._loss.caused else 0.0
+            self._set(self.target_bps * min(_TRIAL, 1 - share))
+
+    def _pause_over(self, now_ns: int, pause_ms: float) -> bool:
+        return self._congested_ns is None or now_ns - self._congested_ns > pause_ms * 1e6
 
     def _steer(self, now_ns: int, rtt_ms: float) -> None:
         elapsed_s = 0.0
         if self._changed_ns is not None:
             elapsed_s = min((now_ns - self._changed_ns) / 1e9, 1.0)
         self._changed_ns = now_ns
-        usage = self._trend.usage
-        acked = self.acked_bps
-        queue_ms = self._queue.ms
-        standing = queue_ms > _STANDING_MS
-        if standing or (usage == "over" and queue_ms > _REAL_QUEUE_MS):
-            self._quick = False
-            pause_ns = int((100 + rtt_ms) * 1e6)
-            if self._congested_ns is None or now_ns - self._congested_ns > pause_ns:
+        queue_ms, usage = self._queue.ms, self._trend.usage
+        noise_ms = _NOISE * self._queue.jitter_ms
+        real_ms, standing_ms = _REAL_QUEUE_MS + noise_ms, _STANDING_MS + noise_ms
+        if queue_ms > standing_ms or (usage == "over" and queue_ms > real_ms):
+            if self._pause_over(now_ns, 100 + rtt_ms):
                 self._congested_ns = now_ns
-                self._back_off(acked, queue_ms)
+                self._back_off(queue_ms)
             return
         self._vain_cuts = 0
-        if usage == "under":
+        if usage == "under" or queue_ms > _CALM_QUEUE_MS + noise_ms:
             return  # the queue drains: wait until it has
-        calm = self._congested_ns is None or now_ns - self._congested_ns > _CALM_NS
-        per_s = _STEADY_PER_S
-        if self._quick:
-            per_s = _QUICK_PER_S
-        elif calm:
-            per_s = _CALM_PER_S
-        if self._excess_loss > _UNEASY:
+        if self._loss.excess > _UNEASY or self._loss.on_trial:
             return
-        wanted = self.target_bps * (1 + per_s) ** elapsed_s
-        if acked is not None:
+        self._grow(now_ns, elapsed_s)
+
+    def _grow(self, now_ns: int, elapsed_s: float) -> None:
+        if self._ceiling_bps is not None and (
+            self.target_bps > 1.15 * self._ceiling_bps
+            or now_ns - (self._congested_ns or now_ns) > _CEILING_NS
+        ):
+            self._ceiling_bps = None
+            self._prober.hope()
+        if self._ceiling_bps is not None:
+            # a sum, not a share: two flows on one link come to share it evenly
+            step = min(_ADD_PER_S, _ADD_SHARE_PER_S * self.target_bps)
+            wanted = self.target_bps + step * elapsed_s
+        else:
+            per_s = _FREE_PER_S if self.can_probe else _BLIND_PER_S
+            wanted = self.target_bps * (1 + per_s) ** elapsed_s
+        sent = self._through.sent_bps
+        if sent is not None:
             # what was never filled says nothing about the link
-            most = max(1.6 * acked + 20_000, _VOICE_ALONE_BPS)
-            wanted = min(wanted, max(self.target_bps, most))
+            least = 0.0 if self.can_probe else _BLIND_VOICE_BPS
+            wanted = min(wanted, max(self.target_bps, 1.25 * sent, least))
         self._set(wanted)
 
-    def _back_off(self, acked: float | None, queue_ms: float) -> None:
-        reached = self.target_bps if acked is None else min(acked, self.target_bps)
-        # enough below what gets through that the queue drains, and no further
-        least = 0.0 if acked is None else _DRAIN * acked
-        self._set(max(_BACKOFF * reached, min(least, self.target_bps)))
-        self._vain_cuts = self._vain_cuts + 1 if queue_ms > 0.8 * self._queue_at_cut_ms else 0
+    def _back_off(self, queue_ms: float) -> None:
+        acked, sent = self._through.acked_bps, self._through.sent_bps
+        carried = self.target_bps
+        if acked is not None:
+            carried = min(acked / (1 - self._loss.usual), self.target_bps)
+            if sent is not None and sent < _FULL_SHARE * self.target_bps:
+                # not filled on average: a burst made this queue, so the average is no measure
+                carried = max(carried, _NOT_SENT * self.target_bps)
+        self._ceiling_bps = carried
+        self._set(min(_BACKOFF * carried, self.target_bps))
+        self._judge_cuts(queue_ms, sent)
+
+    def _judge_cuts(self, queue_ms: float, sent: float | None) -> None:
+        """If sending less does not help, it is not our queue: the way itself became longer."""
+        if queue_ms <= 0.8 * self._queue_at_cut_ms or not self._vain_cuts:
+            self._vain_cuts, self._sent_at_cut_bps = 0, sent or 0.0
+        self._vain_cuts += 1
         self._queue_at_cut_ms = queue_ms
-        if self._vain_cuts >= _MOST_VAIN_CUTS:
-            # sending less does not help, so it is not our queue: the way itself became longer
+        less = sent is not None and sent < _LESS * self._sent_at_cut_bps
+        if self._vain_cuts > _MOST_VAIN_CUTS and less:
             self._queue.restart()
             self._vain_cuts = 0
 
     def _set(self, bps: float) -> None:
         most = MAX_BPS if self._remb_bps is None else min(MAX_BPS, self._remb_bps)
         self.target_bps = min(max(bps, MIN_BPS), max(most, MIN_BPS))
+
+    # ---- probes and pacing ------------------------------------------------------------------
+
+    def probe(self, now_ns: int, rtt_ms: float) -> Probe | None:
+        """Return a probe to send now, or None."""
+        acked, sent = self._through.acked_bps, self._through.sent_bps
+        if not self._twcc or not self.can_probe or self._silent or not acked or not sent:
+            return None
+        if acked < _CARRIED * sent * (1 - self._loss.ratio):
+            return None  # what is on its way already is more than gets through
+        most = min(self.wanted_bps, self._remb_bps or MAX_BPS, MAX_BPS)
+        return self._prober.next(
+            Situation(
+                target_bps=self.target_bps,
+                wanted_bps=most,
+                ceiling_bps=self._ceiling_bps,
+                queue_ms=self._queue.ms,
+                uneasy=self._loss.excess > _UNEASY or self._loss.on_trial,
+                congested_ns=self._congested_ns,
+                rtt_ms=rtt_ms,
+            ),
+            now_ns,
+        )
+
+    def _read_probe(self, now_ns: int, rtt_ms: float) -> None:
+        reading = self._prober.read(now_ns, rtt_ms, self._loss.usual)
+        if reading is None:
+            return
+        if reading.filled:
+            self._ceiling_bps = reading.carried_bps
+            self._congested_ns = now_ns
+            reached = 0.9 * reading.carried_bps
+        else:
+            self._ceiling_bps = None
+            reached = reading.carried_bps
+        if reached > self.target_bps:
+            self._set(reached)
+
+    def pace(self, now_ns: int, rtt_ms: float) -> Pace:
+        """Return how to send: smoothly near the ceiling, hardly at all while a queue drains."""
+        target, queue_ms = self.target_bps, self._queue.ms
+        near = self._congested_ns is not None and now_ns - self._congested_ns < _LOOSE_AFTER_NS
+        rate = (_TIGHT if near or self._ceiling_bps is not None else _LOOSE) * target
+        if queue_ms > _DRAIN_FROM_MS and not self._silent:
+            rate = max(target * (1 - queue_ms / _DRAIN_MS), 0.0)
+        if self.informed and not self._twcc:
+            return Pace(rate, None)
+        window = max(target * (rtt_ms / 1000 + _WINDOW_S) / 8, _LEAST_WINDOW)
+        return Pace(rate, int(min(window, _FIRST_WINDOW + self._through.acked_bytes)))
 
     # ---- silence, and other kinds of report -------------------------------------------------
 
@@ -204,7 +306,7 @@ class CongestionControl:
             self._before_silence_bps = self.target_bps
         elapsed_s = min((now_ns - (self._changed_ns or now_ns)) / 1e9, 1.0)
         self._changed_ns = now_ns
-        self._set(max(self.target_bps * 0.7**elapsed_s, 2 * MIN_BPS))
+        self._set(max(self.target_bps * 0.7**elapsed_s, min(self.target_bps, 60_000.0)))
 
     def on_remb(self, bps: float) -> None:
         """Take a receiver's own estimate (peers without transport-wide feedback)."""
@@ -218,7 +320,7 @@ class CongestionControl:
         self.informed = True
         self._heard_ns = now_ns
         self._silent = False
-        self.loss_ratio += 0.4 * (ratio - self.loss_ratio)
+        self._loss.ratio += 0.4 * (ratio - self._loss.ratio)
         if self.loss_ratio < 0.02:
             self._set(self.target_bps * 1.05)
         elif self.loss_ratio > 0.1:

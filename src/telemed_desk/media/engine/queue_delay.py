@@ -10,7 +10,8 @@ from typing import Final
 
 _RECENT_MS: Final = 400.0
 _BUCKET_MS: Final = 1000.0
-_BUCKETS: Final = 15
+_BUCKETS: Final = 40
+_MOST_STEP_MS: Final = 100.0
 
 
 class QueueDelay:
@@ -19,6 +20,9 @@ class QueueDelay:
     def __init__(self) -> None:
         self._recent: deque[tuple[float, float]] = deque()
         self._buckets: deque[tuple[float, float]] = deque(maxlen=_BUCKETS)
+        self._last: float | None = None
+        self.jitter_ms = 0.0
+        """How much two packets in a row differ, smoothed as in RFC 3550."""
 
     @property
     def ms(self) -> float:
@@ -30,6 +34,10 @@ class QueueDelay:
     def add(self, sent_ms: float, arrived_ms: float) -> None:
         """Take one packet that arrived."""
         delay = arrived_ms - sent_ms
+        if self._last is not None:
+            step = min(abs(delay - self._last), _MOST_STEP_MS)
+            self.jitter_ms += (step - self.jitter_ms) / 32
+        self._last = delay
         # a queue of falling minima: the head is always the least of the window
         while self._recent and self._recent[-1][1] >= delay:
             self._recent.pop()

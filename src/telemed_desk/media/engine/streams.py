@@ -7,15 +7,14 @@ from typing import Any, Protocol
 from telemed_desk.clinical.ladder import Rung
 from telemed_desk.media.control import CallStats
 from telemed_desk.media.ports import PictureSink, PictureSource, SoundSource
-from telemed_desk.media.transport.dtls import MediaTransport, PacketResult
-from telemed_desk.media.transport.repair import Protection
+from telemed_desk.media.transport.dtls import MediaTransport
+from telemed_desk.media.transport.sent_log import PacketResult
 
-from .allocation import Allocation, Allocator
-from .congestion import CongestionControl
 from .figures import Figures
 from .picture_in import PictureDownlink
 from .picture_out import PictureUplink, VideoPlan
 from .playout import PlayoutBuffer
+from .steering import Steering
 from .voice_in import VoiceDownlink
 from .voice_out import VoiceUplink
 
@@ -53,12 +52,7 @@ class Streams:
         self._picture_in: PictureDownlink | None = None
         self._audio: Any = None
         self._video: Any = None
-        self._rate = CongestionControl.for_rung(Rung(start_rung))
-        self._allocator = Allocator()
-        self._protection = Protection()
-        self._allocation: Allocation = self._allocator.decide(
-            self._rate.target_bps, 0.0, time.monotonic_ns()
-        )
+        self.steering = Steering(Rung(start_rung), time.monotonic_ns())
         self._figures = Figures()
         self._started_ns: int | None = None
 
@@ -98,6 +92,8 @@ class Streams:
         transport.on_feedback = self._on_feedback
         transport.on_remb = self._on_remb
         transport.on_loss_report = self._on_loss
+        if self._video is not None:
+            transport.padding = self._video.sender.padding
         self._apply()
 
     def _on_started(self) -> None:
@@ -119,48 +115,54 @@ class Streams:
     # ---- steering ---------------------------------------------------------------------------
 
     def _on_feedback(self, results: list[PacketResult], now_ns: int) -> None:
-        rtt = self._rtt_ms()
-        if self._rate.silent:
-            self._allocator.forgive()
-            if self._video is not None:
-                self._video.sender.begin_anew()
-        self._rate.on_feedback(results, now_ns, rtt)
+        if self.steering.on_feedback(results, now_ns, self._rtt_ms()) and self._video is not None:
+            self._video.sender.begin_anew()
         if self._voice_out is not None:
             self._voice_out.pattern.note(results)
         self._apply(now_ns)
 
     def _on_remb(self, bitrate: float) -> None:
-        self._rate.on_remb(bitrate)
+        self.steering.rate.on_remb(bitrate)
 
     def _on_loss(self, kind: str, ratio: float) -> None:
         if self.transport is not None and not self.transport.twcc:
-            self._rate.on_loss_report(kind, ratio, time.monotonic_ns())
+            self.steering.rate.on_loss_report(kind, ratio, time.monotonic_ns())
 
     def _apply(self, now_ns: int | None = None) -> None:
         now_ns = time.monotonic_ns() if now_ns is None else now_ns
-        loss = self._rate.loss_ratio
-        plan = self._protection.plan(self._rate.usual_loss, self._rtt_ms())
-        if self._video is not None:
-            self._video.sender.repair = plan
-        # copies of the voice come first; pictures get the rest
-        copies = 0.0 if self._voice_out is None else self._voice_out.extra_bps
-        self._allocation = self._allocator.decide(
-            self._rate.target_bps - copies, loss, now_ns, plan.overhead(loss)
-        )
-        chosen = self._allocation
-        if self.transport is not None:
-            self.transport.pacer.set_target(self._rate.target_bps)
+        steering, rtt_ms = self.steering, self._rtt_ms()
         if self._voice_out is not None:
-            self._voice_out.set_link(chosen.voice_bps, loss, room_bps=self._rate.target_bps)
+            steering.voice_extra_bps = self._voice_out.extra_bps
+        chosen = steering.decide(now_ns, rtt_ms)
+        if self._video is not None:
+            self._video.sender.repair = steering.repair
+            steering.rate.can_probe = self._video.sender.can_pad
+        if self.transport is not None:
+            self._order(self.transport, now_ns, rtt_ms)
+        if self._voice_out is not None:
+            self._voice_out.set_link(
+                chosen.voice_bps,
+                steering.rate.loss_ratio,
+                chosen.frame_ms,
+                room_bps=steering.target_bps,
+            )
         if self._picture_out is not None:
             self._picture_out.plan = VideoPlan(
                 chosen.width, chosen.height, chosen.fps, chosen.video_bps
             )
 
+    def _order(self, transport: MediaTransport, now_ns: int, rtt_ms: float) -> None:
+        pace = self.steering.pace(now_ns, rtt_ms)
+        transport.pacer.set_target(self.steering.target_bps, pace.video_bps)
+        transport.pacer.window_bytes = pace.window_bytes if transport.twcc else None
+        probe = self.steering.probe(now_ns, rtt_ms)
+        if probe is not None:
+            transport.begin_probe(probe)
+
     def tick(self, now_ns: int) -> None:
         """Let time pass: silence of feedback also says something. Four times a second."""
         if self._started_ns is not None:
-            self._rate.tick(now_ns, self._rtt_ms())
+            self.steering.tick(now_ns, self._rtt_ms())
         self._apply(now_ns)
 
     # ---- devices ----------------------------------------------------------------------------
@@ -207,14 +209,14 @@ class Streams:
         size = (0, 0) if out is None or not fps else out.size
         return CallStats(
             call=call,
-            rung=int(self._allocation.rung),
-            reason=self._allocation.reason,
+            rung=int(self.steering.allocation.rung),
+            reason=self.steering.allocation.reason,
             rtt_ms=None if self.transport is None else self.transport.rtt_ms,
             send_bps=figures.send_bps,
             receive_bps=figures.receive_bps,
-            send_loss_ratio=self._rate.loss_ratio if self._rate.informed else None,
+            send_loss_ratio=self.steering.rate.loss_ratio if self.steering.rate.informed else None,
             receive_loss_ratio=figures.receive_loss_ratio,
-            estimate_bps=self._rate.target_bps if self._rate.informed else None,
+            estimate_bps=self.steering.rate.target_bps if self.steering.rate.informed else None,
             sent_width=size[0],
             sent_height=size[1],
             sent_fps=fps,

@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import struct
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -29,17 +28,22 @@ from aiortc.rtp import (
 from telemed_protocol.errors import BugError, FormatError
 
 from .ice import PatientConnection
-from .pacer import TICK_S, Pacer, Priority
+from .pacer import TICK_S, Pacer, Priority, ProbeOrder
 from .relay import SOFT_BYTES
 from .restart import RestartableTransport
-from .sequence import Unwrapper
-from .twcc import FORMAT, PACKET_TYPE, TWCC_URI, ArrivalLog, parse_feedback
+from .sent_log import PacketResult, SentLog
+from .twcc import (
+    FORMAT,
+    PACKET_TYPE,
+    TWCC_URI,
+    ArrivalLog,
+    feedback_wait_s,
+    parse_feedback,
+)
 
 START_BPS: Final = 300_000
 OVERHEAD_BYTES: Final = 28 + 16
 """IPv4 and UDP headers, and the SRTP tag."""
-FEEDBACK_S: Final = (0.05, 0.25)
-_SENT_KEPT: Final = 6000
 _DAMAGE = (
     ValueError,
     struct.error,
@@ -53,23 +57,6 @@ _DAMAGE = (
 )
 """What aiortc's parsers and state machines raise for bytes that the other side chose; only ValueError
 is caught there, and not everywhere."""
-
-
-@dataclass(frozen=True, slots=True)
-class PacketResult:
-    """What became of one packet that we sent.
-
-    Attributes:
-        number: Transport-wide sequence number, ever growing.
-        sent_ns: When it left, our clock.
-        size: Bytes on the wire.
-        arrived_ns: When it arrived, the receiver's clock; None = lost.
-    """
-
-    number: int
-    sent_ns: int
-    size: int
-    arrived_ns: int | None
 
 
 @dataclass(slots=True)
@@ -118,10 +105,9 @@ class MediaTransport(RTCDtlsTransport):
         self.on_remb: Callable[[float], None] | None = None
         self.on_loss_report: Callable[[str, float], None] | None = None
         self._arrivals = ArrivalLog()
-        self._sequence = 1
-        self._sent: OrderedDict[int, tuple[int, int]] = OrderedDict()
-        self._sent_unwrap = Unwrapper(16)
-        self._reported_lost: set[int] = set()
+        self.padding: Callable[[int], list[RtpPacket]] = lambda _size: []
+        """Makes packets of about so many bytes altogether that carry nothing new, for probes."""
+        self._sent = SentLog()
         self._media_ssrc = 0
         self._own_ssrc = 1
         self._wake = asyncio.Event()
@@ -171,6 +157,11 @@ class MediaTransport(RTCDtlsTransport):
             return self.rtt_ms
         return self.connection.consent_rtt_ms or 100.0
 
+    def begin_probe(self, probe: ProbeOrder) -> None:
+        """Send at another rate for a moment, padded."""
+        self.pacer.begin_probe(probe, time.monotonic_ns())
+        self._wake.set()
+
     # ---- sending ----------------------------------------------------------------------------
 
     def send_media(
@@ -201,8 +192,12 @@ class MediaTransport(RTCDtlsTransport):
             self._wake.clear()
             # over a relay's TCP connection what is written cannot be overtaken: let pictures wait here
             self.pacer.held = self.connection.backlog() > SOFT_BYTES
+            self.pacer.in_flight = self._sent.in_flight
             for outgoing in self.pacer.take(time.monotonic_ns()):
                 await self._send_now(outgoing)
+            for size in self.pacer.padding_sizes():
+                for packet in self.padding(size):
+                    await self._send_now(_Outgoing(packet, None))
             if not self.pacer.empty:
                 loop.call_later(TICK_S, self._wake.set)
 
@@ -210,7 +205,7 @@ class MediaTransport(RTCDtlsTransport):
         packet = outgoing.packet
         now_ns = time.monotonic_ns()
         if self.twcc:
-            packet.extensions.transport_sequence_number = self._sequence & 0xFFFF
+            packet.extensions.transport_sequence_number = self._sent.next_number & 0xFFFF
         packet.extensions.abs_send_time = (clock.current_ntp_time() >> 14) & 0xFFFFFF
         data = packet.serialize(self._rtp_header_extensions_map)
         try:
@@ -222,11 +217,7 @@ class MediaTransport(RTCDtlsTransport):
         self.counters.bytes_sent += size
         self.counters.packets_sent += 1
         if self.twcc:
-            self._sent[self._sequence] = (now_ns, size)
-            self._sequence += 1
-            while len(self._sent) > _SENT_KEPT:
-                gone, _ = self._sent.popitem(last=False)
-                self._reported_lost.discard(gone)
+            self._sent.add(now_ns, size, self.pacer.probe)
         if outgoing.on_sent is not None:
             outgoing.on_sent(now_ns)
 
@@ -296,32 +287,13 @@ class MediaTransport(RTCDtlsTransport):
                 await recipient._handle_rtcp_packet(packet)  # noqa: SLF001 - the router's protocol
 
     def _handle_feedback(self, piece: bytes) -> None:
-        results: list[PacketResult] = []
-        for sequence, arrived_ns in parse_feedback(piece).arrivals:
-            number = self._number_of(sequence)
-            sent = self._sent.get(number)
-            if sent is None or (arrived_ns is None and number in self._reported_lost):
-                continue
-            if arrived_ns is None:
-                self._reported_lost.add(number)
-            else:
-                self._reported_lost.discard(number)
-                del self._sent[number]
-            results.append(PacketResult(number, sent[0], sent[1], arrived_ns))
+        results = self._sent.results(parse_feedback(piece).arrivals)
         if results and self.on_feedback is not None:
             self.on_feedback(results, time.monotonic_ns())
 
-    def _number_of(self, sequence: int) -> int:
-        newest = self._sequence - 1
-        return newest - ((newest - sequence) & 0xFFFF)
-
     async def _give_feedback(self) -> None:
         while True:
-            # at most some five per cent of what the link carries, else as often as useful
-            wait_s = min(
-                max(2400 / max(self.pacer.rate_bps * 0.02, 1), FEEDBACK_S[0]), FEEDBACK_S[1]
-            )
-            await asyncio.sleep(wait_s)
+            await asyncio.sleep(feedback_wait_s(self.pacer.target_bps))
             for packet in self._arrivals.take(self._own_ssrc, self._media_ssrc):
                 await self.send_rtcp(packet)
 

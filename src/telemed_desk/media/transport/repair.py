@@ -5,6 +5,7 @@ Three pure pieces; clocks are handed in.
 
 from collections import OrderedDict
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 from .sequence import Unwrapper
@@ -26,6 +27,7 @@ MOST_AT_ONCE: Final = 40
 """A longer gap is an outage, not loss: a key frame is cheaper than asking for all of it."""
 KEYFRAME_INTERVAL_NS: Final = 400_000_000
 HISTORY_NS: Final = 3_000_000_000
+_FILLERS: Final = 20
 HISTORY_PACKETS: Final = 1500
 
 
@@ -189,6 +191,7 @@ class SentHistory:
 
     def __init__(self) -> None:
         self._packets: OrderedDict[int, SentPacket] = OrderedDict()
+        self._filler = 0
 
     def add(self, packet: SentPacket) -> None:
         """Keep a packet."""
@@ -202,6 +205,15 @@ class SentHistory:
             ):
                 break
             self._packets.popitem(last=False)
+
+    def filler(self, most_bytes: int) -> SentPacket | None:
+        """Return one of the last packets that is not longer than this, each in turn; or None."""
+        recent = list(islice(reversed(self._packets.values()), _FILLERS))
+        fitting = [packet for packet in recent if len(packet.payload) <= most_bytes]
+        if not fitting:
+            return None
+        self._filler += 1
+        return fitting[self._filler % len(fitting)]
 
     def repeat(self, sequence: int, now_ns: int, rtt_ms: float) -> SentPacket | None:
         """Return a packet to send again; None when unknown or repeated less than a trip ago."""

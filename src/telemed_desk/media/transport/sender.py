@@ -41,6 +41,7 @@ from .repair import TWICE_NS, KeyframeGate, RepairPlan, SentHistory, SentPacket
 
 REPORT_S: Final = 1.0
 _CALM_S: Final = 0.1
+_MOST_PADDING: Final = 224
 _MID_PACKETS: Final = 60
 """Later packets do without the MID: by then the other side knows the SSRC."""
 
@@ -242,6 +243,40 @@ class PacketSender:
         repeat = wrap_rtx(packet, self._rtx_payload_type, self._rtx_sequence, self._rtx_ssrc)
         self._rtx_sequence = (self._rtx_sequence + 1) & 0xFFFF
         self._transport.send_media(repeat, Priority.REPAIR)
+
+    @property
+    def can_pad(self) -> bool:
+        """True when the other side takes repeats, which is what padding is made of."""
+        return self._payload_type is not None and self._rtx_payload_type is not None
+
+    def padding(self, size: int) -> list[RtpPacket]:
+        """Make packets of about ``size`` bytes altogether that carry nothing new, to probe the link.
+
+        The last packets once more, which may even repair something; where there is none that fits,
+        empty repeats with RTP's own padding, which both libwebrtc and we leave out.
+        """
+        if self._payload_type is None or self._rtx_payload_type is None:
+            return []
+        packets: list[RtpPacket] = []
+        while size > 0:
+            sent = self._history.filler(size) if size > _MOST_PADDING else None
+            packet = RtpPacket(
+                payload_type=self._payload_type,
+                marker=0 if sent is None else sent.marker,
+                sequence_number=0 if sent is None else sent.sequence,
+                timestamp=0 if sent is None else sent.timestamp,
+                ssrc=self._ssrc,
+                payload=b"" if sent is None else sent.payload,
+            )
+            repeat = wrap_rtx(packet, self._rtx_payload_type, self._rtx_sequence, self._rtx_ssrc)
+            if sent is None:
+                repeat.payload = b""
+                repeat.padding_size = min(max(size, 1), _MOST_PADDING)
+                repeat.timestamp = self._timestamp_base if self._last is None else self._last[0]
+            self._rtx_sequence = (self._rtx_sequence + 1) & 0xFFFF
+            size -= len(repeat.payload) + repeat.padding_size
+            packets.append(repeat)
+        return packets
 
     # ---- control packets --------------------------------------------------------------------
 
