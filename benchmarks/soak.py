@@ -48,7 +48,6 @@ FILM = Film(640, 360, 300, 15)
 FOLDER = Path("build/soak")
 _OTHER_ADDRESS = "10.78.0.99"
 Disturb = Callable[[EmulatedLink], Awaitable[None]]
-Pick = Callable[["Minute"], float | None]
 
 
 class Minute(msgspec.Struct, frozen=True):
@@ -226,8 +225,14 @@ def slope_an_hour(minutes: Sequence[int], values: Sequence[float]) -> tuple[floa
     return 60 * float(found.slope), 60 * float(found.low_slope), 60 * float(found.high_slope)
 
 
-def _slope_row(name: str, unit: str, told: Sequence[Minute], pick: Pick) -> str:
-    steady = [(m.minute, pick(m)) for m in told if m.minute > WARM_UP_MINUTES]
+def _slope_row(
+    name: str, unit: str, told: Sequence[Minute], all_values: Sequence[float | None]
+) -> str:
+    steady = [
+        (m.minute, value)
+        for m, value in zip(told, all_values, strict=True)
+        if m.minute > WARM_UP_MINUTES
+    ]
     known = [(minute, value) for minute, value in steady if value is not None]
     if len(known) < 3:
         return f"| {name} | - | too short a call for a slope | - |"
@@ -265,7 +270,8 @@ def report(told: Sequence[Minute], facts: Sequence[str], about: str) -> list[str
     lines += [
         (
             f"* {len(told)} minutes, our engine at both ends, film {FILM.width}x{FILM.height} at "
-            f"{FILM.fps}/s; processors {busy:.0%} busy on average; {told[-1].restarts} new paths looked for"
+            f"{FILM.fps}/s; processors {busy:.0%} busy on average; {told[-1].restarts} new paths "
+            f"looked for"
         ),
         (
             f"* each minute {DISTURBED_S:.0f} s of one disturbance, then the mild link (40 ms ± 5, "
@@ -278,10 +284,10 @@ def report(told: Sequence[Minute], facts: Sequence[str], about: str) -> list[str
     ]
     for i, who in enumerate("ab"):
         lines += [
-            _slope_row(f"memory (PSS) of {who}", "MB", told, lambda m, i=i: m.memory_mb[i]),
-            _slope_row(f"mouth to ear, {who} speaks", "ms", told, lambda m, i=i: m.ear_ms[i]),
-            _slope_row(f"voice buffer, {who} speaks", "ms", told, lambda m, i=i: m.playout_ms[i]),
-            _slope_row(f"picture delay, {who} sends", "ms", told, lambda m, i=i: m.picture_ms[i]),
+            _slope_row(f"memory (PSS) of {who}", "MB", told, [m.memory_mb[i] for m in told]),
+            _slope_row(f"mouth to ear, {who} speaks", "ms", told, [m.ear_ms[i] for m in told]),
+            _slope_row(f"voice buffer, {who} speaks", "ms", told, [m.playout_ms[i] for m in told]),
+            _slope_row(f"picture delay, {who} sends", "ms", told, [m.picture_ms[i] for m in told]),
         ]
     found = stalls(told)
     lines += ["", f"Stalls on the mild link: {len(found)}.", *(f"* {text}" for text in found)]

@@ -5,11 +5,11 @@ for the patient's browser where there is none. Camera, microphone and speaker ar
 :class:`telemed_desk.media.control.Devices`.
 
 Commands: ``prepare``, ``offer {cfg}``, ``onoffer {sdp, cfg}`` (in a running call: an ICE restart),
-``onanswer {sdp}``, ``candidate {c}``, ``mute {microphone, camera}``, ``flush {out}`` (writes what was
-recorded since the last time, so that hours fit into memory; event ``flushed``), ``finish {out}``. Events, each
-with ``wall`` (Unix ms): ``ready``, ``click``, ``offer``, ``answer``, ``reoffer`` (``sdp``),
-``candidate {c}``, ``connectionState {v}``, ``channel {label}``, ``firstframe``, ``device``, ``done``,
-``error {e}``. What ``finish`` writes: :mod:`.peer_recorder`.
+``onanswer {sdp}``, ``candidate {c}``, ``mute {microphone, camera}``, ``flush {out}`` (writes what
+was recorded since the last time, so that hours fit into memory; event ``flushed``), ``finish
+{out}``. Events, each with ``wall`` (Unix ms): ``ready``, ``click``, ``offer``, ``answer``,
+``reoffer`` (``sdp``), ``candidate {c}``, ``connectionState {v}``, ``channel {label}``,
+``firstframe``, ``device``, ``done``, ``error {e}``. What ``finish`` writes: :mod:`.peer_recorder`.
 """
 
 import argparse
@@ -17,6 +17,7 @@ import asyncio
 import contextlib
 import json
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -28,9 +29,9 @@ from telemed_desk.clinical.ladder import Rung
 from telemed_desk.media.control import CallPhase, Devices, IceServerSpec
 from telemed_desk.media.engine.call import Call, CallParts
 from telemed_desk.media.json_lines import JsonLines
-from telemed_desk.media.peer_photo import photo_messages
 from telemed_desk.media.peer_recorder import PeerRecorder
 from telemed_desk.media.peer_screen import DecodedScreen, MemoryScreen
+from telemed_desk.media.photo_giving import PhotoGiving, PhotoUnmade, still
 from telemed_desk.media.ports import SAMPLE_RATE_HZ, Picture, PictureSource, SoundBlock
 from telemed_desk.media.sources.opening import (
     Camera,
@@ -89,6 +90,7 @@ class Peer:
         self._into_memory = into_memory
         self._gives_photos = gives_photos
         self._photos: set[asyncio.Task[None]] = set()
+        self._giving = PhotoGiving(self._send, self._photo_asked, lambda: time.monotonic() * 1000)
         self._lines = lines
         self._devices = devices
         self._start_rung = start_rung
@@ -233,30 +235,29 @@ class Peer:
     def on_data(self, message: str | bytes) -> None:
         """See ``CallEvents``."""
         self._recorder.messages.append(message if isinstance(message, str) else len(message))
-        if isinstance(message, str):
-            with contextlib.suppress(ValueError):
-                asked = json.loads(message)
-                if isinstance(asked, dict) and asked.get("t") == "photo-request":
-                    task = asyncio.create_task(self._send_photo(str(asked.get("id"))))
-                    self._photos.add(task)
-                    task.add_done_callback(self._photos.discard)
+        self._giving.on_data(message)
 
-    async def _send_photo(self, photo: str) -> None:
-        picture = None if self._camera is None else self._camera.newest()
-        if picture is None or not self._gives_photos:
-            self._tell({"t": "photo-declined", "id": photo})
-            return
-        for message in await asyncio.to_thread(photo_messages, photo, picture):
-            if self._call is None or not self._call.send_data(message):
-                return  # the channel has closed; its queue holds two photos
+    def _photo_asked(self, photo: str) -> None:
+        task = asyncio.create_task(self._give_photo(photo))
+        self._photos.add(task)
+        task.add_done_callback(self._photos.discard)
+
+    async def _give_photo(self, photo: str) -> None:
+        camera = self._camera if self._gives_photos else None
+        try:
+            self._giving.give(photo, await asyncio.to_thread(still, camera))
+        except PhotoUnmade:
+            self._giving.decline(photo)
+
+    def _send(self, message: str | bytes) -> bool:
+        return self._call is not None and self._call.send_data(message)
 
     def on_restart_offer(self, sdp: str, revision: int) -> None:
         """See ``CallEvents``."""
         self._lines.emit("reoffer", sdp=sdp, revision=revision)
 
     def _tell(self, message: dict[str, Any]) -> None:
-        if self._call is not None:
-            self._call.send_data(json.dumps(message))
+        self._send(json.dumps(message))
 
 
 def _ice_server(server: dict[str, Any]) -> IceServerSpec:
