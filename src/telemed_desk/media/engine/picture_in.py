@@ -85,10 +85,9 @@ class PictureDownlink:
     def _queue(self, frames: list[VideoFrame], now_ns: int) -> None:
         if not frames:
             return
-        rtt_ms = self._receiver.transport.usable_rtt_ms
         with self._arrived:
             for frame in frames:
-                due_ns = self._pace.due_ns(frame.timestamp, now_ns, rtt_ms)
+                due_ns = self._pace.due_ns(frame.timestamp, now_ns)
                 self._waiting.append((frame, now_ns, due_ns))
             if len(self._waiting) > _MOST_WAITING:
                 self._waiting.clear()
