@@ -127,7 +127,7 @@ def _watch(camera: Camera) -> list[CameraLook]:
 
 
 async def _microphone(station: Station) -> list[Finding]:
-    microphone = station.microphone
+    microphone = station.raw_microphone
     if microphone is None:
         return [LIMITS["M1"].failed("No microphone is chosen.")]
     blocks: list[SoundBlock] = []

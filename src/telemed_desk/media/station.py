@@ -11,12 +11,22 @@ from collections.abc import Callable
 import numpy as np
 import structlog
 
+from telemed_desk.devices.sound_watch import is_worn
 from telemed_desk.devices.specs import DeviceKind, parse_spec
-from telemed_desk.media.control import Devices, DeviceState, FromMedia, Level, VideoStream
+from telemed_desk.media.control import (
+    Devices,
+    DeviceState,
+    FromMedia,
+    Level,
+    SoundState,
+    VideoStream,
+)
 from telemed_desk.media.frame_writer import FrameWriter
 from telemed_desk.media.frames import frame_block_name
 from telemed_desk.media.levels import LevelMeter, SpeakingWhileMuted
-from telemed_desk.media.ports import SoundBlock, SoundFeed
+from telemed_desk.media.ports import SoundBlock, SoundFeed, SoundSource
+from telemed_desk.media.processing.voice_chain import SoundMode
+from telemed_desk.media.processing.voice_path import ProcessingState, VoicePath
 from telemed_desk.media.sources.newest import StateListener
 from telemed_desk.media.sources.opening import (
     Camera,
@@ -26,6 +36,7 @@ from telemed_desk.media.sources.opening import (
     open_microphone,
     open_speaker,
 )
+from telemed_desk.media.sources.sound_devices import DeviceMicrophone, DeviceSpeaker
 
 OWN_PICTURE = (640, 360)
 """The own picture is drawn small; converting it at full size would cost what the call needs."""
@@ -49,7 +60,11 @@ class Station:
         self._microphone: Microphone | None = None
         self._speaker: Speaker | None = None
         self._feed: SoundFeed | None = None
-        self._microphone_meter = LevelMeter()
+        self._voice = VoicePath(on_state=self._processing_changed)
+        self._voice.latency_ms = self._sound_latency_ms
+        self._processing = ProcessingState()
+        self._mode = SoundMode()
+        self._told: SoundState | None = None
         self._speaker_meter = LevelMeter()
         self._speaking = SpeakingWhileMuted()
         self._own_picture: _OwnPicture | None = None
@@ -73,9 +88,23 @@ class Station:
         return self._camera
 
     @property
-    def microphone(self) -> Microphone | None:
-        """The open microphone; None when closed or chosen to be none."""
+    def microphone(self) -> SoundSource | None:
+        """The open microphone as the others hear it; None when closed or chosen to be none."""
+        return None if self._microphone is None else self._voice
+
+    @property
+    def raw_microphone(self) -> Microphone | None:
+        """The open microphone itself, for checks of the device."""
         return self._microphone
+
+    @property
+    def clinical(self) -> bool:
+        """Whether cough, breath and stethoscope are sent as they sound."""
+        return self._mode.clinical
+
+    def set_clinical(self, *, on: bool) -> None:
+        """Bypass suppression and gain, or use them again. Takes effect with the next block."""
+        self._set_mode(SoundMode(on, self._mode.headphones))
 
     def problem(self, kind: DeviceKind) -> str:
         """Return the code of what is wrong with a device now; empty when nothing is."""
@@ -100,10 +129,11 @@ class Station:
             if devices.camera != before.camera:
                 await self._close_camera()
                 self._open_camera()
-            if devices.microphone != before.microphone:
+            # Choosing the same again means: what is plugged in now, not what was.
+            if devices.microphone != before.microphone or self.problem(DeviceKind.MICROPHONE):
                 await self._close_microphone()
                 self._open_microphone()
-            if devices.speaker != before.speaker:
+            if devices.speaker != before.speaker or self.problem(DeviceKind.SPEAKER):
                 await self._close_speaker()
                 self._open_speaker()
 
@@ -130,11 +160,11 @@ class Station:
 
     def level(self) -> Level:
         """Return the levels since the last call."""
-        microphone = self._microphone_meter.read_dbfs()
+        sent, near = self._voice.read_levels()
         return Level(
-            microphone,
+            sent,
             self._speaker_meter.read_dbfs(),
-            self._speaking.look(muted=self.microphone_muted, dbfs=microphone),
+            self._speaking.look(muted=self.microphone_muted, dbfs=near),
         )
 
     def _listener(self, kind: DeviceKind, name: str) -> StateListener:
@@ -157,13 +187,56 @@ class Station:
         self._problems.pop(DeviceKind.MICROPHONE, None)
         text = self._chosen.microphone
         self._microphone = open_microphone(text, self._listener(DeviceKind.MICROPHONE, text))
-        if self._microphone is not None:
-            self._microphone.subscribe(lambda block, _taken_ns: self._microphone_meter.add(block))
+        real = isinstance(self._microphone, DeviceMicrophone)
+        if isinstance(self._microphone, DeviceMicrophone):
+            self._microphone.on_break = self._voice.microphone_broke
+        self._voice.listen_to(self._microphone, processed=real)
+        self._tell_sound()
 
     def _open_speaker(self) -> None:
         self._problems.pop(DeviceKind.SPEAKER, None)
         text = self._chosen.speaker
-        self._speaker = open_speaker(text, self._pull, self._listener(DeviceKind.SPEAKER, text))
+        self._speaker = open_speaker(
+            text, self._pull, self._listener(DeviceKind.SPEAKER, text), self._prepare_speaker
+        )
+
+    def _prepare_speaker(self, speaker: DeviceSpeaker) -> None:
+        """Hear what a real speaker plays, before it begins."""
+
+        def on_break(reopened: bool) -> None:  # noqa: FBT001 - a device's call-back
+            self._voice.speaker_broke(reopened)
+            if reopened and speaker.device is not None:
+                self._set_mode(SoundMode(self._mode.clinical, is_worn(speaker.device)))
+
+        speaker.on_played = self._voice.played
+        speaker.on_break = on_break
+
+    def _set_mode(self, mode: SoundMode) -> None:
+        self._mode = mode
+        self._voice.mode = mode
+        self._tell_sound()
+
+    def _processing_changed(self, state: ProcessingState) -> None:
+        self._processing = state
+        self._tell_sound()
+
+    def _tell_sound(self) -> None:
+        """Tell the desk how the sound is treated, when that changed. Any thread."""
+        real = isinstance(self._microphone, DeviceMicrophone)
+        now = SoundState(
+            clinical=self._mode.clinical,
+            headphones=self._mode.headphones,
+            cancels_echo=real and self._processing.active and self._mode.cancels_echo,
+            problem=self._processing.problem if real else "",
+        )
+        if now != self._told:
+            self._told = now
+            self._report(now)
+
+    def _sound_latency_ms(self) -> float:
+        devices = (self._microphone, self._speaker)
+        real = [d for d in devices if isinstance(d, DeviceMicrophone | DeviceSpeaker)]
+        return sum(device.latency_ms for device in real)
 
     async def _close_camera(self) -> None:
         camera, self._camera = self._camera, None
@@ -175,6 +248,7 @@ class Station:
 
     async def _close_microphone(self) -> None:
         microphone, self._microphone = self._microphone, None
+        self._voice.listen_to(None, processed=False)
         if microphone is not None:
             await asyncio.to_thread(microphone.close)
 

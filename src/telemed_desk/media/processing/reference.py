@@ -29,6 +29,8 @@ _JUMP_MS: Final = 20.0
 """Farther off than this the reference is set anew, for sound was lost; nearer, it slides."""
 _SLIDE_S: Final = 4.0
 _MOST_SLIDE: Final = 500e-6
+_SETTLING_NS: Final = 1_000_000_000
+"""So long a device that was just opened is followed at once: its first blocks come at odd times."""
 
 
 @dataclass(slots=True)
@@ -49,6 +51,7 @@ class FarReference:
         self._speaker = DeviceClock()
         self._microphone = DeviceClock()
         self._last_played_ns = 0
+        self._settled_ns = 0
         self._place: float | None = None
         self._lead_ms = LEAST_LEAD_MS
         self._late_since_ns = 0
@@ -72,7 +75,7 @@ class FarReference:
         with self._lock:
             at = self._speaker.count % _RING
             if not self._speaker.add(block.size, now_ns):
-                self._place = None
+                self._settled_ns = now_ns + _SETTLING_NS
             self._last_played_ns = now_ns
             end = min(block.size, _RING - at)
             self._ring[at : at + end] = block[:end]
@@ -82,7 +85,6 @@ class FarReference:
         """The speaker was opened anew or ran dry: sound now comes later than before."""
         with self._lock:
             self._speaker.restart()
-            self._place = None
 
     # ---- microphone's thread ------------------------------------------------------------------
 
@@ -91,14 +93,13 @@ class FarReference:
         with self._lock:
             first = self._microphone.count
             if not self._microphone.add(samples, now_ns):
-                self._place = None
+                self._settled_ns = now_ns + _SETTLING_NS
             return float(first)
 
     def microphone_restarted(self) -> None:
         """The microphone was opened anew or lost sound."""
         with self._lock:
             self._microphone.restart()
-            self._place = None
 
     def beside(self, first: float, now_ns: int, *, wait: bool) -> SoundBlock | None:
         """Return the reference of the block that begins with this sample of the microphone.
@@ -115,6 +116,8 @@ class FarReference:
             if now_ns - self._last_played_ns > STOPPED_S * 1e9 or self._speaker.count == 0:
                 self._place = None
                 return np.zeros(BLOCK_SAMPLES, np.int16)
+            if now_ns < self._settled_ns:
+                self._place = None
             place, step = self._aim(first)
             last = place + step * (BLOCK_SAMPLES - 1) + POINTS - BEFORE
             written = self._speaker.count

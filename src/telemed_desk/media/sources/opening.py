@@ -100,9 +100,19 @@ def open_microphone(text: str, on_state: StateListener) -> Microphone | None:
 
 
 def open_speaker(
-    text: str, pull: Callable[[int], SoundBlock], on_state: StateListener
+    text: str,
+    pull: Callable[[int], SoundBlock],
+    on_state: StateListener,
+    prepare: Callable[[DeviceSpeaker], None] = lambda _speaker: None,
 ) -> Speaker | None:
-    """Make the speaker of a spec and start it; None for ``none``. Raises SpecNotUnderstood."""
+    """Make the speaker of a spec and start it; None for ``none``. Raises SpecNotUnderstood.
+
+    Args:
+        text: The spec.
+        pull: Gives it its sound.
+        on_state: Told when it fails and when it works again.
+        prepare: Gets a real device (not a stand-in) before it starts.
+    """
     speaker: Speaker
     match parse_spec(DeviceKind.SPEAKER, text):
         case UseNone():
@@ -117,5 +127,7 @@ def open_speaker(
             speaker = NullSpeaker(pull, on_state)
         case _:
             raise SpecNotUnderstood("not for a speaker")
+    if isinstance(speaker, DeviceSpeaker):
+        prepare(speaker)
     speaker.start()
     return speaker

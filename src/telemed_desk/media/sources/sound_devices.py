@@ -2,8 +2,12 @@
 
 PortAudio freezes its list at start and, on Linux, knows ALSA's definitions only. A PulseAudio device
 is therefore opened as ALSA's ``pulse`` with ``PULSE_SOURCE``/``PULSE_SINK`` in the environment, read
-by libpulse when it connects. A stream whose device was pulled out may go quiet without any error, so
-a watchdog re-opens it.
+by libpulse when it connects.
+
+A stream whose device was pulled out may go quiet without any error, or the sound server may move it to
+another device: a headset's sound to the loudspeaker, where the waiting room hears it. So the stream is
+closed as soon as the device is no longer listed; a microphone goes over to the default if that was asked
+for, a speaker stays silent until its device is back or another one is chosen.
 """
 
 import os
@@ -16,25 +20,33 @@ from typing import Any
 
 import numpy as np
 
-from telemed_desk.devices.listing import PULSE_PREFIX, find_listed
+from telemed_desk.devices.listing import PULSE_PREFIX, ListedDevice, list_sound
 from telemed_desk.devices.problems import (
     DeviceProblem,
     MicrophoneFailed,
     MicrophoneMissing,
     SpeakerFailed,
     SpeakerMissing,
+    SpeakerUnplugged,
 )
+from telemed_desk.devices.sound_watch import SoundWatch
 from telemed_desk.devices.specs import DeviceKind
 from telemed_desk.media.ports import BLOCK_SAMPLES, SAMPLE_RATE_HZ, SoundBlock
 from telemed_desk.media.sources.newest import RealTime, StateListener
 from telemed_desk.media.sources.sound_hub import BLOCK_S, BlockCutter, Listener, SoundHub
+from telemed_desk.media.sources.sound_latency import SteadyLatency
 
-REOPEN_S = 1.0
+REOPEN_S = 0.5
 QUIET_CALLBACKS_S = 2.0
 """A stream that has not called back for this long is dead, whatever it says of itself."""
+LOOK_S = 0.25
+MOST_LATENCY_S = 1.0
 
 _opening = threading.Lock()
 """PortAudio's open and the environment it reads are not thread-safe."""
+_watch = SoundWatch()
+_latencies: dict[str, SteadyLatency] = {}
+"""What each device needed so far, by kind and id, while this process lives."""
 
 
 @contextmanager
@@ -51,13 +63,16 @@ def _pulse_device(kind: DeviceKind, name: str) -> Iterator[None]:
             os.environ[variable] = before
 
 
-def open_stream(kind: DeviceKind, stable_id: str | None, callback: Callable[..., None]) -> Any:
+def open_stream(
+    kind: DeviceKind, device: ListedDevice, callback: Callable[..., None], latency_s: float = 0.0
+) -> Any:
     """Open and start a PortAudio stream: int16, mono, 48 kHz, 10 ms.
 
     Args:
         kind: Microphone or speaker.
-        stable_id: As listed; None takes the system's default.
+        device: As listed.
         callback: As sounddevice documents it; runs on PortAudio's thread.
+        latency_s: How much it should buffer; 0 for the device's own idea of low.
 
     Raises:
         DeviceProblem: The class of this kind for missing or failed.
@@ -69,16 +84,13 @@ def open_stream(kind: DeviceKind, stable_id: str | None, callback: Callable[...,
         import sounddevice  # noqa: PLC0415 - raises OSError where PortAudio is absent
     except OSError as error:
         raise missing("PortAudio is not installed") from error
-    device = find_listed(kind, stable_id)
-    if device is None:
-        raise missing("not listed")
     stream_class = sounddevice.InputStream if microphone else sounddevice.OutputStream
     options = {
         "samplerate": SAMPLE_RATE_HZ,
         "channels": 1,
         "dtype": "int16",
         "blocksize": BLOCK_SAMPLES,
-        "latency": "low",
+        "latency": latency_s or "low",
         "callback": callback,
     }
     with _opening:
@@ -94,17 +106,40 @@ def open_stream(kind: DeviceKind, stable_id: str | None, callback: Callable[...,
     return stream
 
 
+class _OpenAgain(Exception):
+    """The stream should be opened anew at once: with another buffer, or on a device that came back."""
+
+
 class _Supervised(ABC):
-    """Keeps one PortAudio stream open: re-opens after failure, notices silence of callbacks."""
+    """Keeps one PortAudio stream open: re-opens after failure, notices silence of callbacks.
+
+    Attributes:
+        on_break: Called on a thread of the sound when sound was lost or the device opened anew
+            (True): what follows does not join on to what was before.
+        device: What is open now.
+        latency_ms: From the air to the callback, or back, as the device says; smoothed.
+    """
 
     def __init__(self, kind: DeviceKind, stable_id: str | None, on_state: StateListener) -> None:
         self._kind = kind
         self._stable_id = stable_id
         self._on_state = on_state
         self._closing = threading.Event()
+        self._wake = threading.Event()
         self._state: str | None = None
         self._last_callback = 0.0
+        self._wanted: str | None = stable_id
+        self._steady = SteadyLatency()
+        self._grow = False
+        self.device: ListedDevice | None = None
+        self.on_break: Callable[[bool], None] = lambda _reopened: None
+        self.latency_ms = 0.0
         self._thread = threading.Thread(target=self._run, name=kind.value, daemon=True)
+
+    @property
+    def losses(self) -> int:
+        """Under- and overruns of the device so far."""
+        return self._steady.losses
 
     def start(self) -> None:
         """Begin; returns at once."""
@@ -113,39 +148,112 @@ class _Supervised(ABC):
     def close(self) -> None:
         """Stop and give the device back."""
         self._closing.set()
+        self._wake.set()
         if self._thread.is_alive():
             self._thread.join(3.0)
 
     def _run(self) -> None:
-        while not self._closing.is_set():
-            try:
-                self._stream_until_problem()
-            except DeviceProblem as problem:
-                self._say(problem.code, problem.detail)
-                self._while_away(REOPEN_S)
+        unsubscribe = _watch.subscribe(self._wake.set)
+        try:
+            while not self._closing.is_set():
+                try:
+                    self._stream_until_problem()
+                except DeviceProblem as problem:
+                    self._say(problem.code, problem.detail)
+                    self._while_away(REOPEN_S)
+                except _OpenAgain:
+                    continue
+        finally:
+            unsubscribe()
+
+    def _find(self) -> ListedDevice:
+        """Return the device to open. A default stays the same device once it was opened."""
+        listed = list_sound(self._kind)
+        microphone = self._kind is DeviceKind.MICROPHONE
+        if not listed:
+            raise (MicrophoneMissing if microphone else SpeakerMissing)("not listed")
+        wanted = next((one for one in listed if one.stable_id == self._wanted), None)
+        if wanted is not None:
+            return wanted
+        if self._wanted is None or (microphone and self._stable_id is None):
+            return listed[0]
+        if microphone:
+            raise MicrophoneMissing("not listed")
+        if self.device is None:
+            raise SpeakerMissing("not listed")
+        raise SpeakerUnplugged("not listed")
 
     def _stream_until_problem(self) -> None:
-        stream = open_stream(self._kind, self._stable_id, self._callback)
+        self._wake.clear()
+        device = self._find()
+        self._wanted = self._wanted or device.stable_id
+        self._steady = _latencies.setdefault(f"{self._kind}/{device.stable_id}", SteadyLatency())
+        self._steady.opened(time.monotonic_ns())
+        self._grow = False
+        stream = open_stream(self._kind, device, self._guarded, self._steady.latency_s)
         try:
+            self.device = device
+            self.latency_ms = 1000 * float(stream.latency)
             self._last_callback = time.monotonic()
+            self.on_break(True)
             self._say("", "")
-            while not self._closing.wait(0.25):
-                if time.monotonic() - self._last_callback > QUIET_CALLBACKS_S:
-                    microphone = self._kind is DeviceKind.MICROPHONE
-                    raise (MicrophoneFailed if microphone else SpeakerFailed)("no callbacks")
+            self._watch_over(device)
         finally:
             stream.close(ignore_errors=True)
+
+    def _watch_over(self, device: ListedDevice) -> None:
+        microphone = self._kind is DeviceKind.MICROPHONE
+        while not self._closing.is_set():
+            changed = self._wake.wait(LOOK_S)
+            self._wake.clear()
+            if self._closing.is_set():
+                return
+            if self._grow:
+                raise _OpenAgain
+            if changed:
+                names = {one.stable_id for one in list_sound(self._kind)}
+                if device.stable_id not in names:
+                    self._find()  # raises what is wrong
+                    raise _OpenAgain
+                if device.stable_id != self._wanted and self._wanted in names:
+                    raise _OpenAgain
+            if time.monotonic() - self._last_callback > QUIET_CALLBACKS_S:
+                raise (MicrophoneFailed if microphone else SpeakerFailed)("no callbacks")
 
     def _say(self, code: str, detail: str) -> None:
         if code != self._state and not self._closing.is_set():
             self._state = code
             self._on_state(code, detail)
 
+    def _guarded(self, data: Any, frames: int, times: Any, status: Any) -> None:
+        """Run on PortAudio's thread: keep the books, then the sound."""
+        now_ns = time.monotonic_ns()
+        self._last_callback = now_ns / 1e9
+        if status and (status.input_overflow or status.output_underflow):
+            self._grow = self._steady.lost(now_ns) or self._grow
+            self.on_break(False)
+            if self._grow:
+                self._wake.set()
+        latency_s = self._latency_s(times)
+        if 0 < latency_s < MOST_LATENCY_S:
+            self.latency_ms += 0.02 * (1000 * latency_s - self.latency_ms)
+        self._callback(data, frames, now_ns)
+
     @abstractmethod
-    def _callback(self, data: Any, frames: int, _times: Any, _status: Any) -> None: ...
+    def _latency_s(self, times: Any) -> float: ...
+
+    @abstractmethod
+    def _callback(self, data: Any, frames: int, now_ns: int) -> None: ...
 
     @abstractmethod
     def _while_away(self, seconds: float) -> None: ...
+
+    def _pace(self, seconds: float) -> Iterator[None]:
+        """Tick each 10 ms for so long, or until devices come or go."""
+        pace = RealTime(BLOCK_S, self._closing)
+        until = time.monotonic() + seconds
+        while time.monotonic() < until and not self._wake.is_set() and pace.next():
+            yield
 
 
 class DeviceMicrophone(_Supervised):
@@ -160,23 +268,27 @@ class DeviceMicrophone(_Supervised):
         """See :class:`telemed_desk.media.ports.SoundSource`."""
         return self._hub.subscribe(on_block)
 
-    def _callback(self, data: Any, frames: int, _times: Any, _status: Any) -> None:
-        self._last_callback = time.monotonic()
-        taken_ns = time.monotonic_ns() - int(frames / SAMPLE_RATE_HZ * 1e9)
+    def _latency_s(self, times: Any) -> float:
+        return float(times.currentTime - times.inputBufferAdcTime)
+
+    def _callback(self, data: Any, frames: int, now_ns: int) -> None:
+        taken_ns = now_ns - int(frames / SAMPLE_RATE_HZ * 1e9)
         samples: SoundBlock = np.array(data[:, 0], np.int16)
         for index, block in enumerate(self._cutter.feed(samples)):
             self._hub.publish(block, taken_ns + index * int(BLOCK_S * 1e9))
 
     def _while_away(self, seconds: float) -> None:
-        pace = RealTime(BLOCK_S, self._closing)
         silence = np.zeros(BLOCK_SAMPLES, np.int16)
-        until = time.monotonic() + seconds
-        while time.monotonic() < until and pace.next():
+        for _ in self._pace(seconds):
             self._hub.publish(silence, time.monotonic_ns())
 
 
 class DeviceSpeaker(_Supervised):
-    """A speaker; while it is away the sound is pulled and dropped, so that nothing piles up."""
+    """A speaker; while it is away the sound is pulled and dropped, so that nothing piles up.
+
+    Attributes:
+        on_played: Called with the samples handed to the device and when, on its thread.
+    """
 
     def __init__(
         self,
@@ -186,13 +298,16 @@ class DeviceSpeaker(_Supervised):
     ) -> None:
         super().__init__(DeviceKind.SPEAKER, stable_id, on_state)
         self._pull = pull
+        self.on_played: Callable[[SoundBlock, int], None] = lambda _block, _now_ns: None
 
-    def _callback(self, data: Any, frames: int, _times: Any, _status: Any) -> None:
-        self._last_callback = time.monotonic()
-        data[:, 0] = self._pull(frames)
+    def _latency_s(self, times: Any) -> float:
+        return float(times.outputBufferDacTime - times.currentTime)
+
+    def _callback(self, data: Any, frames: int, now_ns: int) -> None:
+        block = self._pull(frames)
+        data[:, 0] = block
+        self.on_played(block, now_ns)
 
     def _while_away(self, seconds: float) -> None:
-        pace = RealTime(BLOCK_S, self._closing)
-        until = time.monotonic() + seconds
-        while time.monotonic() < until and pace.next():
+        for _ in self._pace(seconds):
             self._pull(BLOCK_SAMPLES)
