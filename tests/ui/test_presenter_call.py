@@ -5,11 +5,12 @@ from dataclasses import replace
 
 import msgspec
 import pytest
+from msgspec.structs import replace as replace_struct
 
 from telemed_desk.clinical.call_record import CallSummary, summarise
 from telemed_desk.clinical.ladder import Rung
 from telemed_desk.clinical.notes import NoteText, Section
-from telemed_desk.media.control import DeviceState, PhotoProgress
+from telemed_desk.media.control import DeviceState, PhotoProgress, SoundState
 from telemed_desk.ui.gallery_call import NOW_MS, note, signed, visit
 from telemed_desk.ui.screens.call.presenter import CallPresenter
 from telemed_desk.ui.screens.call.state import State
@@ -33,6 +34,9 @@ class Desk:
 
     def mute(self, *, microphone: bool, camera: bool) -> None:
         self.calls.append(("mute", microphone, camera))
+
+    def use_clinical_sound(self, *, on: bool) -> None:
+        self.calls.append(("clinical", on))
 
     def take_photo(self) -> None:
         self.calls.append(("photo",))
@@ -83,6 +87,27 @@ def test_speaking_while_muted_is_said_only_while_muted(desk: Desk) -> None:
     assert not desk.state.controls.speaking_while_muted
     desk.presenter.visit(replace(visit(), speaking_while_muted=True, microphone_muted=True))
     assert desk.state.controls.speaking_while_muted
+
+
+def test_clinical_sound_is_switched_and_says_what_it_does(desk: Desk) -> None:
+    assert "as they sound" in desk.state.controls.clinical_tip
+    desk.presenter.toggle_clinical_sound()
+    desk.presenter.visit(replace(visit(), clinical_sound=True))
+    assert desk.state.controls.clinical_sound
+    assert "headphones" not in desk.state.controls.clinical_tip
+    echo = SoundState(clinical=True, cancels_echo=True)
+    desk.presenter.visit(replace(visit(), clinical_sound=True, sound=echo))
+    assert "wear headphones" in desk.state.controls.clinical_tip
+    desk.presenter.toggle_clinical_sound()
+    assert desk.calls == [("clinical", True), ("clinical", False)]
+
+
+def test_a_pc_that_cannot_cancel_echo_says_so_unless_headphones_are_worn(desk: Desk) -> None:
+    broken = SoundState(problem="TD-SND-001")
+    desk.presenter.visit(replace(visit(), sound=broken))
+    assert desk.state.banner == "Echo and noise are not removed on this PC."
+    desk.presenter.visit(replace(visit(), sound=replace_struct(broken, headphones=True)))
+    assert desk.state.banner == ""
 
 
 def test_no_photo_without_consent(desk: Desk) -> None:

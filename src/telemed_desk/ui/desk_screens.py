@@ -262,6 +262,7 @@ class OpenScreens:
         view.mute.connect(presenter.toggle_mute)
         view.camera.connect(presenter.toggle_camera)
         view.photo.connect(presenter.take_photo)
+        view.clinical.connect(presenter.toggle_clinical_sound)
         view.end.connect(presenter.end)
         view.end_confirmed.connect(presenter.confirm_end)
         view.went_on.connect(presenter.go_on)

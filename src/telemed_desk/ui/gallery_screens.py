@@ -102,6 +102,9 @@ class Nobody:
     def mute(self, *, microphone: bool, camera: bool) -> None:
         """Mute nothing."""
 
+    def use_clinical_sound(self, *, on: bool) -> None:
+        """Change nothing."""
+
     def take_photo(self) -> None:
         """Take none."""
 

@@ -179,6 +179,10 @@ class Session:
         """Stop or go on sending sound or picture."""
         self._with_visit(lambda v: v.mute(microphone=microphone, camera=camera))
 
+    def use_clinical_sound(self, *, on: bool) -> None:
+        """Send cough, breath and stethoscope as they sound, or a voice without noise."""
+        self._with_visit(lambda v: v.use_clinical_sound(on=on))
+
     def take_photo(self) -> None:
         """Ask the patient for a photo."""
         self._with_visit(lambda v: v.take_photo())

@@ -57,6 +57,8 @@ class VisitState:
     microphone_dbfs: float = -96.0
     speaker_dbfs: float = -96.0
     speaking_while_muted: bool = False
+    clinical_sound: bool = False
+    sound: control.SoundState = control.SoundState()
     photos: tuple[PhotoTaken, ...] = ()
     photo_progress: control.PhotoProgress | None = None
     devices: dict[str, control.DeviceState] = field(default_factory=dict)
@@ -146,6 +148,11 @@ class Visit:
         self._ports.media(control.Mute(microphone=microphone, camera=camera))
         self._set(microphone_muted=microphone, camera_off=camera)
 
+    def use_clinical_sound(self, *, on: bool) -> None:
+        """Send cough, breath and stethoscope as they sound, or a voice without noise."""
+        self._ports.media(control.ClinicalSound(on))
+        self._set(clinical_sound=on)
+
     def take_photo(self) -> None:
         """Ask the patient's page for a still. Needs the patient's consent to photos."""
         if not self.state.waiting.consultation.consent_photos:
@@ -231,6 +238,8 @@ class Visit:
                     speaker_dbfs=message.speaker_dbfs,
                     speaking_while_muted=message.speaking_while_muted,
                 )
+            case control.SoundState():
+                self._set(sound=message)
             case control.Photo() if message.call == self.state.call:
                 self._keep_photo(message)
             case control.PhotoProgress():
@@ -300,6 +309,11 @@ class Visit:
                 start_rung=int(self._start_rung),
             )
         )
+        # The call before has ended, and what was chosen in it ended with it over there.
+        if self.state.microphone_muted or self.state.camera_off:
+            self.mute(microphone=self.state.microphone_muted, camera=self.state.camera_off)
+        if self.state.clinical_sound:
+            self.use_clinical_sound(on=True)
 
     def _take_stats(self, stats: control.CallStats) -> None:
         if self._box is not None:

@@ -120,10 +120,20 @@ def controls(visit: VisitState) -> Controls:
         speaking_while_muted=visit.speaking_while_muted and visit.microphone_muted,
         camera_off=visit.camera_off,
         camera_by_link=by_link and not visit.camera_off,
+        clinical_sound=visit.clinical_sound,
+        clinical_tip=_clinical_tip(visit),
         photo_label=t("call.photo.ask" if by_link else "call.photo.take"),
         photo_enabled=not reason,
         photo_reason=reason,
     )
+
+
+def _clinical_tip(visit: VisitState) -> str:
+    """Say what the switch does, and once it is on, what is still done to the sound."""
+    if not visit.clinical_sound:
+        return t("call.clinical.tip")
+    echo = visit.sound.cancels_echo and not visit.sound.headphones
+    return t("call.clinical.tip.echo" if echo else "call.clinical.tip.on")
 
 
 def link(visit: VisitState, now_ms: int) -> Link:
@@ -213,6 +223,8 @@ def banner(visit: VisitState) -> tuple[BannerTone, str, str]:
         return "warn", t("call.banner.left", name=name, time=at), t("call.banner.left.words")
     known = (PROBLEMS.get(device.code) for device in visit.devices.values())
     problem = next((problem for problem in known if problem is not None), None)
+    if problem is None and not visit.sound.headphones:
+        problem = PROBLEMS.get(visit.sound.problem)
     if problem is not None:
         return "warn", problem.sentence, problem.next_step
     if visit.phase == "connected" and visit.rung <= Rung.AUDIO_PHOTOS:

@@ -23,6 +23,10 @@ class CallPort(Protocol):
         """Stop or go on sending."""
         ...
 
+    def use_clinical_sound(self, *, on: bool) -> None:
+        """Send sound as it is, or a voice without noise."""
+        ...
+
     def take_photo(self) -> None:
         """Ask for a still."""
         ...
@@ -162,6 +166,11 @@ class CallPresenter:
             self._port.mute(
                 microphone=self._visit.microphone_muted, camera=not self._visit.camera_off
             )
+
+    def toggle_clinical_sound(self) -> None:
+        """Clinical sound on or off (F7)."""
+        if self._visit is not None and self.state.live:
+            self._port.use_clinical_sound(on=not self._visit.clinical_sound)
 
     def take_photo(self) -> None:
         """Ask for a photo (F8)."""

@@ -55,6 +55,8 @@ class Controls:
     speaking_while_muted: bool = False
     camera_off: bool = False
     camera_by_link: bool = False
+    clinical_sound: bool = False
+    clinical_tip: str = ""
     photo_label: str = ""
     photo_enabled: bool = False
     photo_reason: str = ""

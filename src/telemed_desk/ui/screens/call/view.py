@@ -34,6 +34,7 @@ class CallView(QWidget):
     mute = Signal()
     camera = Signal()
     photo = Signal()
+    clinical = Signal()
     end = Signal()
     end_confirmed = Signal()
     went_on = Signal()
@@ -80,6 +81,7 @@ class CallView(QWidget):
         for keys in ("F2", "Ctrl+Shift+M"):
             on_key(self, keys, self.mute.emit)
         on_key(self, "F3", self.camera.emit)
+        on_key(self, "F7", self.clinical.emit)
         on_key(self, "F8", self.photo.emit)
         on_key(self, "F10", self.show_phone)
         on_key(self, "Ctrl+Shift+E", self.end.emit)
@@ -124,6 +126,8 @@ class CallView(QWidget):
         self.mute_button = CallButton(t("call.mute"), "mic")
         self.camera_button = CallButton(t("call.camera"), "video")
         self.photo_button = CallButton(t("call.photo.take"), "camera", "accent")
+        self.clinical_button = CallButton(t("call.clinical"), "stethoscope")
+        self.clinical_button.setCheckable(True)
         self.phone_button = CallButton(t("call.to_phone"), "phone")
         self.phone_button.setToolTip(t("call.tip", name=t("call.to_phone"), key="F10"))
         self.end_button = CallButton(t("call.end"), "phone-off", "danger")
@@ -135,13 +139,19 @@ class CallView(QWidget):
             (self.mute_button, self.mute),
             (self.camera_button, self.camera),
             (self.photo_button, self.photo),
+            (self.clinical_button, self.clinical),
             (self.end_button, self.end),
             (self.back_button, self.left),
         ):
             button.clicked.connect(signal)
         self.phone_button.clicked.connect(self.show_phone)
         box = row(gap=sizes.XS, pad=(sizes.M, sizes.S, sizes.M, sizes.S))
-        self.live_buttons = (self.mute_button, self.camera_button, self.photo_button)
+        self.live_buttons = (
+            self.mute_button,
+            self.camera_button,
+            self.photo_button,
+            self.clinical_button,
+        )
         for button in (*self.live_buttons, self.phone_button):
             box.addWidget(button)
         box.addWidget(self.ended_words, 1)
@@ -256,6 +266,14 @@ class CallView(QWidget):
         self.photo_button.setEnabled(controls.photo_enabled)
         tip = controls.photo_reason or t("call.tip", name=controls.photo_label, key="F8")
         self.photo_button.show_as(controls.photo_label, "camera", "accent", tip)
+        on = controls.clinical_sound
+        self.clinical_button.setChecked(on)
+        self.clinical_button.show_as(
+            t("call.clinical.on" if on else "call.clinical"),
+            "stethoscope",
+            "accent" if on else "plain",
+            controls.clinical_tip,
+        )
 
     def _show_photos(self, photos: tuple[PhotoTile, ...]) -> None:
         if photos == self._shown_photos:
