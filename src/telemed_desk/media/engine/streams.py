@@ -10,10 +10,11 @@ from telemed_desk.media.ports import PictureSink, PictureSource, SoundSource
 from telemed_desk.media.transport.dtls import MediaTransport
 from telemed_desk.media.transport.sent_log import PacketResult
 
-from .figures import Figures
+from .figures import Figures, Looked
 from .picture_in import PictureDownlink
 from .picture_out import PictureUplink, VideoPlan
 from .playout import PlayoutBuffer
+from .screen_share import ScreenShare
 from .steering import Steering
 from .voice_in import VoiceDownlink
 from .voice_out import VoiceUplink
@@ -50,13 +51,14 @@ class Streams:
         self._clinical = False
         self._picture_out: PictureUplink | None = None
         self._picture_in: PictureDownlink | None = None
+        self._screen: ScreenShare | None = None
         self._audio: Any = None
         self._video: Any = None
         self.steering = Steering(Rung(start_rung), time.monotonic_ns())
         self._figures = Figures()
         self._started_ns: int | None = None
 
-    def attach(self, audio: Any, video: Any) -> None:
+    def attach(self, audio: Any, video: Any, screen: Any = None) -> None:
         """Wire senders and receivers of the negotiated transceivers; called once."""
         if audio is not None:
             self._audio = audio
@@ -87,6 +89,10 @@ class Streams:
             )
             self._picture_out.set_source(self._parts.camera)
             video_sender.on_started = self._on_started
+        if screen is not None:
+            self._screen = ScreenShare(
+                self._loop, screen.sender, self._may_encode, self._rtt_ms
+            )
         transport: MediaTransport = (audio or video).receiver.transport
         self.transport = transport
         transport.on_feedback = self._on_feedback
@@ -132,7 +138,7 @@ class Streams:
         now_ns = time.monotonic_ns() if now_ns is None else now_ns
         steering, rtt_ms = self.steering, self._rtt_ms()
         if self._voice_out is not None:
-            steering.voice_extra_bps = self._voice_out.extra_bps
+            steering.outside.voice_extra_bps = self._voice_out.extra_bps
         chosen = steering.decide(now_ns, rtt_ms)
         if self._video is not None:
             self._video.sender.repair = steering.repair
@@ -147,9 +153,8 @@ class Streams:
                 room_bps=steering.target_bps,
             )
         if self._picture_out is not None:
-            self._picture_out.plan = VideoPlan(
-                chosen.width, chosen.height, chosen.fps, chosen.video_bps
-            )
+            plan = VideoPlan(chosen.width, chosen.height, chosen.fps, chosen.video_bps)
+            self._picture_out.plan = plan if self._screen is None else self._screen.divide(plan)
 
     def _order(self, transport: MediaTransport, now_ns: int, rtt_ms: float) -> None:
         pace = self.steering.pace(now_ns, rtt_ms)
@@ -174,6 +179,14 @@ class Streams:
         if self._picture_out is not None:
             self._picture_out.muted = camera
 
+    def show_screen(self, source: PictureSource | None) -> bool:
+        """Share a screen, or nothing any more; False when the other side has no line for it."""
+        if self._screen is None:
+            return False
+        self._screen.show(source)
+        self._apply()
+        return True
+
     def set_clinical(self, on: bool) -> None:  # noqa: FBT001 - one switch, as the screen has it
         """Code sound that is not speech, or speech."""
         self._clinical = on
@@ -192,7 +205,9 @@ class Streams:
 
     def stop(self) -> None:
         """End all threads. Blocks for some milliseconds; not for the loop thread."""
-        running = [s for s in (self._voice_out, self._picture_out, self._picture_in) if s]
+        screen = None if self._screen is None else self._screen.uplink
+        streams = (self._voice_out, self._picture_out, self._picture_in, screen)
+        running = [s for s in streams if s]
         for stream in running:
             stream.request_stop()
         for stream in running:
@@ -202,30 +217,13 @@ class Streams:
 
     def stats(self, call: str, now_ns: int, path: str) -> CallStats:
         """Return the figures now."""
-        receivers = [t.receiver for t in (self._audio, self._video) if t is not None]
-        self._figures.update(now_ns, self.transport, receivers, self.playout, self._picture_in)
-        figures, out, seen = self._figures, self._picture_out, self._picture_in
-        fps = 0.0 if out is None else out.fps(now_ns)
-        size = (0, 0) if out is None or not fps else out.size
-        return CallStats(
-            call=call,
-            rung=int(self.steering.allocation.rung),
-            reason=self.steering.allocation.reason,
-            rtt_ms=None if self.transport is None else self.transport.rtt_ms,
-            send_bps=figures.send_bps,
-            receive_bps=figures.receive_bps,
-            send_loss_ratio=self.steering.rate.loss_ratio if self.steering.rate.informed else None,
-            receive_loss_ratio=figures.receive_loss_ratio,
-            estimate_bps=self.steering.rate.target_bps if self.steering.rate.informed else None,
-            sent_width=size[0],
-            sent_height=size[1],
-            sent_fps=fps,
-            shown_width=0 if seen is None else seen.shown.width,
-            shown_height=0 if seen is None else seen.shown.height,
-            shown_fps=figures.shown_fps,
-            freezes=0 if seen is None else seen.shown.freezes,
-            frozen_s=0.0 if seen is None else seen.shown.frozen_ns / 1e9,
-            playout_delay_ms=self.playout.delay_ms,
-            concealed_ratio=figures.concealed_ratio,
-            path=path,
+        looked = Looked(
+            self.steering,
+            self.playout,
+            self.transport,
+            self._audio,
+            self._video,
+            self._picture_out,
+            self._picture_in,
         )
+        return self._figures.look(looked, call, path, now_ns)

@@ -125,6 +125,12 @@ class PacketReceiver:
                 await self._task
             self._task = None
 
+    @property
+    def jitter_ms(self) -> float | None:
+        """Interarrival jitter of the stream; None before it came."""
+        stream = None if self.ssrc is None else self._streams.get(self.ssrc)
+        return None if stream is None else stream.jitter_ms
+
     def _handle_disconnect(self) -> None:
         """Do nothing: the call's own clock judges silence."""
 

@@ -65,6 +65,8 @@ class PacketSender:
         self.keyframes = KeyframeGate()
         self.on_started: Callable[[], None] | None = None
         self.loss_ratio: float | None = None
+        self.jitter_ms: float | None = None
+        """Interarrival jitter as the other side reports it (RFC 3550, 6.4.1)."""
         self.repair = RepairPlan()
         self.packets = 0
         self._clock_rate = 90_000
@@ -79,7 +81,7 @@ class PacketSender:
         self._timestamp_base = secrets.randbits(32)
         self._history = SentHistory()
         self._octets = 0
-        self._frames = 0
+        self._frames = self._ssrc << 24  # the pacer tells the pictures of two lines apart by it
         self._last: tuple[int, int] | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -299,6 +301,7 @@ class PacketSender:
 
     def _take_report(self, report: RtcpReceiverInfo) -> None:
         self.loss_ratio = report.fraction_lost / 256
+        self.jitter_ms = report.jitter / self._clock_rate * 1000
         if report.lsr and report.dlsr:
             now = (clock.current_ntp_time() >> 16) & 0xFFFFFFFF
             trip = (now - report.lsr - report.dlsr) & 0xFFFFFFFF
