@@ -58,7 +58,7 @@ class VisitState:
     speaker_dbfs: float = -96.0
     speaking_while_muted: bool = False
     clinical_sound: bool = False
-    sound: control.SoundState = control.SoundState()
+    sound: control.SoundState = field(default_factory=control.SoundState)
     photos: tuple[PhotoTaken, ...] = ()
     photo_progress: control.PhotoProgress | None = None
     devices: dict[str, control.DeviceState] = field(default_factory=dict)
@@ -244,12 +244,18 @@ class Visit:
                 self._keep_photo(message)
             case control.PhotoProgress():
                 self._set(photo_progress=message)
-            case control.DeviceState():
-                self._set(devices={**self.state.devices, message.kind: message})
+            case control.DeviceState() | control.SoundState():
+                self._device(message)
             case control.Fault():
                 self._set(problem=message.code)
             case _:
                 pass
+
+    def _device(self, message: control.DeviceState | control.SoundState) -> None:
+        if isinstance(message, control.SoundState):
+            self._set(sound=message)
+        else:
+            self._set(devices={**self.state.devices, message.kind: message})
 
     def on_media_died(self) -> None:
         """The media process is gone; it is being restarted."""
