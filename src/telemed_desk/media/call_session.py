@@ -10,6 +10,7 @@ from telemed_desk.media import control
 from telemed_desk.media.bridge.bridge import Bridge
 from telemed_desk.media.engine.call import Call
 from telemed_desk.media.photo_taking import PhotoTaking
+from telemed_desk.media.ports import PictureSource
 from telemed_desk.media.remote_pictures import RemotePictures
 from telemed_desk.media.station import Station
 
@@ -98,6 +99,11 @@ class CallSession:
         if self._call is not None:
             self._call.set_clinical(on)
 
+    def show_screen(self, source: PictureSource | None) -> None:
+        """Share this screen, or none."""
+        if self._call is not None:
+            self._call.show_screen(source)
+
     def take_photo(self, photo: str) -> None:
         """Ask for a photo."""
         if self._photos is not None:
@@ -155,6 +161,7 @@ class CallSession:
     def _greet(self) -> None:
         if self._call is not None:
             self._call.send_data(HELLO)
+            self._call.tell_screen()
 
     async def _report_stats(self, call: Call) -> None:
         while True:

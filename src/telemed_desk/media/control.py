@@ -103,6 +103,17 @@ class ClinicalSound(msgspec.Struct, frozen=True, tag_field="t", tag="clinical-so
     on: bool
 
 
+class ShareScreen(msgspec.Struct, frozen=True, tag_field="t", tag="share-screen"):
+    """Show this PC's screen to all others of the consultation, or stop that; ends with the last call.
+
+    ``source``: ``screen``, ``screen:<X11 display>``, or as for a camera ``pattern...``, ``file:...``.
+    Answered by a :class:`ScreenState`.
+    """
+
+    on: bool
+    source: str = "screen"
+
+
 class TakePhoto(msgspec.Struct, frozen=True, tag_field="t", tag="take-photo"):
     """Ask the patient's page for a full-resolution still; the current frame is the fall-back."""
 
@@ -136,6 +147,7 @@ ToMedia = (
     | RemoteCandidate
     | Mute
     | ClinicalSound
+    | ShareScreen
     | TakePhoto
     | EndCall
     | RunDeviceChecks
@@ -303,6 +315,14 @@ class DeviceState(msgspec.Struct, frozen=True, tag_field="t", tag="device-state"
     detail: str = ""
 
 
+class ScreenState(msgspec.Struct, frozen=True, tag_field="t", tag="screen-state"):
+    """Whether the screen is shared; ``code`` says what is wrong with grabbing it, empty = works."""
+
+    on: bool
+    code: str = ""
+    detail: str = ""
+
+
 class CheckResult(msgspec.Struct, frozen=True, tag_field="t", tag="check-result"):
     """One finding of the self-check; fields as in :class:`telemed_desk.devices.findings.Finding`."""
 
@@ -343,6 +363,7 @@ FromMedia = (
     | Photo
     | PhotoProgress
     | DeviceState
+    | ScreenState
     | CheckResult
     | ChecksDone
     | Fault

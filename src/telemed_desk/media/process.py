@@ -146,14 +146,22 @@ class MediaWorker:
                     await self._sessions.end(call, "")
             case control.Mute():
                 self._mute(message)
-            case control.ClinicalSound(on):
-                self._clinical(on=on)
+            case control.ClinicalSound() | control.ShareScreen():
+                await self._handle_for_all(message)
             case control.RunDeviceChecks():
                 self._start_checks(message)
             case control.RemoteDescription() | control.RemoteCandidate() | control.TakePhoto():
                 await self._handle_in_call(message)
             case _:
                 pass
+
+    async def _handle_for_all(self, message: control.ClinicalSound | control.ShareScreen) -> None:
+        match message:
+            case control.ClinicalSound(on):
+                self._clinical(on=on)
+            case control.ShareScreen(on, source):
+                if self._sessions is not None:
+                    await self._sessions.share_screen(source if on else None)
 
     async def _handle_in_call(
         self, message: control.RemoteDescription | control.RemoteCandidate | control.TakePhoto

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from telemed_desk.media import control
 from telemed_desk.media.bridge.bridge import Bridge
 from telemed_desk.media.call_session import CallSession
+from telemed_desk.media.shared_screen import SharedScreen
 from telemed_desk.media.station import Station
 
 
@@ -22,6 +23,7 @@ class Sessions:
         self._bridge = Bridge()
         self._sessions: dict[str, CallSession] = {}
         self._muted = control.Mute(microphone=False, camera=False)
+        self._screen = SharedScreen(report)
 
     def __len__(self) -> int:
         """How many calls run."""
@@ -45,6 +47,7 @@ class Sessions:
             await session.close()
             raise
         self.mute(muted)
+        session.show_screen(self._screen.source)
 
     async def end(self, call: str, reason: str) -> None:
         """End a call; nothing happens if there is none of this id."""
@@ -55,6 +58,7 @@ class Sessions:
         self.mute(self._muted if self._sessions else control.Mute(microphone=False, camera=False))
         if not self._sessions and reason != "replaced":
             self.clinical(on=False)
+            await self.share_screen(None)
         self._report(control.CallState(call, "ended", reason))
 
     def mute(self, message: control.Mute) -> None:
@@ -72,6 +76,17 @@ class Sessions:
         for session in self._sessions.values():
             session.set_clinical(on=on)
 
+    async def share_screen(self, source: str | None) -> None:
+        """Show this PC's screen to all, or stop that."""
+        if source is None or not self._sessions:
+            for session in self._sessions.values():
+                session.show_screen(None)
+            await self._screen.close()
+            return
+        await self._screen.open(source)
+        for session in self._sessions.values():
+            session.show_screen(self._screen.source)
+
     def devices_changed(self) -> None:
         """Send from the devices that are open now."""
         if self._sessions:
@@ -82,3 +97,4 @@ class Sessions:
         for session in self._sessions.values():
             await session.close()
         self._sessions.clear()
+        await self._screen.close()

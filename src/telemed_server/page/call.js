@@ -25,6 +25,7 @@ export class Call {
     this.videoHeld = false; // the camera is open for a photo only
     this.remote = new MediaStream();
     this.screen = null;
+    this.screenOn = false; // the desk says when it shares: a silent track does not tell
     this.early = []; // candidates of ours that came before the answer was sent
     this.answered = false;
     this.pc = new RTCPeerConnection({ iceServers: servers, bundlePolicy: "max-bundle" });
@@ -128,7 +129,8 @@ export class Call {
   }
 
   get seesScreen() {
-    return Boolean(this.screen && this.screen.readyState === "live" && !this.screen.muted);
+    const screen = this.screen;
+    return Boolean(this.screenOn && screen && screen.readyState === "live" && !screen.muted);
   }
 
   moved() {
@@ -171,6 +173,10 @@ export class Call {
     }
     if (!message || typeof message !== "object") return;
     if (message.t === "send") this.hint(message);
+    if (message.t === "screen") {
+      this.screenOn = message.on === true;
+      this.on.changed();
+    }
     const id = message.id;
     if (message.t === "photo-request" && (typeof id === "string" || Number.isInteger(id))) {
       this.on.photo(id);

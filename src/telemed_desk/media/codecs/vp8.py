@@ -17,6 +17,9 @@ MIN_BITRATE: Final = 30_000
 _TICKS_PER_S: Final = 90_000
 _KEYFRAME_PERCENT: Final = 300
 """A key frame may cost this share of an average frame's budget times ten frames or so."""
+_SCREEN_STATIC_THRESHOLD: Final = 100
+"""As libwebrtc has it for shared screens: what hardly changed is not sent again."""
+_SCREEN_CPU_USED: Final = -6
 
 
 class Vp8Failure(ValueError):
@@ -48,11 +51,20 @@ class Vp8Encoder:
         bitrate: Bits per second, at least 30 kbit/s.
         fps: Pictures a second the rate control reckons with.
         threads: Encoder threads.
+        screen: Pictures of a screen: few a second, and text has to stay sharp.
     """
 
     def __init__(
-        self, width: int, height: int, bitrate: int, *, fps: float = 30.0, threads: int = 1
+        self,
+        width: int,
+        height: int,
+        bitrate: int,
+        *,
+        fps: float = 30.0,
+        threads: int = 1,
+        screen: bool = False,
     ) -> None:
+        self._screen = screen
         self._context = ctypes.create_string_buffer(vpx_abi.CONTEXT_BYTES)
         self._open = False
         self._threads = threads
@@ -89,8 +101,13 @@ class Vp8Encoder:
             raise CodecLibraryMissing(f"vp8 encoder {result}")
         self._open = True
         self._config = config
-        self._control(vpx_abi.SET_CPU_USED, _cpu_used(width * height))
-        self._control(vpx_abi.SET_STATIC_THRESHOLD, 1)
+        if self._screen:
+            self._control(vpx_abi.SET_CPU_USED, _SCREEN_CPU_USED)
+            self._control(vpx_abi.SET_STATIC_THRESHOLD, _SCREEN_STATIC_THRESHOLD)
+            self._control(vpx_abi.SET_SCREEN_CONTENT, 1)
+        else:
+            self._control(vpx_abi.SET_CPU_USED, _cpu_used(width * height))
+            self._control(vpx_abi.SET_STATIC_THRESHOLD, 1)
         self._control(vpx_abi.SET_TOKEN_PARTITIONS, 0)
         self._control(vpx_abi.SET_MAX_INTRA_PERCENT, _KEYFRAME_PERCENT)
 
@@ -153,8 +170,19 @@ class Vp8Encoder:
             raise Vp8Failure(f"quantizer: {result}")
         return value.value
 
-    def encode(self, picture: Picture, *, keyframe: bool = False) -> EncodedPicture | None:
-        """Encode one picture of the encoder's size; None when rate control drops it."""
+    def encode(
+        self, picture: Picture, *, keyframe: bool = False, disposable: bool = False
+    ) -> EncodedPicture | None:
+        """Encode one picture of the encoder's size; None when rate control drops it.
+
+        Args:
+            picture: Of the encoder's size.
+            keyframe: Make it decodable by itself.
+            disposable: No later frame builds on it, so that nothing is lost with it but itself.
+        """
+        flags = vpx_abi.FORCE_KEYFRAME if keyframe else 0
+        if disposable and not keyframe:
+            flags |= vpx_abi.UPDATE_NOTHING
         if (picture.width, picture.height) != (self.width, self.height):
             raise Vp8Failure("size")
         planes = [np.ascontiguousarray(plane) for plane in (picture.y, picture.u, picture.v)]
@@ -165,7 +193,7 @@ class Vp8Encoder:
             ctypes.byref(image),
             self._pts,
             duration,
-            vpx_abi.FORCE_KEYFRAME if keyframe else 0,
+            flags,
             vpx_abi.DEADLINE_REALTIME,
         )
         self._pts += duration

@@ -19,6 +19,8 @@ IMAGE_I420: Final = 0x102
 FRAME_IS_KEY: Final = 0x1
 PACKET_IS_FRAME: Final = 0
 FORCE_KEYFRAME: Final = 1
+UPDATE_NOTHING: Final = 1 << 18 | 1 << 20 | 1 << 22 | 1 << 23
+"""Neither the last, golden and alternate pictures nor the probabilities: no other frame builds on it."""
 DEADLINE_REALTIME: Final = 1
 RATE_CBR: Final = 1
 KEYFRAMES_AUTO: Final = 1
@@ -30,6 +32,7 @@ SET_STATIC_THRESHOLD: Final = 17
 SET_TOKEN_PARTITIONS: Final = 18
 GET_LAST_QUANTIZER_64: Final = 20
 SET_MAX_INTRA_PERCENT: Final = 26
+SET_SCREEN_CONTENT: Final = 31
 
 CONTEXT_BYTES: Final = 256
 """Room for ``vpx_codec_ctx_t`` (56 bytes on 64-bit systems)."""

@@ -5,6 +5,7 @@ of their own; the speaker's thread pulls from :attr:`Call.feed`.
 """
 
 import asyncio
+import json
 import time
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +14,7 @@ from aiortc.rtcicetransport import candidate_from_aioice
 from aiortc.sdp import candidate_to_sdp
 
 from telemed_desk.media.control import CallStats, IceServerSpec
-from telemed_desk.media.ports import SoundFeed
+from telemed_desk.media.ports import PictureSource, SoundFeed
 
 from .contract import CallEvents, CallFailure, CallParts
 from .data_line import DATA_LABEL, DataLine
@@ -59,6 +60,7 @@ class Call:
         self._parts = parts
         self._closed = False
         self._muted = (False, False)
+        self._screen_on = False
         self.on_relay: Callable[[str, str], None] | None = None
         self.on_restart_wanted: Callable[[], None] | None = None
         self._streams = Streams(asyncio.get_running_loop(), parts, start_rung)
@@ -149,6 +151,21 @@ class Call:
         """Code sound that is not speech (cough, breath, stethoscope), or speech. Loop thread."""
         self._streams.set_clinical(on)
 
+    def show_screen(self, source: PictureSource | None) -> bool:
+        """Share a screen, or None: stop that; nothing is negotiated anew.
+
+        Returns:
+            False when there is no line for it: this side did not make the offer.
+        """
+        if not self._streams.show_screen(source):
+            return False
+        self._screen_on = source is not None
+        return self.tell_screen()
+
+    def tell_screen(self) -> bool:
+        """Tell the other side whether a screen is shared; False when it cannot be told yet."""
+        return self.send_data(json.dumps({"t": "screen", "on": self._screen_on}))
+
     def replace_parts(self, parts: CallParts) -> None:
         """Change devices; nothing is negotiated anew."""
         self._parts = parts
@@ -168,10 +185,11 @@ class Call:
     def _attach(self) -> None:
         transceivers = self._negotiation.pc.getTransceivers()
         audio = next((t for t in transceivers if t.kind == "audio"), None)
-        video = next((t for t in transceivers if t.kind == "video"), None)
+        video, screen = ([t for t in transceivers if t.kind == "video"] + [None, None])[:2]
         if audio is None and video is None:
             raise CallFailure("no media")
-        self._streams.attach(audio, video)
+        sends_screen = screen is not None and screen.direction == "sendonly"
+        self._streams.attach(audio, video, screen if sends_screen else None)
         self._streams.set_muted(microphone=self._muted[0], camera=self._muted[1])
         if self._streams.transport is not None:
             self._streams.transport.ice.on_late_candidate = self._on_late_candidate

@@ -47,6 +47,7 @@ class PictureUplink:
         may_encode: Says whether the pacer can take a picture; checked before the encoder works, so
             that a full queue costs a picture and never a key frame. Called on the encoder thread.
         rtt_ms: The round trip, for spacing key frames.
+        screen: The pictures are of a screen.
     """
 
     def __init__(
@@ -56,7 +57,10 @@ class PictureUplink:
         keyframes: KeyframeGate,
         may_encode: Callable[[], bool],
         rtt_ms: Callable[[], float],
+        *,
+        screen: bool = False,
     ) -> None:
+        self._screen = screen
         self._loop = loop
         self._deliver = deliver
         self._keyframes = keyframes
@@ -73,6 +77,10 @@ class PictureUplink:
         self.plan = VideoPlan(640, 360, 30, 0)
         self.muted = False
         self.size = (0, 0)
+        self.encode_ms = 0.0
+        """Processor time of a picture, smoothed; 0 before the first."""
+        self.quantiser = 0
+        """Of the last picture, 0 (fine) to 63 (coarse)."""
         self._thread = threading.Thread(target=self._run, name="video-encoder", daemon=True)
 
     def start(self) -> None:
@@ -131,13 +139,19 @@ class PictureUplink:
         width, height = fit(picture.width, picture.height, plan.width, plan.height)
         scaled = scale_picture(picture, width, height)
         if self._encoder is None:
-            self._encoder = Vp8Encoder(width, height, plan.bitrate, fps=plan.fps)
+            self._encoder = Vp8Encoder(
+                width, height, plan.bitrate, fps=plan.fps, screen=self._screen
+            )
         encoder = self._encoder
         encoder.resize(width, height)
         encoder.set_rate(plan.bitrate, plan.fps)
         now_ns = time.monotonic_ns()
         wanted = self._keyframes.take(now_ns, self._rtt_ms())
+        began = time.thread_time_ns()
         frame = encoder.encode(scaled, keyframe=wanted)
+        took_ms = (time.thread_time_ns() - began) / 1e6
+        self.encode_ms = took_ms if not self.encode_ms else 0.9 * self.encode_ms + 0.1 * took_ms
+        self.quantiser = encoder.last_quantizer()
         if frame is None:
             if wanted:
                 self._keyframes.request()
