@@ -14,8 +14,12 @@ from telemed_desk.media.sources.barcode import read_count
 
 THUMB_EVERY_MS = 1000.0
 THUMB_WIDTH = 640
-_SLIP_MS = 400.0
+_SLIP_MS = 600.0
 """A clock this far behind has stood still (a stalled machine) and is set again, with silence between."""
+_LATE_MS = 60.0
+_LATE_BLOCKS = 100
+"""Less than that is made up for by a burst of blocks (:class:`.sources.newest.RealTime`). What no block
+of a second was early enough to make up for has stood still too."""
 
 
 class WallClock:
@@ -40,6 +44,8 @@ class Tape:
         self._lock = threading.Lock()
         self._blocks: list[SoundBlock] = []
         self._samples = 0
+        self._least_late_ms = np.inf
+        self._looked_at = 0
         self.start_ms: float | None = None
 
     def add(self, block: SoundBlock, begins_ms: float) -> None:
@@ -48,8 +54,15 @@ class Tape:
             if self.start_ms is None:
                 self.start_ms = begins_ms
             late_ms = begins_ms - self.start_ms - self._samples * 1000 / SAMPLE_RATE_HZ
-            if late_ms > _SLIP_MS:
-                gap = int(late_ms * SAMPLE_RATE_HZ / 1000)
+            self._least_late_ms = min(self._least_late_ms, late_ms)
+            self._looked_at += 1
+            stood_ms = late_ms if late_ms > _SLIP_MS else 0.0
+            if self._looked_at >= _LATE_BLOCKS:
+                stood_ms = max(stood_ms, self._least_late_ms)
+            if self._looked_at >= _LATE_BLOCKS or stood_ms > _SLIP_MS:
+                self._least_late_ms, self._looked_at = np.inf, 0
+            if stood_ms > _LATE_MS:
+                gap = int(stood_ms * SAMPLE_RATE_HZ / 1000)
                 self._blocks.append(np.zeros(gap, np.int16))
                 self._samples += gap
             self._blocks.append(block.copy())

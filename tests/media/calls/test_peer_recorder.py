@@ -35,6 +35,25 @@ def test_a_clock_that_stood_still_leaves_silence() -> None:
     assert sound[-1] == 2
 
 
+def _laid(late_ms: list[float]) -> Tape:
+    """A block each 10 ms, numbered, each this much later than it should have been."""
+    tape = Tape()
+    for number, late in enumerate(late_ms):
+        tape.add(_block(number + 1), 1000.0 + 10 * number + late)
+    return tape
+
+
+def test_blocks_in_a_burst_after_a_stall_stay_where_they_belong() -> None:
+    # 450 ms late, then faster than real time until it is made up for: the sound never moved.
+    late = [0.0] * 50 + [450.0 - 10 * n for n in range(45)] + [0.0] * 200
+    assert _laid(late).cut()[0].size == len(late) * BLOCK_SAMPLES
+
+
+def test_a_stall_that_is_never_made_up_for_leaves_silence() -> None:
+    late = [0.0] * 50 + [520.0] * 300  # a paced thread that goes on from now
+    assert _laid(late).cut()[0].size == (len(late) + 52) * BLOCK_SAMPLES
+
+
 def test_a_reused_block_is_kept_as_it_was() -> None:
     tape = Tape()
     block = _block(5)
