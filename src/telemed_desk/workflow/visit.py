@@ -244,18 +244,19 @@ class Visit:
                 self._keep_photo(message)
             case control.PhotoProgress():
                 self._set(photo_progress=message)
-            case control.DeviceState() | control.SoundState():
-                self._device(message)
-            case control.Fault():
-                self._set(problem=message.code)
+            case control.DeviceState() | control.SoundState() | control.Fault():
+                self._remark(message)
             case _:
                 pass
 
-    def _device(self, message: control.DeviceState | control.SoundState) -> None:
-        if isinstance(message, control.SoundState):
-            self._set(sound=message)
-        else:
-            self._set(devices={**self.state.devices, message.kind: message})
+    def _remark(self, message: control.DeviceState | control.SoundState | control.Fault) -> None:
+        match message:
+            case control.SoundState():
+                self._set(sound=message)
+            case control.DeviceState():
+                self._set(devices={**self.state.devices, message.kind: message})
+            case control.Fault():
+                self._set(problem=message.code)
 
     def on_media_died(self) -> None:
         """The media process is gone; it is being restarted."""

@@ -168,7 +168,7 @@ class CallPresenter:
             )
 
     def toggle_clinical_sound(self) -> None:
-        """Clinical sound on or off (F7)."""
+        """Clinical sound on or off (Ctrl+Shift+C)."""
         if self._visit is not None and self.state.live:
             self._port.use_clinical_sound(on=not self._visit.clinical_sound)
 

@@ -81,7 +81,7 @@ class CallView(QWidget):
         for keys in ("F2", "Ctrl+Shift+M"):
             on_key(self, keys, self.mute.emit)
         on_key(self, "F3", self.camera.emit)
-        on_key(self, "F7", self.clinical.emit)
+        on_key(self, "Ctrl+Shift+C", self.clinical.emit)
         on_key(self, "F8", self.photo.emit)
         on_key(self, "F10", self.show_phone)
         on_key(self, "Ctrl+Shift+E", self.end.emit)
