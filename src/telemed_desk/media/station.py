@@ -148,6 +148,8 @@ class Station:
                 self._open_speaker()
             elif self._own_picture is not None:
                 self._report(VideoStream("local", self._own_picture.memory))
+            self._told = None
+            self._tell_sound()
 
     async def release(self, user: str) -> None:
         """Close the devices when the last user is gone."""
