@@ -112,6 +112,9 @@ class Card(msgspec.Struct, frozen=True, omit_defaults=True):
     patient: str
     starts_at: str = ""
     clinic_phone: str = ""
+    role: str = ""
+    """Empty for the patient; else "carer", "interpreter" or "colleague", who are not asked for a
+    year of birth."""
 
 
 class Sequence:

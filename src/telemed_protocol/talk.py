@@ -128,7 +128,20 @@ class Ended(msgspec.Struct, frozen=True, tag_field="t", tag="ended"):
     agreed: list[str] = []
 
 
-DeskMessage = IdentityChecked | Offer | Candidate | DeskText | Ended
+class Person(msgspec.Struct, frozen=True):
+    """Somebody in the call. ``role``: "patient", "carer", "interpreter" or "colleague"."""
+
+    name: str
+    role: str
+
+
+class People(msgspec.Struct, frozen=True, tag_field="t", tag="people"):
+    """Who else is in the call, beside the reader and the doctor; sent on every change."""
+
+    people: list[Person]
+
+
+DeskMessage = IdentityChecked | Offer | Candidate | DeskText | Ended | People
 
 
 class FromPage(msgspec.Struct, frozen=True):

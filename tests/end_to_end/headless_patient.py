@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 
 from telemed_desk.media.control import Devices, IceServerSpec
 from telemed_desk.media.engine.call import CallFailure
+from telemed_desk.sync.guest_line import GuestLine
 from telemed_protocol.room import SeatFrame
 from telemed_protocol.talk import (
     Candidate,
@@ -24,10 +25,11 @@ from telemed_protocol.talk import (
     Offer,
     PageLink,
     PageState,
+    People,
+    Person,
 )
 from tests.end_to_end.headless_call import HeadlessCall, HeadlessDevices
 from tests.end_to_end.headless_desk import until
-from tests.end_to_end.headless_room import HeadlessRoom
 
 PHONE = Devices(camera="pattern:640x360@15", microphone="tone:440", speaker="null")
 AUDIBLE_DBFS = -40.0
@@ -49,12 +51,14 @@ class HeadlessPatient:
         room: The line to the clinic.
         call: The call that runs now, or the last one.
         texts: What the clinic wrote.
+        people: Who else is in the call.
     """
 
     def __init__(self, url: str, devices: Devices) -> None:
-        self.room = HeadlessRoom(url, self._seated, self._told)
+        self.room = GuestLine(url, self._seated, self._told)
         self.call: HeadlessCall | None = None
         self.texts: list[str] = []
+        self.people: list[Person] = []
         self._wanted = devices
         self._devices: HeadlessDevices | None = None
         self._seat: SeatFrame | None = None
@@ -144,6 +148,8 @@ class HeadlessPatient:
                 self._held.put_nowait(message)
             case DeskText(text):
                 self.texts.append(text)
+            case People(people):
+                self.people = people
             case Ended(agreed):
                 self._finish(agreed)
 

@@ -6,10 +6,10 @@ import pytest
 
 from telemed_desk.media.control import Devices
 from telemed_desk.practice import free_port
+from telemed_desk.sync.guest_line import JoinRefused
 from telemed_protocol.talk import Worse
 from tests.end_to_end.headless_desk import new_vault, running_desk, running_server, until
 from tests.end_to_end.headless_patient import IdentityRefused, headless_patient_at
-from tests.end_to_end.headless_room import JoinRefused
 from tests.end_to_end.steps import shown, visit
 from tests.end_to_end.tapped_line import tapped_line
 

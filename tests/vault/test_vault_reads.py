@@ -76,18 +76,27 @@ def test_links_are_found_by_what_the_server_knows_while_they_are_open(place: Pla
     vault, consultation = place.vault, new_id()
     link, old = JoinLink.generate(), JoinLink.generate()
 
-    def make(each: JoinLink, expires_ms: int) -> OpDraft:
+    def make(each: JoinLink, expires_ms: int, **more: object) -> OpDraft:
         payload = {"jti": each.jti, "secret": each.secret, "expires_ms": expires_ms}
-        return OpDraft("link.make", consultation, payload)
+        return OpDraft("link.make", consultation, payload | more)
 
     vault.commit(booking(consultation, new_id()), make(link, 100), make(old, 10)).result()
     found = vault.link_by_jti_hash(link.jti_hash)
     assert found is not None
-    assert (found[0].secret, found[1]) == (link.secret, consultation)
+    assert (found.link.secret, found.consultation, found.role) == (
+        link.secret,
+        consultation,
+        "patient",
+    )
     assert vault.link_by_jti_hash(bytes(32)) is None
     assert [o.link.jti for o in vault.links_open(50)] == [link.jti]
     assert len(vault.links_open(5)) == 2
     assert vault.links_open() == []
+    third = JoinLink.generate()
+    vault.commit(make(third, 100, role="interpreter")).result()
+    guest = vault.link_by_jti_hash(third.jti_hash)
+    assert guest is not None
+    assert guest.role == "interpreter"
     cancel = OpDraft("consult.state", consultation, {"state": "cancelled", "at_ms": 1})
     vault.commit(cancel).result()
     assert vault.links_open(5) == []

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import StrEnum
 
 from telemed_desk.clinical.consultations import Consultation
 from telemed_desk.clinical.ladder import Rung
@@ -39,6 +40,36 @@ class Waiting:
     def minutes_waited(self, now_ms: int) -> int:
         """Whole minutes since arrival."""
         return max(0, (now_ms - self.arrived_ms) // 60_000)
+
+
+class Role(StrEnum):
+    """As whom somebody joins a consultation by a link; the value is stored."""
+
+    PATIENT = "patient"
+    CARER = "carer"
+    INTERPRETER = "interpreter"
+    COLLEAGUE = "colleague"
+
+    @classmethod
+    def read(cls, stored: str) -> "Role":
+        """Return a stored role; one of a newer version is a guest's, never the patient's."""
+        return cls(stored) if stored in set(cls) else cls.CARER
+
+
+@dataclass(frozen=True, slots=True)
+class Guest:
+    """Somebody beside the patient who has arrived for a consultation.
+
+    ``name`` is what they say of themselves; who invited them vouches for it. Times as in
+    :class:`Waiting`.
+    """
+
+    seat: str
+    consultation: bytes
+    role: Role
+    arrived_ms: int
+    present: bool
+    name: str = ""
 
 
 def in_order(waiting: Iterable[Waiting]) -> list[Waiting]:

@@ -153,6 +153,7 @@ def _consult(entity: bytes, known: list[Known]) -> Rows:
                         "secret": change.secret,
                         "entity": entity,
                         "expires_ms": change.expires_ms,
+                        "role": change.role,
                     }
                 )
             case _:

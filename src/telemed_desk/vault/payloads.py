@@ -98,11 +98,12 @@ class ConsultUrgent(msgspec.Struct, frozen=True):
 
 
 class LinkMake(msgspec.Struct, frozen=True):
-    """``link.make``."""
+    """``link.make``; ``role`` as in :class:`telemed_desk.clinical.queue.Role`."""
 
     jti: bytes
     secret: bytes
     expires_ms: int
+    role: str = "patient"
 
 
 class NoteRevise(msgspec.Struct, frozen=True):

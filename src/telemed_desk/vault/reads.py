@@ -18,6 +18,7 @@ from telemed_desk.vault.row_values import (
     to_call_trace,
     to_clinician,
     to_consultation,
+    to_link,
     to_note,
     to_patient,
     to_text,
@@ -30,7 +31,6 @@ from telemed_desk.vault.values import (
     Photo,
     RecoveredDraft,
 )
-from telemed_protocol.joinlink import JoinLink
 from telemed_protocol.op import OpId
 
 _FINISHED = (ConsultationState.SIGNED, ConsultationState.CANCELLED)
@@ -270,12 +270,12 @@ class VaultReads(VaultCore):
             ).mappings()
             return [to_call_trace(row) for row in rows]
 
-    def link_by_jti_hash(self, jti_hash: bytes) -> tuple[JoinLink, bytes] | None:
-        """Return a link and its consultation by what the server knows of it."""
+    def link_by_jti_hash(self, jti_hash: bytes) -> OpenLink | None:
+        """Return a link by what the server knows of it, also when it has expired."""
         c = schema.link.c
         with self._read() as connection:
             row = connection.execute(sa.select(schema.link).where(c.jti_hash == jti_hash)).first()
-        return None if row is None else (JoinLink(row.jti, row.secret), row.entity)
+        return None if row is None else to_link(row)
 
     def links_open(self, now_ms: int | None = None) -> list[OpenLink]:
         """Return links that have not expired, of consultations that are not finished."""
@@ -291,7 +291,7 @@ class VaultReads(VaultCore):
                 )
                 .order_by(c.expires_ms, c.jti)
             ).all()
-        return [OpenLink(JoinLink(r.jti, r.secret), r.entity, r.expires_ms) for r in rows]
+        return [to_link(row) for row in rows]
 
     def setting(self, key: str) -> bytes | None:
         """Return a stored setting of this PC."""

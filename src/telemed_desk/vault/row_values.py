@@ -9,6 +9,8 @@ from telemed_desk.clinical.consultations import Consultation, ConsultationState,
 from telemed_desk.clinical.notes import Note, NoteText
 from telemed_desk.clinical.people import Clinician, Patient, Programme, Sex
 from telemed_desk.vault.fold_note import signature_code
+from telemed_desk.vault.values import OpenLink
+from telemed_protocol.joinlink import JoinLink
 
 SECTIONS: Final = ("subjective", "objective", "assessment", "plan")
 
@@ -86,6 +88,11 @@ def to_note(row: Any) -> Note:
         signature_code(text.sha256()) if signed else "",
         row["leaves"],
     )
+
+
+def to_link(row: Any) -> OpenLink:
+    """Return a join link from a row of ``link``."""
+    return OpenLink(JoinLink(row.jti, row.secret), row.entity, row.expires_ms, row.role)
 
 
 def to_call_trace(row: Any) -> CallTrace:

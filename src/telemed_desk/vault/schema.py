@@ -51,7 +51,7 @@ consult: Final = _table(
     numbers="booked_ms minutes consent_ms consent_photos identity_ok started_ms ended_ms odd_steps",
 )
 urgent: Final = _table("urgent", blobs="entity", texts="reason", numbers="at_ms")
-link: Final = _table("link", blobs="jti jti_hash secret entity", numbers="expires_ms")
+link: Final = _table("link", blobs="jti jti_hash secret entity", texts="role", numbers="expires_ms")
 note: Final = _table(
     "note",
     blobs="entity consultation author head_device signer signature signing_key",

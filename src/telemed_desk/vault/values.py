@@ -143,11 +143,12 @@ class Photo:
 
 @dataclass(frozen=True, slots=True)
 class OpenLink:
-    """A join link that a patient may still use."""
+    """A join link, and for whom it is: a stored :class:`telemed_desk.clinical.queue.Role`."""
 
     link: JoinLink
     consultation: bytes
     expires_ms: int
+    role: str = "patient"
 
 
 @dataclass(frozen=True, slots=True)

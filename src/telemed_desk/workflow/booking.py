@@ -6,6 +6,7 @@ import msgspec
 
 from telemed_desk.clinical.consultations import Consultation
 from telemed_desk.clinical.people import Clinician, Patient
+from telemed_desk.clinical.queue import Role
 from telemed_desk.sync.server_client import ServerClient
 from telemed_desk.vault import OpDraft, Vault
 from telemed_protocol.api import NewLink
@@ -33,20 +34,28 @@ class LinkResult:
 
 
 async def link_result(
-    vault: Vault, client: ServerClient, consultation: bytes, now_ms: int
+    vault: Vault,
+    client: ServerClient,
+    consultation: bytes,
+    now_ms: int,
+    role: Role = Role.PATIENT,
 ) -> LinkResult:
     """Make a link for a booking; a known error becomes a value."""
     booked = vault.consultation(consultation)
     if booked is None:
         return LinkResult()
     try:
-        return LinkResult(await make_link(vault, client, booked, now_ms))
+        return LinkResult(await make_link(vault, client, booked, now_ms, role))
     except KnownError as error:
         return LinkResult(problem=error)
 
 
 async def make_link(
-    vault: Vault, client: ServerClient, consultation: Consultation, now_ms: int
+    vault: Vault,
+    client: ServerClient,
+    consultation: Consultation,
+    now_ms: int,
+    role: Role = Role.PATIENT,
 ) -> PatientLink:
     """Make a link for a booking and register it with the server.
 
@@ -60,7 +69,7 @@ async def make_link(
     link = JoinLink.generate()
     not_before = min(now_ms, consultation.booked_ms - OPENS_BEFORE_MS)
     expires_ms = max(now_ms + 30 * 60_000, consultation.booked_ms + OPEN_AFTER_MS)
-    card = card_for(vault, patient, clinician, consultation)
+    card = card_for(vault, patient, clinician, consultation, role)
     await client.register_link(
         NewLink(
             jti_hash=link.jti_hash,
@@ -73,14 +82,18 @@ async def make_link(
         OpDraft(
             "link.make",
             consultation.entity,
-            {"jti": link.jti, "secret": link.secret, "expires_ms": expires_ms},
+            {"jti": link.jti, "secret": link.secret, "expires_ms": expires_ms, "role": role.value},
         )
     )
     return PatientLink(link.url(client.origin), expires_ms)
 
 
 def card_for(
-    vault: Vault, patient: Patient, clinician: Clinician | None, consultation: Consultation
+    vault: Vault,
+    patient: Patient,
+    clinician: Clinician | None,
+    consultation: Consultation,
+    role: Role = Role.PATIENT,
 ) -> Card:
     """What the page shows before the patient says who they are: first name and an initial."""
     profile = vault.clinic_profile()
@@ -90,4 +103,5 @@ def card_for(
         patient=f"{patient.given_name} {patient.family_name[:1]}.",
         starts_at=str(consultation.booked_ms),
         clinic_phone=profile.phone if profile else "",
+        role="" if role is Role.PATIENT else role.value,
     )

@@ -4,7 +4,6 @@ Public methods are called on the GUI thread and return at once; what happens is 
 :class:`Watched` values. The work is done on the core thread.
 """
 
-import asyncio
 import random
 from collections.abc import Callable
 
@@ -21,10 +20,13 @@ from telemed_desk.workflow.booking import LinkResult, link_result
 from telemed_desk.workflow.checking import Checking
 from telemed_desk.workflow.clock import wall_ms
 from telemed_desk.workflow.core_thread import CoreThread
-from telemed_desk.workflow.day import Records, read_records
+from telemed_desk.workflow.day import Records
 from telemed_desk.workflow.enrolment import CodeResult, Granting
 from telemed_desk.workflow.media_hub import MediaHub
 from telemed_desk.workflow.note_taking import NoteState, NoteTaking
+from telemed_desk.workflow.people import People
+from telemed_desk.workflow.records_watch import RecordsWatch
+from telemed_desk.workflow.relays import Relays
 from telemed_desk.workflow.status import DeskStatus, LinkWord, StatusModel
 from telemed_desk.workflow.visit import PhotoTaken, Visit, VisitPorts, VisitState
 from telemed_desk.workflow.waiting_room import RoomView, WaitingRoom
@@ -32,11 +34,9 @@ from telemed_desk.workflow.watched import Watched
 from telemed_protocol.errors import KnownError
 from telemed_protocol.op import Op
 from telemed_protocol.room import RoomFrame
-from telemed_protocol.talk import IceServer, PageMessage
+from telemed_protocol.talk import PageMessage
 
 _log = structlog.get_logger("session")
-RECORDS_EVERY_S = 0.3
-ICE_EVERY_S = 240.0
 
 
 class Session:
@@ -66,22 +66,26 @@ class Session:
         self.visit: Watched[VisitState | None] = Watched(post, None)
         self.note: Watched[NoteState | None] = Watched(post, None)
         self.records: Watched[Records] = Watched(post, Records())
-        self._ice: list[IceServer] = []
+        self._relays = Relays(client)
         self._status = StatusModel(self.status.set, wall_ms)
         self._visit: Visit | None = None
         self._note: NoteTaking | None = None
         self._ends: list[Callable[[], None]] = []
-        self._records_due = self._records_read = self._closed = False
+        self._closed = False
         self._boxes_held: dict[str, int] = {}
         self._room = WaitingRoom(
             vault=vault,
             send_box=self._send_box,
             now_ms=wall_ms,
-            on_change=self.room.set,
+            on_change=self._room_changed,
             on_call_message=self._call_message,
         )
         self.granting = Granting(vault, client, wall_ms)
         self.checking = Checking(core, vault, client, hub, now_ms=wall_ms, in_call=self._is_in_call)
+        self.people = People(
+            core, vault, client, hub, later=self._later, start_rung=lambda: self.checking.start_rung
+        )
+        self._records_watch = RecordsWatch(vault, core.spawn, self._on_records)
         self._socket = DeskSocket(
             client,
             on_room=self._on_room,
@@ -116,7 +120,7 @@ class Session:
         self._tasks = [
             self.core.spawn(self._socket.run()),
             self.core.spawn(self._sync.run()),
-            self.core.spawn(self._refresh_ice()),
+            self.core.spawn(self._relays.run()),
         ]
         self._ends = [
             self.hub.listen(self._on_media),
@@ -129,10 +133,12 @@ class Session:
     async def close(self) -> None:
         """Save what is typed, end a call, stop sync; then lock the vault. Core thread."""
         self._closed = True
+        self._records_watch.close()
         if self._note is not None:
             self._note.close()
         if self._visit is not None and self._visit.state.phase != "ended":
             self._visit.end([])
+        await self.people.close()
         for end in self._ends:
             end()
         for task in self._tasks:
@@ -163,7 +169,7 @@ class Session:
             end_seat=self._socket.end,
             media=self.hub.send,
             later=self._later,
-            ice_servers=lambda: self._ice,
+            ice_servers=lambda: self._relays.servers,
             now_ms=wall_ms,
         )
         self._visit = Visit(
@@ -173,6 +179,7 @@ class Session:
             self._visit.on_media(state)
         self._room.active_seat = seat
         self._open_note(waiting.consultation.entity)
+        self.people.begin(waiting, ports)
         self._visit.start()
 
     def mute(self, *, microphone: bool, camera: bool) -> None:
@@ -191,6 +198,7 @@ class Session:
         """End the call; the note stays open."""
 
         def end(visit: Visit) -> None:
+            self.people.end()
             visit.end(agreed)
             if self._note is not None:
                 self._note.save_now()
@@ -239,7 +247,8 @@ class Session:
             self._room.look_again()
 
     def _is_in_call(self) -> bool:
-        return self._visit is not None and self._visit.state.phase != "ended"
+        in_visit = self._visit is not None and self._visit.state.phase != "ended"
+        return in_visit or self.people.is_joined
 
     def clear_urgent(self, seat: str, reason: str) -> None:
         """Take the urgent flag off a waiting patient."""
@@ -313,8 +322,13 @@ class Session:
             lambda: self.core.loop.call_later(delay_s, action) if delay_s else action()
         )
 
+    def _room_changed(self, view: RoomView) -> None:
+        self.room.set(view)
+        self.people.show(view.guests)
+
     def _on_room(self, frame: RoomFrame) -> None:
         self._room.on_room(frame)
+        self.people.on_room(frame)
 
     def _on_box(self, seat: str, box: bytes, number: int) -> None:
         self._room.on_box(seat, box)
@@ -329,6 +343,8 @@ class Session:
     def _call_message(self, seat: str, message: PageMessage) -> None:
         if self._visit is not None and self._visit.seat == seat:
             self._visit.on_page(message)
+        else:
+            self.people.on_page(seat, message)
 
     def _on_link(self, state: LinkState, rtt_ms: float | None) -> None:
         words: dict[LinkState, LinkWord] = {LinkState.UP: "online", LinkState.DOWN: "offline"}
@@ -351,14 +367,17 @@ class Session:
         self.checking.on_media(message)
         if self._visit is not None:
             self._visit.on_media(message)
+        self.people.on_media(message)
 
     def _media_died(self) -> None:
         if self._visit is not None:
             self._visit.on_media_died()
+        self.people.on_media_died()
 
     def _media_ready(self) -> None:
         if self._visit is not None:
             self._visit.on_media_ready()
+        self.people.on_media_ready()
 
     def _on_applied(self, _ops: tuple[Op, ...]) -> None:
         self._room.look_again()
@@ -368,33 +387,11 @@ class Session:
         if self._closed:
             return
         self._sync.poke()
-        self._records_due = True
-        if not self._records_read:
-            self._records_read = True
-            self.core.spawn(self._read_records())
+        self._records_watch.changed()
 
-    async def _read_records(self) -> None:
-        """Read what the screens list, off both loops; changes meanwhile are read once more."""
-        try:
-            while self._records_due and not self._closed:
-                self._records_due = False
-                records = await asyncio.to_thread(read_records, self.vault, wall_ms())
-                self.records.set(records)
-                self._status.outbox(records.waiting, records.waiting_bytes)
-                await asyncio.sleep(RECORDS_EVERY_S)
-        except KnownError as error:
-            _log.info("records_not_read", code=error.code)
-        finally:
-            self._records_read = False
-
-    async def _refresh_ice(self) -> None:
-        """Keep the relays' credentials fresh: they are good for ten minutes."""
-        while True:
-            try:
-                self._ice = await self.client.ice_servers()
-            except KnownError as error:
-                _log.info("no_relay_list", code=error.code)
-            await asyncio.sleep(ICE_EVERY_S)
+    def _on_records(self, records: Records) -> None:
+        self.records.set(records)
+        self._status.outbox(records.waiting, records.waiting_bytes)
 
     def _spawn_grant(self) -> None:
         self.core.spawn(self.granting.look())

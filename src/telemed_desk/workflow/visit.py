@@ -226,7 +226,7 @@ class Visit:
                 )
             case control.CallState() if message.call == self.state.call:
                 self._call_state(message)
-            case control.VideoStream(stream="remote"):
+            case control.VideoStream(stream="remote") if message.call == self.state.call:
                 self._set(remote_memory=message.memory)
             case control.VideoStream(stream="local"):
                 self._set(local_memory=message.memory)
@@ -246,6 +246,8 @@ class Visit:
                 self._set(photo_progress=message)
             case control.DeviceState() | control.SoundState() | control.Fault():
                 self._remark(message)
+            case control.Fault():
+                self._set(problem=message.code)
             case _:
                 pass
 

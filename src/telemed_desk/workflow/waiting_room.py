@@ -11,9 +11,10 @@ import structlog
 
 from telemed_desk.clinical.consultations import ConsultationState
 from telemed_desk.clinical.ladder import LinkMeasure, Rung, highest_rung
-from telemed_desk.clinical.queue import Waiting, in_order
+from telemed_desk.clinical.queue import Guest, Role, Waiting, in_order
 from telemed_desk.sync.page_talk import PageTalk
 from telemed_desk.vault import OpDraft, Vault
+from telemed_desk.workflow.guest_seats import GuestSeats
 from telemed_protocol.errors import KnownError
 from telemed_protocol.joinlink import JoinLink
 from telemed_protocol.room import RoomFrame, Seat
@@ -48,11 +49,12 @@ class _Seat:
 
 @dataclass(frozen=True, slots=True)
 class RoomView:
-    """What Today shows: in order, and how many seats this PC cannot name (yet)."""
+    """Who has arrived: patients in order, guests, and how many this PC cannot name (yet)."""
 
     waiting: tuple[Waiting, ...] = ()
     unknown_seats: int = 0
     as_of_ms: int = 0
+    guests: tuple[Guest, ...] = ()
 
 
 @dataclass(slots=True)
@@ -75,6 +77,7 @@ class WaitingRoom:
     _seats: dict[str, _Seat] = field(default_factory=dict)
     _held: dict[str, list[bytes]] = field(default_factory=dict)
     _last_frame: RoomFrame | None = None
+    guests: GuestSeats = field(default_factory=GuestSeats)
     active_seat: str = ""
     forged_boxes: int = 0
 
@@ -84,6 +87,7 @@ class WaitingRoom:
         listed = {seat.seat for seat in frame.seats if seat.state != "ended"}
         for gone in [seat for seat in self._seats if seat not in listed]:
             del self._seats[gone]
+        self.guests.keep(listed)
         for seat in frame.seats:
             if seat.state != "ended":
                 self._take(seat, frame.now)
@@ -105,8 +109,12 @@ class WaitingRoom:
         found = self.vault.link_by_jti_hash(bytes.fromhex(seat.link))
         if found is None:
             return
-        link, consultation_id = found
-        consultation = self.vault.consultation(consultation_id)
+        role = Role.read(found.role)
+        if role is not Role.PATIENT:
+            self.guests.take(seat, arrived_ms, found, role)
+            self._open_held(seat.seat)
+            return
+        link, consultation = found.link, self.vault.consultation(found.consultation)
         patient = self.vault.patient(consultation.patient) if consultation else None
         if consultation is None or patient is None:
             return
@@ -120,26 +128,38 @@ class WaitingRoom:
         self._seats[seat.seat] = _Seat(
             waiting, PageTalk(link), link, seat.state, admitted_by=seat.admitted_by
         )
-        for box in self._held.pop(seat.seat, []):
-            self.on_box(seat.seat, box)
+        self._open_held(seat.seat)
+
+    def _open_held(self, seat: str) -> None:
+        for box in self._held.pop(seat, []):
+            self.on_box(seat, box)
 
     def on_box(self, seat: str, box: bytes) -> None:
         """Open a sealed message of a page and act on it; a forged one is counted and dropped."""
         known = self._seats.get(seat)
-        if known is None:
+        talk = self.guests.talk_of(seat) if known is None else known.talk
+        if talk is None:
             # Its link may still be on its way from the desk that made it.
             held = self._held.setdefault(seat, [])
             if len(held) < HELD_BOXES:
                 held.append(box)
             return
         try:
-            message = known.talk.open(box)
+            message = talk.open(box)
         except KnownError as error:
             self.forged_boxes += 1
             _log.warning("box_refused", code=error.code)
             return
-        if message is not None:
+        if message is None:
+            return
+        if known is not None:
             self._act(known, message)
+        elif isinstance(message, Intake):
+            self.guests.introduced(seat, message)
+            self.say(seat, IdentityChecked(ok=True, tries_left=IDENTITY_TRIES))
+            self._changed()
+        else:
+            self.on_call_message(seat, message)
 
     def _act(self, known: _Seat, message: PageMessage) -> None:
         match message:
@@ -252,8 +272,9 @@ class WaitingRoom:
     def say(self, seat: str, message: DeskMessage) -> None:
         """Seal a message for a page and send it."""
         known = self._seats.get(seat)
-        if known is not None:
-            self.send_box(seat, known.talk.seal(message))
+        talk = self.guests.talk_of(seat) if known is None else known.talk
+        if talk is not None:
+            self.send_box(seat, talk.seal(message))
 
     def waiting_at(self, seat: str) -> Waiting | None:
         """Return who sits there."""
@@ -278,7 +299,9 @@ class WaitingRoom:
         frame = self._last_frame
         listed = len([s for s in frame.seats if s.state != "ended"]) if frame else 0
         waiting = [known.waiting for known in self._seats.values() if self._is_shown(known)]
-        self.on_change(RoomView(tuple(in_order(waiting)), listed - len(self._seats), self.now_ms()))
+        unknown = listed - len(self._seats) - len(self.guests)
+        guests = self.guests.present_to(self.vault.identity.device.hex())
+        self.on_change(RoomView(tuple(in_order(waiting)), unknown, self.now_ms(), guests))
 
 
 def rung_of(link: PageLink) -> Rung:
