@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from telemed_desk.media.control import CallPhase
+from telemed_desk.media.control import CallPhase, IceServerSpec
 from telemed_desk.media.engine.call import Call, CallParts
 from tests.media.engine.engine_sources import CountingSink, PatternCamera, Speaker, ToneMicrophone
 
@@ -32,6 +32,7 @@ class Heard:
         self.messages: list[str | bytes] = []
         self.opened = 0
         self.restart_offers: asyncio.Queue[tuple[str, int]] = asyncio.Queue()
+        self.said: asyncio.Queue[tuple[str, str | None, int | None]] = asyncio.Queue()
 
     @property
     def phase(self) -> str:
@@ -41,7 +42,7 @@ class Heard:
         self.phases.append((phase, reason))
 
     def on_candidate(self, candidate: str, mid: str | None, mline: int | None) -> None:
-        pass
+        self.said.put_nowait((candidate, mid, mline))
 
     def on_data(self, message: str | bytes) -> None:
         self.messages.append(message)
@@ -51,12 +52,22 @@ class Heard:
 
     def on_restart_offer(self, sdp: str, revision: int) -> None:
         self.restart_offers.put_nowait((sdp, revision))
+        self.said.put_nowait((sdp, None, revision))
 
 
 class End:
     """One end with test devices."""
 
-    def __init__(self, hz: float, *, offer: bool, width: int = 640, height: int = 360) -> None:
+    def __init__(
+        self,
+        hz: float,
+        *,
+        offer: bool,
+        width: int = 640,
+        height: int = 360,
+        ice_servers: list[IceServerSpec] | None = None,
+        relay_only: bool = False,
+    ) -> None:
         self.camera = PatternCamera(width, height)
         self.microphone = ToneMicrophone(hz)
         self.sink = CountingSink()
@@ -66,8 +77,8 @@ class End:
             CallParts(self.camera, self.microphone, self.sink),
             self.heard,
             offer=offer,
-            ice_servers=[],
-            relay_only=False,
+            ice_servers=ice_servers or [],
+            relay_only=relay_only,
             start_rung=4,
         )
         self.speaker = Speaker(self.call.feed.pull)

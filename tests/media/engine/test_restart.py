@@ -174,3 +174,22 @@ async def test_an_answerer_offers_nothing_and_the_same_offer_again_is_no_restart
         assert b.heard.restart_offers.empty()
     finally:
         await asyncio.gather(a.close(), b.close())
+
+
+async def test_a_restart_that_found_no_path_does_not_spoil_the_next() -> None:
+    async with two_ends() as (a, b):
+        await until(lambda: min(seen(a), seen(b)) > 10, "pictures")
+        await a.call.restart()
+        sdp, revision = await a.heard.restart_offers.get()
+        answer = await b.call.accept_offer(sdp)
+        for end in (a, b):
+            for protocol in end.transport.ice._pending._protocols:
+                protocol.send_stun = lambda *_: None  # no check gets through
+        await a.call.accept_answer(answer, revision)
+        await until(lambda: a.transport.ice._pending.remote_username, "the answer is taken")
+        signalling = asyncio.create_task(carry_restarts(a, b))
+        try:
+            await a.call.restart()
+            await until(lambda: a.transport.ice.restarts == 1, "the second one is taken")
+        finally:
+            signalling.cancel()

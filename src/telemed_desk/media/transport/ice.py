@@ -129,6 +129,10 @@ class PatientConnection(ice.Connection):
         if len(self._remote_candidates) >= _MOST_REMOTE and not self._learn(addr):
             return
         self.heard(protocol, addr)
+        for pair in self._check_list:
+            # aioice cancels what is under way once it is connected, and would wait for it for ever
+            if pair.task is not None and pair.task.done():
+                pair.task, pair.state = None, ice.CandidatePair.State.FAILED
         super().check_incoming(message, addr, protocol)
 
     def check_complete(self, pair: ice.CandidatePair) -> None:

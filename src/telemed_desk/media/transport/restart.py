@@ -39,6 +39,7 @@ class RestartableTransport(RTCIceTransport):
         self._pending: PatientConnection | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._retired: list[PatientConnection] = []
+        self._spent: set[str] = set()
         self._inbox = self.active._queue  # noqa: SLF001 - aioice's; both paths fill one queue
         self.restarts = 0
         self.on_late_candidate: Callable[[Any], None] | None = None
@@ -73,6 +74,9 @@ class RestartableTransport(RTCIceTransport):
         Returns:
             False when there is no candidate at all: no network here, nothing to offer.
         """
+        for connection in (self.active, self._pending):
+            if connection is not None and connection.remote_username is not None:
+                self._spent.add(connection.remote_username)
         await self._give_up_pending()
         fresh = self._gatherer.renew()
         fresh.ice_controlling = self.active.ice_controlling
@@ -95,10 +99,11 @@ class RestartableTransport(RTCIceTransport):
 
     async def start(self, remoteParameters: RTCIceParameters) -> None:  # noqa: N803 - aiortc's spelling
         """Connect, or begin to try the path that :meth:`renew` prepared. aiortc calls it often."""
-        pending, known = self._pending, self.active.remote_username
-        if pending is None or known in (None, remoteParameters.usernameFragment):
+        pending, fragment = self._pending, remoteParameters.usernameFragment
+        if pending is None or self.active.remote_username in (None, fragment):
             await super().start(remoteParameters)
-        elif pending.remote_username is None:
+        elif pending.remote_username is None and fragment not in self._spent:
+            # aiortc also comes here with what it knows of the last description
             pending.remote_is_lite = remoteParameters.iceLite
             pending.remote_username = remoteParameters.usernameFragment
             pending.remote_password = remoteParameters.password
