@@ -246,8 +246,6 @@ class Visit:
                 self._set(photo_progress=message)
             case control.DeviceState() | control.SoundState() | control.Fault():
                 self._remark(message)
-            case control.Fault():
-                self._set(problem=message.code)
             case _:
                 pass
 
