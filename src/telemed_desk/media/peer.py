@@ -5,7 +5,8 @@ for the patient's browser where there is none. Camera, microphone and speaker ar
 :class:`telemed_desk.media.control.Devices`.
 
 Commands: ``prepare``, ``offer {cfg}``, ``onoffer {sdp, cfg}`` (in a running call: an ICE restart),
-``onanswer {sdp}``, ``candidate {c}``, ``mute {microphone, camera}``, ``flush {out}`` (writes what
+``onanswer {sdp}``, ``candidate {c}``, ``mute {microphone, camera}``, ``screen {source}`` (share it;
+null: no longer), ``flush {out}`` (writes what
 was recorded since the last time, so that hours fit into memory; event ``flushed``), ``finish
 {out}``. Events, each with ``wall`` (Unix ms): ``ready``, ``click``, ``offer``, ``answer``,
 ``reoffer`` (``sdp``), ``candidate {c}``, ``connectionState {v}``, ``channel {label}``,
@@ -41,6 +42,7 @@ from telemed_desk.media.sources.opening import (
     open_microphone,
     open_speaker,
 )
+from telemed_desk.media.sources.screen import open_screen
 
 STATS_EVERY_S = 1.0
 SILENCE: SoundBlock = np.zeros(SAMPLE_RATE_HZ, np.int16)
@@ -101,6 +103,7 @@ class Peer:
         self._screen: DecodedScreen | MemoryScreen | None = None
         self._stop_noting: Callable[[], None] | None = None
         self._call: Call | None = None
+        self._close_screen: Callable[[], None] | None = None
         self._stats: asyncio.Task[None] | None = None
 
     # ---- commands
@@ -123,6 +126,8 @@ class Peer:
                 await self._running().add_candidate(text, mid, mline)
             case {"cmd": "mute", "microphone": bool(microphone), "camera": bool(camera)}:
                 self._running().set_muted(microphone, camera)
+            case {"cmd": "screen", "source": str() | None as source}:
+                await self._share_screen(source)
             case {"cmd": "flush", "out": str(folder)}:
                 await asyncio.to_thread(self._recorder.write, Path(folder))
                 self._lines.emit("flushed", out=folder)
@@ -150,6 +155,9 @@ class Peer:
         if self._stop_noting is not None:
             self._stop_noting()
             self._stop_noting = None
+        if self._close_screen is not None:
+            await asyncio.to_thread(self._close_screen)
+            self._close_screen = None
         for device in (self._speaker, self._microphone, self._camera):
             if device is not None:
                 await asyncio.to_thread(device.close)
@@ -188,6 +196,16 @@ class Peer:
         if self._call is None:
             raise RuntimeError("no call yet")
         return self._call
+
+    async def _share_screen(self, source: str | None) -> None:
+        close, self._close_screen = self._close_screen, None
+        if source is None:
+            self._running().show_screen(None)
+        else:
+            screen, self._close_screen = open_screen(source, self._on_device("screen"))
+            self._running().show_screen(screen)
+        if close is not None:
+            await asyncio.to_thread(close)
 
     async def _finish(self, folder: Path) -> None:
         if self._call is not None:

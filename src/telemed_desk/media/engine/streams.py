@@ -90,9 +90,7 @@ class Streams:
             self._picture_out.set_source(self._parts.camera)
             video_sender.on_started = self._on_started
         if screen is not None:
-            self._screen = ScreenShare(
-                self._loop, screen.sender, self._may_encode, self._rtt_ms
-            )
+            self._screen = ScreenShare(self._loop, screen.sender, self._may_encode, self._rtt_ms)
         transport: MediaTransport = (audio or video).receiver.transport
         self.transport = transport
         transport.on_feedback = self._on_feedback
