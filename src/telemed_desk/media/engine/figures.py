@@ -7,6 +7,7 @@ from telemed_desk.media.control import CallStats
 from telemed_desk.media.transport.dtls import MediaTransport
 from telemed_desk.media.transport.receiver import PacketReceiver
 
+from .lip_sync import LipSync
 from .picture_in import PictureDownlink
 from .picture_out import PictureUplink
 from .playout import PlayoutBuffer
@@ -26,6 +27,7 @@ class Looked:
     video: Any
     sent: PictureUplink | None
     shown: PictureDownlink | None
+    lips: LipSync | None = None
 
     @property
     def receivers(self) -> list[PacketReceiver]:
@@ -106,6 +108,12 @@ class Figures:
             send_video_bps=float(allocation.video_bps),
             playout_target_ms=at.playout.target_ms,
             rebuilt_ratio=self._rebuilt,
+            picture_delay_ms=None if at.shown is None else at.shown.delay_ms,
+            encode_ms=None if at.sent is None else at.sent.encode_ms or None,
+            decode_ms=None if at.shown is None else at.shown.decode_ms or None,
+            quantiser=None if at.sent is None or not fps else float(at.sent.quantiser),
+            lip_offset_ms=None if at.lips is None else at.lips.offset_ms,
+            picture_stands=at.shown is not None and at.shown.stands(now_ns),
         )
 
     def _difference(self, totals: _Totals, now_ns: int) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,11 +16,15 @@ from telemed_desk.media.ports import PictureSink
 from telemed_desk.media.transport.receiver import PacketReceiver
 
 from .assembler import FrameAssembler, VideoFrame
-from .render_pace import RenderPace
+from .lip_sync import LipSync, SenderTime
+from .playout import PlayoutBuffer
+from .render_pace import CLOCK_PER_MS, RenderPace
 
 _MOST_WAITING: Final = 60
 _OVERDUE_NS: Final = 60_000_000
 _FREEZE_EXTRA_NS: Final = 150_000_000
+_STANDS_NS: Final = 600_000_000
+_SOUND_RATE: Final = 48_000
 
 
 @dataclass(slots=True)
@@ -60,6 +65,8 @@ class PictureDownlink:
         self._arrived = threading.Condition()
         self._stopped = False
         self.shown = Shown()
+        self.decode_ms = 0.0
+        """Processor time of a picture, smoothed; 0 before the first."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._thread = threading.Thread(target=self._run, name="video-decoder", daemon=True)
         self._thread.start()
@@ -109,6 +116,39 @@ class PictureDownlink:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
+    def sync(
+        self, lips: LipSync, playout: PlayoutBuffer, voice: PacketReceiver, now_ns: int
+    ) -> None:
+        """Let the one of picture and voice that is ahead wait for the other."""
+        heard, seen = _sender_time(voice), _sender_time(self._receiver)
+        voice_lag_ms, picture_lag_ms = playout.lag_ms, self._pace.shown_lag_ms
+        still = self.shown.last_ns is None or now_ns - self.shown.last_ns > 2 * _STANDS_NS
+        if heard is None or seen is None or voice_lag_ms is None or picture_lag_ms is None or still:
+            lips.lost()
+        else:
+            now_ms = now_ns / 1e6
+            at_voice = (now_ms - voice_lag_ms) * _SOUND_RATE / 1000
+            at_picture = (now_ms - picture_lag_ms) * CLOCK_PER_MS
+            lips.look(
+                now_ms - heard.taken_ms(at_voice, _SOUND_RATE),
+                now_ms - seen.taken_ms(at_picture, CLOCK_PER_MS * 1000),
+            )
+        self._pace.extra_ms = lips.picture_extra_ms
+        playout.wait_longer(lips.voice_extra_ms)
+
+    @property
+    def delay_ms(self) -> float:
+        """What a picture that came at best waits before it is shown."""
+        return self._pace.waits_ms
+
+    def stands(self, now_ns: int) -> bool:
+        """Say whether the last good picture is held because what follows cannot be decoded."""
+        if self.shown.last_ns is None:
+            return False
+        stuck = self._assembler.stuck_ns
+        overdue = now_ns - self.shown.last_ns > _STANDS_NS
+        return overdue and (self._assembler.waiting_for_keyframe or stuck is not None)
+
     def request_stop(self) -> None:
         """Ask the decoder thread to end."""
         with self._arrived:
@@ -129,12 +169,15 @@ class PictureDownlink:
                 if self._stopped:
                     return
                 frame, arrived_ns, due_ns = self._waiting.popleft()
+            began = time.thread_time_ns()
             try:
                 picture = decoder.decode(frame.data, arrived_ns)
             except Vp8Failure:
                 with contextlib.suppress(RuntimeError):  # the loop may already be closed
                     self._loop.call_soon_threadsafe(self._assembler.break_chain)
                 continue
+            took_ms = (time.thread_time_ns() - began) / 1e6
+            self.decode_ms += (took_ms - self.decode_ms) * (0.1 if self.decode_ms else 1.0)
             if picture is None or not self._wait_until(due_ns):
                 continue
             self._note(picture.width, picture.height)
@@ -163,3 +206,8 @@ class PictureDownlink:
         shown.last_ns = now_ns
         shown.frames += 1
         shown.width, shown.height = width, height
+
+
+def _sender_time(receiver: PacketReceiver) -> SenderTime | None:
+    report = receiver.sender_report
+    return None if report is None else SenderTime(*report)

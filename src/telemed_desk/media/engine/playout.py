@@ -179,6 +179,15 @@ class PlayoutBuffer:
         """The delay now, smoothed; None before anything was played."""
         return self._delay_ms
 
+    @property
+    def lag_ms(self) -> float | None:
+        """By how much what is played now lags its RTP time, in ms of our clock; None at first."""
+        return None if self._delay_ms is None else self._delay.base_ms + self._delay_ms
+
+    def wait_longer(self, extra_ms: float) -> None:
+        """Wait beyond what the link needs, for pictures that come later. Any thread."""
+        self._delay.extra_ms = extra_ms
+
     # ---- out --------------------------------------------------------------------------------
 
     def pull(self, samples: int) -> SoundBlock:

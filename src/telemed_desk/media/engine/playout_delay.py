@@ -38,6 +38,8 @@ class DelayTarget:
         self._short: deque[tuple[float, float]] = deque(maxlen=_SHORT_MOST)
         self._buckets: deque[tuple[int, float]] = deque(maxlen=_BUCKETS)
         self.target_ms = 40.0
+        self.extra_ms = 0.0
+        """Waited beyond what the link needs, for pictures that come later (lip sync)."""
 
     @property
     def base_ms(self) -> float:
@@ -71,7 +73,7 @@ class DelayTarget:
         short = lately[min(int(len(lately) * _QUANTILE), len(lately) - 1)] - self.base_ms
         habit = max(self._habit(int(now_ms / _BUCKET_MS)), 0.0)
         late = max(habit, min(short, habit + _ACCIDENT_MS))
-        return min(max(late + _MARGIN_MS, MIN_TARGET_MS), MAX_TARGET_MS)
+        return min(max(late + _MARGIN_MS, MIN_TARGET_MS) + self.extra_ms, MAX_TARGET_MS)
 
     def _habit(self, newest: int) -> float:
         """Return the lateness of the worst moment, the very worst ones apart."""

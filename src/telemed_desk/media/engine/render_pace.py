@@ -14,7 +14,7 @@ import numpy as np
 
 from telemed_desk.media.transport.sequence import Unwrapper
 
-_CLOCK_PER_MS: Final = 90
+CLOCK_PER_MS: Final = 90
 _WINDOW: Final = 450
 _BASE_MS: Final = 5000.0
 _WORTH_MS: Final = 40.0
@@ -42,8 +42,8 @@ class RenderPace:
         self._wanted_ms = 0.0
         self._hold_ms = 0.0
         self._count = 0
-        self.least_ms = 0.0
-        """Held back by at least this, to go with the sound."""
+        self.extra_ms = 0.0
+        """Held back by this more, to go with the sound."""
 
     @property
     def hold_ms(self) -> float:
@@ -51,14 +51,21 @@ class RenderPace:
         return self._hold_ms
 
     @property
-    def lag_ms(self) -> float | None:
-        """Return how far behind its RTP time, in ms of our clock, a picture is whole at best."""
-        return None if self._base is None else min(self._base[1], self._base[2])
+    def waits_ms(self) -> float:
+        """By how much the fastest pictures are held back in all."""
+        return self._hold_ms + self.extra_ms
+
+    @property
+    def shown_lag_ms(self) -> float | None:
+        """How far behind its RTP time, in ms of our clock, a picture is due; None at first."""
+        if self._base is None:
+            return None
+        return min(self._base[1], self._base[2]) + self.waits_ms
 
     def due_ns(self, timestamp: int, whole_ns: int) -> int:
         """Return when to show the picture with this RTP time, whole since ``whole_ns``."""
         whole_ms = whole_ns / 1e6
-        at_ms = self._unwrap.unwrap(timestamp) / _CLOCK_PER_MS
+        at_ms = self._unwrap.unwrap(timestamp) / CLOCK_PER_MS
         lag = whole_ms - at_ms
         since, current, before = self._base or (whole_ms, lag, lag)
         if whole_ms - since > _BASE_MS:
@@ -78,7 +85,7 @@ class RenderPace:
         self._hold_ms = max(self._wanted_ms, self._hold_ms * _FORGET - 0.5)
         if self._wanted_ms < _WORTH_MS and self._hold_ms < _WORTH_MS:
             self._hold_ms = 0.0
-        return max(whole_ns, int((at_ms + base + max(self._hold_ms, self.least_ms)) * 1e6))
+        return max(whole_ns, int((at_ms + base + self.waits_ms) * 1e6))
 
     def _needed_ms(self) -> float:
         """Return the least delay with which the last pictures would have come evenly enough."""

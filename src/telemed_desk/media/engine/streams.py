@@ -11,6 +11,7 @@ from telemed_desk.media.transport.dtls import MediaTransport
 from telemed_desk.media.transport.sent_log import PacketResult
 
 from .figures import Figures, Looked
+from .lip_sync import LipSync
 from .picture_in import PictureDownlink
 from .picture_out import PictureUplink, VideoPlan
 from .playout import PlayoutBuffer
@@ -56,6 +57,7 @@ class Streams:
         self._video: Any = None
         self.steering = Steering(Rung(start_rung), time.monotonic_ns())
         self._figures = Figures()
+        self._lips = LipSync()
         self._started_ns: int | None = None
 
     def attach(self, audio: Any, video: Any, screen: Any = None) -> None:
@@ -166,6 +168,8 @@ class Streams:
         """Let time pass: silence of feedback also says something. Four times a second."""
         if self._started_ns is not None:
             self.steering.tick(now_ns, self._rtt_ms())
+            if self._picture_in is not None and self._audio is not None:
+                self._picture_in.sync(self._lips, self.playout, self._audio.receiver, now_ns)
         self._apply(now_ns)
 
     # ---- devices ----------------------------------------------------------------------------
@@ -223,5 +227,6 @@ class Streams:
             self._video,
             self._picture_out,
             self._picture_in,
+            self._lips,
         )
         return self._figures.look(looked, call, path, now_ns)

@@ -72,6 +72,8 @@ class PacketReceiver:
         self._streams: dict[int, ReceptionStats] = {}
         self._task: asyncio.Task[None] | None = None
         self.last_packet_ns: int | None = None
+        self.sender_report: tuple[int, int] | None = None
+        """NTP and RTP time of the same moment at the sender, from its last report on this stream."""
 
     # ---- what aiortc asks of a receiver -----------------------------------------------------
 
@@ -208,6 +210,7 @@ class PacketReceiver:
     def _switch_to(self, ssrc: int) -> None:
         """Follow the sender to another SSRC: it changed its device, or made a new track."""
         self.ssrc = ssrc
+        self.sender_report = None
         rate = next(iter(self._clock_rates.values()), 90_000)
         self._streams.setdefault(ssrc, ReceptionStats(rate))
         if len(self._streams) > _MOST_STREAMS:
@@ -218,6 +221,9 @@ class PacketReceiver:
 
     async def _handle_rtcp_packet(self, packet: AnyRtcpPacket) -> None:
         if isinstance(packet, RtcpSrPacket) and packet.ssrc in self._streams:
+            if packet.ssrc == self.ssrc:
+                info = packet.sender_info
+                self.sender_report = (info.ntp_timestamp, info.rtp_timestamp)
             self._streams[packet.ssrc].sender_report(
                 packet.sender_info.ntp_timestamp, time.monotonic_ns()
             )
