@@ -26,7 +26,7 @@ def test_an_unknown_capacity_never_promises_a_picture() -> None:
 
 
 def test_loss_and_delay_each_lower_the_rung() -> None:
-    assert highest_rung(LinkMeasure(10e6, 0.05, 20)) is Rung.LOW_VIDEO
+    assert highest_rung(LinkMeasure(10e6, 0.08, 20)) is Rung.LOW_VIDEO
     assert highest_rung(LinkMeasure(10e6, 0.0, 900)) is Rung.AUDIO_PHOTOS
     assert highest_rung(LinkMeasure(10e6, 0.5, 20)) is Rung.PHONE
 

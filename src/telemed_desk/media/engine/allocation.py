@@ -15,6 +15,10 @@ PAUSE_NS: Final = 3_000_000_000
 MOST_PAUSE_NS: Final = 60_000_000_000
 TRIED_NS: Final = 20_000_000_000
 UP_AFTER_NS: Final = 3_000_000_000
+START_PATIENCE_NS: Final = 300_000_000
+COARSE, FINE = 54, 40
+"""Quantisers of VP8 (of 63) above which a picture is blocks, and below which it is clean."""
+MOST_COARSE: Final = 1.8
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +109,42 @@ def voice_rate(target_bps: float, loss_ratio: float) -> int:
     return voice_plan(target_bps, loss_ratio).bps
 
 
+MOST_VIDEO_BPS: Final = {
+    Rung.HD_VIDEO: 1_900_000.0,
+    Rung.VIDEO: 1_100_000.0,
+    Rung.LOW_VIDEO: 450_000.0,
+}
+"""More makes a picture of the rung's size no better."""
+
+
+class Coarseness:
+    """How much more than usual this scene needs: moving hands and a plant cost more than a face.
+
+    Where the encoder must work with a coarse quantiser for seconds, sizes are entered later and left
+    earlier. Pure.
+    """
+
+    def __init__(self) -> None:
+        self.factor = 1.0
+        self._at_ns: int | None = None
+
+    def note(self, quantiser: float | None, now_ns: int) -> None:
+        """Take the encoder's quantiser (0 fine to 63 coarse), or None while nothing is sent."""
+        elapsed_s = 0.0 if self._at_ns is None else min((now_ns - self._at_ns) / 1e9, 1.0)
+        self._at_ns = now_ns
+        if quantiser is None:
+            return
+        if quantiser > COARSE:
+            self.factor = min(self.factor * 1.08**elapsed_s, MOST_COARSE)
+        elif quantiser < FINE:
+            self.factor = max(self.factor * 0.97**elapsed_s, 1.0)
+
+
 class Allocator:
     """Remembers the step it is on. Loop thread."""
 
     def __init__(self) -> None:
+        self.coarseness = Coarseness()
         self._step: int | None = None
         self._paused = False
         self._above_ns: int | None = None
@@ -124,6 +160,9 @@ class Allocator:
         repair_overhead: float = 0.0,
         *,
         informed: bool = True,
+        most: Rung = Rung.HD_VIDEO,
+        patience_ns: int = UP_AFTER_NS,
+        voice_extra_bps: float = 0.0,
     ) -> Allocation:
         """Split the target.
 
@@ -134,23 +173,26 @@ class Allocator:
             repair_overhead: A share of the pictures' own rate.
             informed: False until the other side's first report: the voice begins small, for a link
                 that cannot carry more would be late for seconds after one second of too much.
+            most: The rung; no picture is larger than its own, and none is sent below low video.
+            patience_ns: For so long a larger picture must fit before it is sent.
+            voice_extra_bps: What copies of the voice take beside it.
         """
         sound = voice_plan(target_bps if informed else min(target_bps, 59_000.0), loss_ratio)
-        voice = sound.bps
-        video = max(0.0, (target_bps - sound.wire_bps) * _VIDEO_SHARE)
+        video = max(0.0, (target_bps - sound.wire_bps - voice_extra_bps) * _VIDEO_SHARE)
         video /= 1 + repair_overhead  # repeats take their room from the pictures, not from a queue
         self._judge_pause(target_bps, now_ns)
         reason = "loss" if loss_ratio > 0.08 else "rate"
-        if self._paused:
+        if self._paused or most < Rung.LOW_VIDEO:
             self._step, self._above_ns = None, None
-            return Allocation(Rung.AUDIO_PHOTOS, reason, voice, 0, 0, 0, 1.0, sound.frame_ms)
-        step = STEPS[self._choose(video, now_ns)]
-        best = step.rung is Rung.HD_VIDEO
+            rung = min(most, Rung.AUDIO_PHOTOS)
+            return Allocation(rung, reason, sound.bps, 0, 0, 0, 1.0, sound.frame_ms)
+        step = STEPS[self._choose(video, now_ns, most, patience_ns)]
+        video = min(max(video, 30_000), MOST_VIDEO_BPS[most])
         return Allocation(
             step.rung,
-            "" if best else reason,
-            voice,
-            max(int(video), 30_000),
+            "" if step.rung is Rung.HD_VIDEO else reason,
+            sound.bps,
+            int(video),
             step.width,
             step.height,
             step.fps,
@@ -174,17 +216,20 @@ class Allocator:
             self._paused = True
             self._resume_at_ns = now_ns + self._pause_ns
 
-    def _choose(self, video_bps: float, now_ns: int) -> int:
-        fitting = max(i for i, step in enumerate(STEPS) if video_bps >= step.enter_bps)
-        if self._step is None:
+    def _choose(self, video_bps: float, now_ns: int, most: Rung, patience_ns: int) -> int:
+        video_bps /= self.coarseness.factor
+        allowed = [i for i, step in enumerate(STEPS) if step.rung <= most]
+        fitting = max(i for i in allowed if video_bps >= STEPS[i].enter_bps)
+        if self._step is None or self._step > allowed[-1]:
             self._step = fitting
         if video_bps < STEPS[self._step].leave_bps:
             self._step, self._above_ns = fitting, None
         elif fitting > self._step:
             if self._above_ns is None:
                 self._above_ns = now_ns
-            elif now_ns - self._above_ns >= UP_AFTER_NS:
-                self._step, self._above_ns = self._step + 1, None
+            if now_ns - self._above_ns >= patience_ns:
+                self._step = fitting if patience_ns < UP_AFTER_NS else self._step + 1
+                self._above_ns = None
         else:
             self._above_ns = None
         return self._step

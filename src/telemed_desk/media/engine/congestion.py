@@ -38,6 +38,7 @@ _STANDING_MS: Final = 70.0
 _NOISE: Final = 2.5
 """Jitter keeps packets in order, so that even the quickest of some hundred ms comes late."""
 _CALM_QUEUE_MS: Final = 25.0
+_REPAIR_QUEUE_MS: Final = 40.0
 _DRAIN_FROM_MS: Final = 80.0
 _DRAIN_MS: Final = 300.0
 _MOST_VAIN_CUTS: Final = 6
@@ -130,6 +131,12 @@ class CongestionControl:
         """What the link loses for long, however little is sent."""
         return self._loss.usual
 
+    @property
+    def repairable_loss(self) -> float:
+        """Loss against which repair is worth its rate: not what our own sending makes."""
+        ours = self._loss.caused or self._queue.ms > _REPAIR_QUEUE_MS
+        return self._loss.usual if ours else max(self._loss.usual, self._loss.ratio)
+
     # ---- transport-wide feedback ------------------------------------------------------------
 
     def on_feedback(self, results: list[PacketResult], now_ns: int, rtt_ms: float) -> None:
@@ -137,6 +144,8 @@ class CongestionControl:
         self.informed = self._twcc = True
         if self._silent:
             self._come_back()
+            # what was lost in the outage says nothing about the link as it is now
+            results = [result for result in results if result.arrived_ns is not None]
         self._heard_ns = now_ns
         results = sorted(results, key=lambda r: r.number)
         for result in results:
