@@ -100,7 +100,7 @@ async def three_in_a_call(folder: Path) -> AsyncIterator[Three]:
                 desk.session.start_visit(desk.session.room.value.waiting[0].seat)
                 await patient.sees_the_doctor()
                 url = await invite(desk, Role.COLLEAGUE)
-                colleague.session.people.join(url, lambda: True)
+                colleague.session.people.join(url)
                 state = desk.session.people.state
                 await until(lambda: state.value.waiting, "the colleague waits to be let in")
                 guest = state.value.waiting[0]

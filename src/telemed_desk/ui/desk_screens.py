@@ -5,10 +5,11 @@ from collections.abc import Callable
 from telemed_desk import __version__
 from telemed_desk.clinical.consultations import ConsultationState
 from telemed_desk.devices.findings import Verdict
-from telemed_desk.media.frames import FrameReader
 from telemed_desk.ui import words
+from telemed_desk.ui.screens.call.people import PeoplePresenter
 from telemed_desk.ui.screens.call.presenter import CallPresenter
 from telemed_desk.ui.screens.call.view import CallView
+from telemed_desk.ui.screens.joined.screen import JoinedScreen
 from telemed_desk.ui.screens.self_check.presenter import SelfCheckPresenter
 from telemed_desk.ui.screens.self_check.presenter import State as CheckState
 from telemed_desk.ui.screens.self_check.view import SelfCheckView
@@ -22,10 +23,10 @@ from telemed_desk.ui.screens.today.view import TodayView
 from telemed_desk.ui.screens.unlock.port import DoorPort
 from telemed_desk.ui.screens.unlock.presenter import Clinician, Place, UnlockPresenter
 from telemed_desk.ui.screens.unlock.view import UnlockView
+from telemed_desk.ui.shell.frames import open_frames
 from telemed_desk.ui.shell.state import Person, status_state
 from telemed_desk.ui.shell.window import Shell
 from telemed_desk.ui.text import t
-from telemed_desk.ui.widgets.video import FrameSource
 from telemed_desk.vault import Vault
 from telemed_desk.workflow.checking import Checking
 from telemed_desk.workflow.clock import wall_ms
@@ -38,11 +39,6 @@ from telemed_desk.workflow.waiting_room import RoomView
 from telemed_protocol.errors import KnownError
 
 Opened = Callable[[Vault, str], None]
-
-
-def open_frames(memory: str) -> FrameSource:
-    """Open a stream's pictures."""
-    return FrameReader(memory)
 
 
 class LockedScreens:
@@ -157,13 +153,16 @@ class OpenScreens:
             session, self, wall_ms, self.today_view.show_state, practice=person.practice
         )
         self.call = CallPresenter(session, self._leave_call, wall_ms, self.call_view.show_state)
+        self.people = PeoplePresenter(session.people, self.call_view.people.show_state)
         self.sync = SyncPresenter(session, wall_ms, self.sync_view.show_state)
         self.check = SelfCheckPresenter(CheckPort(session.checking, self), self._show_check)
+        self.joined = JoinedScreen(shell, session, lambda: self.go("today"))
         for name, view in (
             ("today", self.today_view),
             ("call", self.call_view),
             ("sync", self.sync_view),
             ("self_check", self.check_view),
+            ("joined", self.joined.view),
         ):
             shell.add_screen(name, view)
         self._connect_today()
@@ -174,7 +173,7 @@ class OpenScreens:
     def in_call(self) -> bool:
         """Whether a call runs."""
         visit = self._session.visit.value
-        return visit is not None and visit.phase != "ended"
+        return (visit is not None and visit.phase != "ended") or self.joined.in_call
 
     def show(self) -> None:
         """Fill the screens and open Today."""
@@ -184,6 +183,8 @@ class OpenScreens:
             session.status.listen(lambda _status: self._facts()),
             session.visit.listen(self._visit),
             session.note.listen(self.call.note),
+            session.people.state.listen(self.people.people),
+            session.people.joined.listen(self.joined.joined),
             session.records.listen(self._records),
             session.checking.state.listen(self._checked),
             session.checking.own_picture.listen(self.check.preview),
@@ -203,7 +204,7 @@ class OpenScreens:
         self._session.checking.preview(on=False)
         self._shell.page_chosen.disconnect(self.go)
         # A locked PC keeps nothing of a patient in its windows.
-        self._shell.drop("today", "call", "sync", "self_check")
+        self._shell.drop("today", "call", "sync", "self_check", "joined")
 
     def go(self, page: str) -> None:
         """Open a page of the rail."""
@@ -220,6 +221,7 @@ class OpenScreens:
         """Once a second."""
         self.today.tick()
         self.call.tick()
+        self.joined.tick()
         self.sync.tick()
         self._facts()
 
@@ -235,6 +237,7 @@ class OpenScreens:
         view.note_asked.connect(presenter.open_note)
         view.self_check_asked.connect(presenter.open_self_check)
         view.recovered_read.connect(presenter.dismiss_recovered)
+        view.join_asked.connect(self.joined.presenter.ask)
 
     def _room(self, view: RoomView) -> None:
         self.today.room(view.waiting, unknown=view.unknown_seats, as_of_ms=view.as_of_ms)
@@ -274,9 +277,17 @@ class OpenScreens:
         view.review.connect(presenter.review)
         view.sign.connect(presenter.sign)
         view.kept_draft.connect(presenter.keep_draft)
+        people, shown = self.people, view.people
+        view.add_person.connect(people.invite)
+        shown.admitted.connect(people.admit)
+        shown.removed.connect(people.remove)
+        shown.role_chosen.connect(people.choose)
+        shown.link_wanted.connect(people.make_link)
+        shown.invite_closed.connect(people.close_invite)
 
     def _visit(self, state: VisitState | None) -> None:
         self.call.visit(state)
+        self.people.visit(state)
         if state is None:
             return
         self.call_view.set_levels(state.speaker_dbfs)

@@ -11,6 +11,7 @@ from telemed_desk.devices.findings import Finding, Group, Outcome, Verdict
 from telemed_desk.sync.status import Phase, SyncStatus
 from telemed_desk.ui import gallery_call
 from telemed_desk.ui.gallery_days import NOW_MS, at, booked, waiting
+from telemed_desk.ui.gallery_people import people_scenes
 from telemed_desk.ui.screens.call.presenter import CallPresenter
 from telemed_desk.ui.screens.self_check.presenter import SelfCheckPresenter
 from telemed_desk.ui.screens.self_check.view import SelfCheckView
@@ -377,3 +378,4 @@ SCENES: dict[str, Scene] = {
         lambda: replace(gallery_call.visit("calling"), photos=(), remote_memory=""), None
     ),
 }
+SCENES |= people_scenes(framed, SCENES["04-call"], SCENES["02-today"])

@@ -43,6 +43,7 @@ class People:
         hub: The media process.
         later: Runs something on the core thread after some seconds.
         start_rung: Where a call begins on the ladder now.
+        may_call: Whether this desk is free for a call; what stands in its way is stopped.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class People:
         *,
         later: Callable[[float, Callable[[], None]], None],
         start_rung: Callable[[], Rung],
+        may_call: Callable[[], bool],
     ) -> None:
         self._core = core
         self._vault = vault
@@ -61,6 +63,7 @@ class People:
         self._hub = hub
         self._later = later
         self._start_rung = start_rung
+        self._may_call = may_call
         self.state: Watched[PeopleState] = Watched(core.post, PeopleState())
         self.joined: Watched[JoinedState | None] = Watched(core.post, None)
         self._guests: tuple[Guest, ...] = ()
@@ -89,9 +92,9 @@ class People:
         """Let somebody go."""
         self._core.call(lambda: self._company.remove(seat) if self._company is not None else None)
 
-    def join(self, url: str, may: Callable[[], bool]) -> None:
-        """Take part in a colleague's consultation; ``may`` says whether this desk is free."""
-        self._core.call(lambda: self._join(url) if may() else None)
+    def join(self, url: str) -> None:
+        """Take part in a colleague's consultation, unless this desk is in a call."""
+        self._core.call(lambda: self._join(url) if self._may_call() else None)
 
     def mute_joined(self, *, microphone: bool, camera: bool) -> None:
         """Stop or go on sending sound or picture to a colleague's call."""

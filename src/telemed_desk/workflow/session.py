@@ -75,7 +75,7 @@ class Session:
         self._boxes_held: dict[str, int] = {}
         self._room = WaitingRoom(
             vault=vault,
-            send_box=self._send_box,
+            send_box=lambda seat, box: self._socket.send_box(seat, box),  # noqa: PLW0108 - made below
             now_ms=wall_ms,
             on_change=self._room_changed,
             on_call_message=self._call_message,
@@ -83,14 +83,15 @@ class Session:
         self.granting = Granting(vault, client, wall_ms)
         self.checking = Checking(core, vault, client, hub, now_ms=wall_ms, in_call=self._is_in_call)
         self.people = People(
-            core, vault, client, hub, later=self._later, start_rung=lambda: self.checking.start_rung
-        )
+            core, vault, client, hub, later=self._later, may_call=self._may_call,
+            start_rung=lambda: self.checking.start_rung,
+        )  # fmt: skip
         self._records_watch = RecordsWatch(vault, core.spawn, self._on_records)
         self._socket = DeskSocket(
             client,
             on_room=self._on_room,
             on_box=self._on_box,
-            on_head=self._on_head,
+            on_head=lambda sseq: self._sync.head_announced(sseq),  # noqa: PLW0108 - made below
             on_enrol=self._spawn_grant,
             on_link=self._on_link,
             after=lambda: self._boxes_held,
@@ -160,9 +161,8 @@ class Session:
 
     def _start_visit(self, seat: str) -> None:
         waiting = self._room.waiting_at(seat)
-        if waiting is None or self._is_in_call():
+        if waiting is None or not self._may_call():
             return
-        self.checking.call_wins()
         ports = VisitPorts(
             say=self._room.say,
             admit=self._socket.admit,
@@ -250,6 +250,12 @@ class Session:
         in_visit = self._visit is not None and self._visit.state.phase != "ended"
         return in_visit or self.people.is_joined
 
+    def _may_call(self) -> bool:
+        free = not self._is_in_call()
+        if free:
+            self.checking.call_wins()
+        return free
+
     def clear_urgent(self, seat: str, reason: str) -> None:
         """Take the urgent flag off a waiting patient."""
         self.core.call(lambda: self._room.clear_urgent(seat, reason))
@@ -333,12 +339,6 @@ class Session:
     def _on_box(self, seat: str, box: bytes, number: int) -> None:
         self._room.on_box(seat, box)
         self._boxes_held[seat] = number
-
-    def _on_head(self, sseq: int) -> None:
-        self._sync.head_announced(sseq)
-
-    def _send_box(self, seat: str, box: bytes) -> None:
-        self._socket.send_box(seat, box)
 
     def _call_message(self, seat: str, message: PageMessage) -> None:
         if self._visit is not None and self._visit.seat == seat:

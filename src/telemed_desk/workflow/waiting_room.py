@@ -31,7 +31,7 @@ IDENTITY_TRIES = 3
 HELD_BOXES = 64
 _log = structlog.get_logger("waiting_room")
 
-SendBox = Callable[[str, bytes], None]
+SendBox = Callable[[str, bytes], object]
 CallMessage = Callable[[str, PageMessage], None]
 
 

@@ -82,6 +82,7 @@ class StageView(QWidget):
         for chip in (self.name, self.stale, self.recorded, self.progress):
             chip.setParent(self.remote)
         self.you.setParent(self.local)
+        self._guests: list[QWidget] = []
         self.voice = VoicePanel()
         self.voice.hide()
         box = row(gap=sizes.M)
@@ -105,6 +106,15 @@ class StageView(QWidget):
         self.local.setVisible(state.show_local)
         self.voice.setVisible(state.voice_only)
         self.voice.quality.setText(state.voice_words)
+        self._place()
+
+    def seat_guests(self, tiles: list[QWidget]) -> None:
+        """Put the guests' pictures on the stage, beside the own one."""
+        for tile in tiles:
+            if tile.parent() is not self.remote:
+                tile.setParent(self.remote)
+                tile.show()
+        self._guests = tiles
         self._place()
 
     def _follow(self, which: str, tile: VideoTile, name: str) -> None:
@@ -139,5 +149,9 @@ class StageView(QWidget):
         self.local.move(
             size.width() - corner.width() - edge, size.height() - corner.height() - edge
         )
+        left = self.local.x() if self.local.isVisibleTo(self) else size.width() - edge + sizes.S
+        for tile in self._guests:
+            left -= tile.width() + sizes.S
+            tile.move(left, size.height() - tile.height() - edge)
         self.you.move(sizes.S, corner.height() - self.you.height() - sizes.S)
         self.you.show()

@@ -9,6 +9,7 @@ from telemed_desk.clinical.notes import Section
 from telemed_desk.clinical.people import Programme
 from telemed_desk.ui import words
 from telemed_desk.ui.screens.call.note_editor import NoteEditor
+from telemed_desk.ui.screens.call.people_view import PeopleView
 from telemed_desk.ui.screens.call.stage import OpenFrames, StageView
 from telemed_desk.ui.screens.call.state import PhotoTile, State
 from telemed_desk.ui.text import t
@@ -46,6 +47,7 @@ class CallView(QWidget):
     review = Signal()
     sign = Signal()
     kept_draft = Signal()
+    add_person = Signal()
 
     def __init__(self, open_frames: OpenFrames) -> None:
         super().__init__()
@@ -55,6 +57,7 @@ class CallView(QWidget):
         self._sign: Dialog | None = None
         self.stage = StageView(open_frames)
         self.stage.voice.phone_asked.connect(self.show_phone)
+        self.people = PeopleView(open_frames, self.stage.seat_guests)
         self.editor = NoteEditor()
         self.banner = Banner("warn")
         self.header = self._header()
@@ -63,7 +66,7 @@ class CallView(QWidget):
         self.photos_card = self._photos_card()
         left = column(self.banner, gap=sizes.M + 2, pad=(sizes.L,) * 4)
         left.addWidget(self.stage, 1)
-        for part in (self.controls, self.link_card, self.photos_card):
+        for part in (self.people, self.controls, self.link_card, self.photos_card):
             left.addWidget(part)
         body = row(gap=0)
         body.addLayout(left, 1)
@@ -81,6 +84,7 @@ class CallView(QWidget):
         for keys in ("F2", "Ctrl+Shift+M"):
             on_key(self, keys, self.mute.emit)
         on_key(self, "F3", self.camera.emit)
+        on_key(self, "F7", self.add_person.emit)
         on_key(self, "Ctrl+Shift+C", self.clinical.emit)
         on_key(self, "F8", self.photo.emit)
         on_key(self, "F10", self.show_phone)
@@ -130,6 +134,8 @@ class CallView(QWidget):
         self.clinical_button.setCheckable(True)
         self.phone_button = CallButton(t("call.to_phone"), "phone")
         self.phone_button.setToolTip(t("call.tip", name=t("call.to_phone"), key="F10"))
+        self.add_button = CallButton(t("call.people.add"), "user-plus")
+        self.add_button.setToolTip(t("call.tip", name=t("call.people.invite"), key="F7"))
         self.end_button = CallButton(t("call.end"), "phone-off", "danger")
         self.end_button.setToolTip(t("call.tip", name=t("call.end"), key="Ctrl+Shift+E"))
         self.back_button = Button(t("call.back"), "primary", scale="large")
@@ -140,6 +146,7 @@ class CallView(QWidget):
             (self.camera_button, self.camera),
             (self.photo_button, self.photo),
             (self.clinical_button, self.clinical),
+            (self.add_button, self.add_person),
             (self.end_button, self.end),
             (self.back_button, self.left),
         ):
@@ -151,6 +158,7 @@ class CallView(QWidget):
             self.camera_button,
             self.photo_button,
             self.clinical_button,
+            self.add_button,
         )
         for button in (*self.live_buttons, self.phone_button):
             box.addWidget(button)

@@ -1,5 +1,7 @@
 """The Today screen."""
 
+from itertools import pairwise
+
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QWidget
@@ -32,6 +34,7 @@ class TodayView(QWidget):
     note_asked = Signal(bytes)
     self_check_asked = Signal()
     recovered_read = Signal()
+    join_asked = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -43,10 +46,18 @@ class TodayView(QWidget):
         self.glyph = LadderGlyph(Rung.NO_LINK, "")
         self.verdict = Button("", icon="activity")
         self.verdict.clicked.connect(self.self_check_asked)
+        self.join = Button(t("today.join"), icon="users", name=t("joined.ask"))
+        self.join.setToolTip(t("call.tip", name=t("joined.ask"), key="Ctrl+J"))
+        self.join.clicked.connect(self.join_asked)
         self.call = Button(t("today.call"), "primary", icon="video", keys=t("key.ctrl_n"))
         self.call.clicked.connect(self.start_first)
         head = row(
-            column(self.heading, self.summary, gap=0), None, self.glyph, self.verdict, self.call
+            column(self.heading, self.summary, gap=0),
+            None,
+            self.glyph,
+            self.verdict,
+            self.join,
+            self.call,
         )
         self.offline = Banner("warn")
         self.recovered = Banner("info")
@@ -63,7 +74,9 @@ class TodayView(QWidget):
         self.setLayout(whole)
         self.panels = [self.room, self.schedule, self.coming, self.verdict]
         on_key(self, "Ctrl+N", self.start_first.emit)
-        for before, after in ((self.schedule, self.verdict), (self.verdict, self.call)):
+        on_key(self, "Ctrl+J", self.join_asked.emit)
+        order = (self.schedule, self.verdict, self.join, self.call)
+        for before, after in pairwise(order):
             QWidget.setTabOrder(before, after)
 
     def _room_card(self) -> Card:

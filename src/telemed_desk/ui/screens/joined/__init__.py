@@ -1,0 +1,1 @@
+"""A colleague's call, joined by a link."""
