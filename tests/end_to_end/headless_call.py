@@ -8,13 +8,14 @@ import asyncio
 import contextlib
 import json
 import threading
+import time
 from collections.abc import Awaitable, Callable
 
 import numpy as np
 
 from telemed_desk.media.control import CallPhase, Devices, IceServerSpec
 from telemed_desk.media.engine.call import Call, CallParts
-from telemed_desk.media.peer_photo import photo_messages
+from telemed_desk.media.photo_giving import PhotoGiving, PhotoUnmade, still
 from telemed_desk.media.ports import SAMPLE_RATE_HZ, Picture, SoundBlock
 from telemed_desk.media.sources.barcode import read_count
 from telemed_desk.media.sources.opening import open_camera, open_microphone, open_speaker
@@ -130,6 +131,9 @@ class HeadlessCall:
             relay_only=False,
             start_rung=START_RUNG,
         )
+        self._giving = PhotoGiving(
+            self._call.send_data, self.photos_asked.append, lambda: time.monotonic() * 1000
+        )
         self._speaker = open_speaker(devices.speaker_spec, self._play, devices.on_state)
 
     async def offer(self, offer: Offer) -> None:
@@ -161,13 +165,10 @@ class HeadlessCall:
     async def give_photo(self) -> None:
         """Send what the camera sees for the oldest request on the screen."""
         photo = self.photos_asked.pop(0)
-        picture = None if self._devices.camera is None else self._devices.camera.newest()
-        if picture is None:
-            self._tell({"t": "photo-declined", "id": photo})
-            return
-        for message in await asyncio.to_thread(photo_messages, photo, picture):
-            if not self._call.send_data(message):
-                raise RuntimeError("the call's channel has closed")
+        try:
+            self._giving.give(photo, await asyncio.to_thread(still, self._devices.camera))
+        except PhotoUnmade:
+            self._giving.decline(photo)
 
     async def close(self) -> None:
         """Hang up; the phone's devices stay open."""
@@ -209,10 +210,7 @@ class HeadlessCall:
         self._tell({"t": "hello", "v": CHANNEL_VERSION})
 
     def on_data(self, message: str | bytes) -> None:
-        if isinstance(message, str):
-            asked = json.loads(message)
-            if asked.get("t") == "photo-request":
-                self.photos_asked.append(str(asked["id"]))
+        self._giving.on_data(message)
 
     def on_restart_offer(self, _sdp: str, _revision: int) -> None:
         raise AssertionError("only the desk offers")

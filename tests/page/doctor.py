@@ -5,6 +5,7 @@ import fractions
 import hashlib
 import json
 import math
+import struct
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
@@ -46,6 +47,7 @@ CARD = Card(
     clinic_phone="+254 700 000 400",
 )
 YEAR = 1959
+PART_BYTES = 1000
 
 
 class Picture(VideoStreamTrack):
@@ -119,6 +121,7 @@ class Call:
         self.said: list[dict[str, Any]] = []
         self.parts = bytearray()
         self.sizes: list[int] = []
+        self.gives_credit = True
         self.audio, self.video = Heard(), Heard()
         self._jobs: set[asyncio.Task[None]] = set()
         self.pc.on("track", self._track)
@@ -139,11 +142,31 @@ class Call:
         job.add_done_callback(self._jobs.discard)
 
     def _message(self, message: str | bytes) -> None:
-        if isinstance(message, str):
-            self.said.append(json.loads(message))
-        else:
-            self.parts += message
-            self.sizes.append(len(message))
+        if isinstance(message, bytes):
+            offset, _ = struct.unpack_from(">II", message)
+            assert offset == len(self.parts)
+            self.parts += message[8:]
+            self.sizes.append(len(message) - 8)
+            if self.gives_credit and self.photo_is_here():
+                self.tell({"t": "photo-done", "id": self._last("photo-begin")["id"], "ok": True})
+            return
+        said = json.loads(message)
+        self.said.append(said)
+        if said["t"] == "photo-begin" and self.gives_credit:
+            self.credit(said["size"])
+
+    def _last(self, kind: str) -> dict[str, Any]:
+        return next(m for m in reversed(self.said) if m["t"] == kind)
+
+    def credit(self, upto: int) -> None:
+        """Let the page send so much of its photo."""
+        photo = self._last("photo-begin")["id"]
+        self.tell({"t": "photo-credit", "id": photo, "upto": upto, "part": PART_BYTES})
+
+    def photo_is_here(self) -> bool:
+        """Whether as many bytes came as were announced."""
+        sizes = [m["size"] for m in self.said if m["t"] == "photo-begin"]
+        return bool(sizes) and len(self.parts) >= sizes[-1]
 
     def tell(self, message: dict[str, Any]) -> None:
         self.channel.send(json.dumps(message))

@@ -131,10 +131,10 @@ async def test_sound_only_is_a_call_without_a_camera(practice: Practice) -> None
         call = await desk.ring("sound")
         await until(page, lambda: call.audio.loud > 3)
         assert call.video.frames == 0
-        call.tell({"t": "photo-request", "id": 7})  # a photo is still possible
+        call.tell({"t": "photo-request", "id": "7"})  # a photo is still possible
         await page.click("#take-photo")
-        await until(page, lambda: any(m["t"] == "photo-end" for m in call.said))
-        assert call.photo()[0]["id"] == 7
+        await until(page, call.photo_is_here)
+        assert call.photo()[0]["id"] == "7"
         await page.click("#sound")  # the patient turns video on after all
         await until(page, lambda: call.video.spread > 5)
 

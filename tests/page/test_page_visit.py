@@ -59,7 +59,7 @@ async def test_a_visit_from_the_link_to_the_rating(practice: Practice, tmp_path:
         assert await _middle_pixel_is_green(visit.page)
         call.tell({"t": "photo-request", "id": "p1"})
         await page.click("#take-photo")
-        await until(page, lambda: any(m["t"] == "photo-end" for m in call.said))
+        await until(page, call.photo_is_here)
         begin, data = call.photo()
         assert (begin["id"], begin["width"], begin["height"]) == ("p1", 1280, 720)
         assert call.said[0] == {"t": "hello", "v": 1}

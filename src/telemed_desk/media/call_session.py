@@ -9,7 +9,7 @@ import structlog
 from telemed_desk.media import control
 from telemed_desk.media.bridge.bridge import Bridge
 from telemed_desk.media.engine.call import Call
-from telemed_desk.media.photo_taking import PhotoTaking
+from telemed_desk.media.photo_taking import PhotoShelf, PhotoTaking
 from telemed_desk.media.ports import PictureSource
 from telemed_desk.media.remote_pictures import RemotePictures
 from telemed_desk.media.station import Station
@@ -28,6 +28,7 @@ class CallSession:
         station: The devices; held open while the call lives.
         bridge: The others of the consultation.
         report: Thread-safe way to tell the desk something.
+        shelf: Where a photo stays whose call broke.
     """
 
     def __init__(
@@ -36,6 +37,7 @@ class CallSession:
         station: Station,
         bridge: Bridge,
         report: Callable[[control.FromMedia], None],
+        shelf: PhotoShelf,
     ) -> None:
         self.id = start.call
         self.leg = start.leg
@@ -46,6 +48,7 @@ class CallSession:
         self._loop = asyncio.get_running_loop()
         self._pictures = RemotePictures()
         self._call: Call | None = None
+        self._shelf = shelf
         self._photos: PhotoTaking | None = None
         self._stats: asyncio.Task[None] | None = None
         self._closing = False
@@ -65,7 +68,9 @@ class CallSession:
         )
         self._call = call
         call.set_clinical(self._station.clinical)
-        self._photos = PhotoTaking(self.id, call.send_data, self._pictures, self._report)
+        self._photos = PhotoTaking(
+            self.id, call.send_data, self._pictures, self._report, self._shelf
+        )
         self._bridge.hear(self.leg, call.feed)
         self._station.play(self._bridge)
         self._report(control.VideoStream("remote", self._pictures.memory, self.id))
@@ -131,6 +136,7 @@ class CallSession:
         """The connection changed its state."""
         if not self._closing:  # of an end that was asked for, the process itself says why
             self._report(control.CallState(self.id, phase, reason))
+            self._loop.call_soon_threadsafe(self._hold_photo, phase == "reconnecting")
 
     def on_candidate(self, candidate: str, mid: str | None, mline: int | None) -> None:
         """A local candidate was found after the description."""
@@ -162,8 +168,17 @@ class CallSession:
         if self._call is not None:
             self._call.send_data(HELLO)
             self._call.tell_screen()
+        if self._photos is not None:
+            self._photos.opened()
+
+    def _hold_photo(self, lost: bool) -> None:  # noqa: FBT001 - called by the loop, which passes no names
+        if self._photos is not None:
+            self._photos.hold(lost=lost)
 
     async def _report_stats(self, call: Call) -> None:
         while True:
             await asyncio.sleep(STATS_S)
-            self._report(call.stats())
+            stats = call.stats()
+            self._report(stats)
+            if self._photos is not None:
+                self._photos.heed_loss(stats.receive_loss_ratio)

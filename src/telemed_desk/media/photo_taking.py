@@ -1,8 +1,9 @@
 """Takes a photo in a call: asks the page for a still, falls back to the picture on the screen."""
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, Final
 
 import structlog
 
@@ -13,6 +14,7 @@ from telemed_desk.media.photo_encode import (
     encode_picture,
     reencode,
 )
+from telemed_desk.media.photo_pace import PhotoPace
 from telemed_desk.media.photos import (
     BEGIN_WITHIN_S,
     NEXT_CHUNK_WITHIN_S,
@@ -20,13 +22,37 @@ from telemed_desk.media.photos import (
     PhotoInbox,
     Problem,
     Progress,
+    Unfinished,
+    done,
 )
 from telemed_desk.media.remote_pictures import RemotePictures
 
-PROGRESS_STEP = 32 * 1024
+PROGRESS_STEP: Final = 32 * 1024
 """The desk hears of progress in steps, not of every chunk."""
+CHANNEL_WITHIN_S = 8.0
+"""A call that has just come up gets its data channel some round trips later."""
 
 _log = structlog.get_logger(__name__)
+
+
+class PhotoShelf:
+    """Keeps the one photo whose call broke, until the next call of its consultation asks for it.
+
+    It goes by the photo's id, which only the desk's core gives out: never to another patient.
+    """
+
+    def __init__(self) -> None:
+        self._kept: Unfinished | None = None
+
+    def keep(self, unfinished: Unfinished | None) -> None:
+        """Put it here; what was here before goes."""
+        if unfinished is not None:
+            self._kept = unfinished
+
+    def take(self, photo: str) -> Unfinished | None:
+        """Return and forget it; anything else goes too."""
+        kept, self._kept = self._kept, None
+        return kept if kept is not None and kept.begin.id == photo else None
 
 
 class PhotoTaking:
@@ -42,40 +68,71 @@ class PhotoTaking:
         send_data: Callable[[str], bool],
         pictures: RemotePictures,
         report: Callable[[control.FromMedia], None],
+        shelf: PhotoShelf | None = None,
     ) -> None:
         self._call = call
         self._send_data = send_data
         self._pictures = pictures
         self._report = report
+        self._shelf = shelf or PhotoShelf()
         self._inbox = PhotoInbox()
+        self._pace = PhotoPace()
         self._timer: asyncio.TimerHandle | None = None
+        self._within_s = 0.0
+        self._held = False
+        self._open = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._reported = 0
 
     def take(self, photo: str) -> None:
-        """Begin; the outcome is a Photo or a PhotoProgress with a problem."""
+        """Begin; the outcome is a Photo or a PhotoProgress with a problem.
+
+        A photo that an earlier call of this consultation began is gone on with.
+        """
         if self._inbox.asked is not None:
             self._progress(photo, problem="busy")
             return
-        if self._send_data(self._inbox.ask(photo)):
-            self._reported = 0
+        self._reported = 0
+        self._pace = PhotoPace()
+        asking = self._inbox.ask(photo, self._shelf.take(photo))
+        if self._send_data(asking):
             self._wait(BEGIN_WITHIN_S)
-        else:
+        elif self._open:
             self._inbox.forget()
             self._fall_back(photo, "no-channel")
+        else:
+            self._wait(CHANNEL_WITHIN_S)
+
+    def opened(self) -> None:
+        """A data channel is open, the first or another one: ask, or go on where it broke."""
+        self._open = True
+        if self._inbox.asked is None:
+            return
+        self._pace = PhotoPace()
+        self._send_data(self._inbox.reopened())
+        self._wait(BEGIN_WITHIN_S)
+
+    def hold(self, *, lost: bool) -> None:
+        """The path is gone, or there again; meanwhile nobody is impatient."""
+        self._held = lost
+        if self._timer is not None:
+            self._wait(self._within_s)
+
+    def heed_loss(self, ratio: float | None) -> None:
+        """Take the share of the other side's packets that were lost in the last second."""
+        if self._inbox.begun:
+            self._pace.on_voice_loss(time.monotonic_ns(), ratio)
 
     def on_data(self, message: str | bytes) -> None:
         """Handle what came over the data channel."""
         match self._inbox.take(message):
             case None:
                 return
-            case Progress(photo, received, size):
-                self._wait(NEXT_CHUNK_WITHIN_S)
-                if received in (0, size) or received - self._reported >= PROGRESS_STEP:
-                    self._reported = received
-                    self._progress(photo, received, size)
+            case Progress() as progress:
+                self._go_on(progress)
             case Complete(photo, data):
                 self._stop_waiting()
+                self._progress(photo, len(data), len(data))
                 self._spawn(self._finish(photo, data))
             case Problem(photo, problem):
                 self._stop_waiting()
@@ -84,9 +141,23 @@ class PhotoTaking:
                 else:
                     self._fall_back(photo, problem)
 
+    def _go_on(self, progress: Progress) -> None:
+        self._wait(NEXT_CHUNK_WITHIN_S)
+        now_ns, received = time.monotonic_ns(), progress.received
+        if progress.part:
+            self._pace.on_part(now_ns, progress.sent_ms, progress.part, received)
+        credit = self._inbox.allow(int(self._pace.window), self._pace.part)
+        if credit is not None:
+            self._send_data(credit)
+            self._pace.on_credit(now_ns, self._inbox.credit)
+        if not progress.part or received - self._reported >= PROGRESS_STEP:
+            self._reported = received
+            self._progress(progress.photo, received, progress.size)
+
     async def close(self) -> None:
-        """Forget what is under way."""
+        """Stop; what has come of a photo stays on the shelf."""
         self._stop_waiting()
+        self._shelf.keep(self._inbox.unfinished())
         self._inbox.forget()
         for task in self._tasks:
             task.cancel()
@@ -99,9 +170,11 @@ class PhotoTaking:
             _log.warning("photo_unreadable", code=error.code, reason=error.detail)
             self._fall_back(photo, "broken")
             return
+        self._send_data(done(photo, ok=True))
         self._deliver(photo, encoded, from_camera=True)
 
     def _fall_back(self, photo: str, problem: str) -> None:
+        self._send_data(done(photo, ok=False))
         self._spawn(self._from_video(photo, problem))
 
     async def _from_video(self, photo: str, problem: str) -> None:
@@ -129,7 +202,12 @@ class PhotoTaking:
 
     def _wait(self, seconds: float) -> None:
         self._stop_waiting()
-        self._timer = asyncio.get_running_loop().call_later(seconds, self._too_late)
+        self._within_s = seconds
+        late = self._wait_on if self._held else self._too_late
+        self._timer = asyncio.get_running_loop().call_later(seconds, late)
+
+    def _wait_on(self) -> None:
+        self._wait(self._within_s)
 
     def _stop_waiting(self) -> None:
         if self._timer is not None:
@@ -138,9 +216,10 @@ class PhotoTaking:
 
     def _too_late(self) -> None:
         photo = self._inbox.asked
+        problem = "broken" if self._open else "no-channel"
         self._inbox.forget()
         if photo is not None:
-            self._fall_back(photo, "broken")
+            self._fall_back(photo, problem)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from telemed_desk.media import control
 from telemed_desk.media.bridge.bridge import Bridge
 from telemed_desk.media.call_session import CallSession
+from telemed_desk.media.photo_taking import PhotoShelf
 from telemed_desk.media.shared_screen import SharedScreen
 from telemed_desk.media.station import Station
 
@@ -21,6 +22,7 @@ class Sessions:
         self._station = station
         self._report = report
         self._bridge = Bridge()
+        self._shelf = PhotoShelf()
         self._sessions: dict[str, CallSession] = {}
         self._muted = control.Mute(microphone=False, camera=False)
         self._screen = SharedScreen(report)
@@ -38,7 +40,7 @@ class Sessions:
         muted = self._muted
         for held in [s for s in self._sessions.values() if s.leg == message.leg]:
             await self.end(held.id, "replaced")
-        session = CallSession(message, self._station, self._bridge, self._report)
+        session = CallSession(message, self._station, self._bridge, self._report, self._shelf)
         self._sessions[session.id] = session
         try:
             await session.begin()

@@ -269,6 +269,7 @@ export class App {
     this.calls.rest();
     this.reports.stop();
     if (this.stage === "ended" || this.stage === "stop") return this.update();
+    this.photos.forget();
     this.calls.leave();
     this.photo = null;
     this.canRate = this.calls.had;

@@ -1,17 +1,17 @@
 // One peer connection with the desk. The desk offers, this page answers; a higher revision of the same
 // offer restarts ICE on the same connection. Nothing here needs the server once media flow.
 
+import { Sending } from "./sending.js";
+
 const STATS_MS = 3000;
 const MAX_TEXT = 16 * 1024;
 const MAX_EARLY_CANDIDATES = 200;
 
-const whole = (value, low, high) =>
-  typeof value === "number" && isFinite(value) ? Math.min(high, Math.max(low, value)) : null;
-
 export class Call {
   /**
-   * `send(body)` seals for the desk; `on.changed()` after anything worth drawing;
-   * `on.photo(id)` when the doctor asks for one.
+   * `send(body)` seals for the desk; `on.changed()` after anything worth drawing; `on.photo(message)`
+   * for what the desk says of photos; `on.hint` is what the last call was told to send, and
+   * `on.keepHint(hint)` remembers it.
    */
   constructor(id, servers, media, send, on) {
     this.id = id;
@@ -21,7 +21,14 @@ export class Call {
     this.revision = -1;
     this.state = "new";
     this.quality = null; // "good" or "weak"
-    this.videoAllowed = true; // by the ladder's hint
+    this.sending = new Sending(
+      on.hint,
+      () => {
+        this.refresh().catch(() => {});
+        on.changed();
+      },
+      on.keepHint,
+    );
     this.videoHeld = false; // the camera is open for a photo only
     this.remote = new MediaStream();
     this.screen = null;
@@ -70,6 +77,7 @@ export class Call {
     this.videoSender = videos[0] && videos[0].sender;
     this.screenLine = videos[1];
     await this.refresh();
+    this.steer();
   }
 
   /** Take over which tracks the phone has now. */
@@ -78,10 +86,26 @@ export class Call {
     if (this.audioSender && this.audioSender.track !== this.media.microphone) {
       await this.audioSender.replaceTrack(this.media.microphone);
     }
-    const camera = this.videoHeld ? null : this.media.camera;
+    const camera = this.videoHeld || this.sending.blind ? null : this.media.camera;
     if (this.videoSender && this.videoSender.track !== camera) {
       await this.videoSender.replaceTrack(camera);
+      this.steer();
     }
+  }
+
+  steer() {
+    this.sending.attach(this.videoSender, this.media.facing);
+  }
+
+  /** The camera is open for a photo only: its picture is not sent. */
+  hold(held) {
+    this.videoHeld = held;
+    return this.refresh().catch(() => {});
+  }
+
+  /** Whether pictures may be sent, by the ladder. */
+  get videoAllowed() {
+    return this.sending.video;
   }
 
   local(candidate) {
@@ -152,13 +176,18 @@ export class Call {
     const greet = () => {
       if (!this.greeted) this.tell({ t: "hello", v: 1 });
       this.greeted = true;
+      this.sending.opened();
     };
     channel.onopen = greet;
     if (channel.readyState === "open") greet(); // some browsers hand it over open already
   }
 
+  get open() {
+    return Boolean(this.channel && this.channel.readyState === "open");
+  }
+
   tell(message) {
-    if (this.channel && this.channel.readyState === "open") {
+    if (this.open) {
       this.channel.send(JSON.stringify(message));
     }
   }
@@ -172,37 +201,12 @@ export class Call {
       return;
     }
     if (!message || typeof message !== "object") return;
-    if (message.t === "send") this.hint(message);
+    if (message.t === "send") this.sending.told(message);
     if (message.t === "screen") {
       this.screenOn = message.on === true;
       this.on.changed();
     }
-    const id = message.id;
-    if (message.t === "photo-request" && (typeof id === "string" || Number.isInteger(id))) {
-      this.on.photo(id);
-    }
-  }
-
-  /** Follow the ladder: how much video to send, and whether at all. */
-  async hint(message) {
-    this.videoAllowed = message.video !== false;
-    this.on.changed();
-    if (!this.videoSender || !this.videoSender.getParameters) return;
-    const parameters = this.videoSender.getParameters();
-    if (!parameters.encodings || !parameters.encodings.length) return;
-    const encoding = parameters.encodings[0];
-    encoding.active = this.videoAllowed;
-    const kbps = whole(message.max_kbps, 20, 8000);
-    const scale = whole(message.scale, 1, 16);
-    const fps = whole(message.fps, 1, 60);
-    if (kbps !== null) encoding.maxBitrate = Math.round(kbps * 1000);
-    if (scale !== null) encoding.scaleResolutionDownBy = scale;
-    if (fps !== null) encoding.maxFramerate = fps;
-    try {
-      await this.videoSender.setParameters(parameters);
-    } catch (error) {
-      this.unheeded = true; // an old browser: its own congestion control remains
-    }
+    if (typeof message.t === "string" && message.t.startsWith("photo-")) this.on.photo(message);
   }
 
   async look() {
@@ -226,6 +230,7 @@ export class Call {
   close() {
     this.closed = true;
     clearInterval(this.watch);
+    this.sending.close();
     this.pc.onicecandidate = null;
     this.pc.ontrack = null;
     this.pc.oniceconnectionstatechange = null;

@@ -84,11 +84,14 @@ export class Calls {
     const servers = this.iceServers(body.ice_servers);
     const next = new Call(body.call, servers, app.media, (message) => app.line.send(message), {
       changed: () => this.changed(next),
-      photo: (id) => app.photos.asked(id),
+      photo: (message) => app.photos.told(message),
+      hint: app.session.data.hint,
+      keepHint: (hint) => app.session.set({ hint }),
     });
     if (app.call) app.call.close();
     app.call = next;
-    app.photo = null;
+    // A photo on its way goes on in the new call; one that was only asked for is asked for again.
+    if (app.photo && !app.photos.sending) app.photo = null;
     if (!this.had) ring();
     this.had = true;
     say(this.voice, app.t("calling"));

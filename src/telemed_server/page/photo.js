@@ -1,11 +1,8 @@
-// A still in the best quality the camera gives, and its way to the doctor over the call's channel.
+// A still in the best quality the camera gives.
 
-import { toHex } from "./crypto.js";
 import { playing } from "./media.js";
 
 const MAX_PHOTO_BYTES = 8 * 1024 * 1024;
-const PART_BYTES = 16 * 1024;
-const HIGH_WATER_BYTES = 64 * 1024; // little enough that voice never waits behind a photo
 const CAPTURE_MS = 6000;
 
 function within(promise, ms) {
@@ -86,32 +83,4 @@ export async function takePhoto(track) {
   } catch (error) {
     return byCanvas(track);
   }
-}
-
-function drained(channel) {
-  return new Promise((done, fail) => {
-    channel.onbufferedamountlow = done;
-    channel.onclose = () => fail(new Error("channel closed"));
-    if (channel.bufferedAmount <= channel.bufferedAmountLowThreshold) done();
-  });
-}
-
-/** Send a photo in parts, with back-pressure; `progress` gets 0 to 1. Throws if the channel closes. */
-export async function sendPhoto(channel, id, photo, progress) {
-  const data = await new Response(photo.blob).arrayBuffer();
-  const sha256 = toHex(new Uint8Array(await crypto.subtle.digest("SHA-256", data)));
-  const { width, height } = photo;
-  channel.bufferedAmountLowThreshold = PART_BYTES;
-  channel.send(
-    JSON.stringify({ t: "photo-begin", id, size: data.byteLength, sha256, width, height }),
-  );
-  for (let at = 0; at < data.byteLength; at += PART_BYTES) {
-    if (channel.bufferedAmount > HIGH_WATER_BYTES) await drained(channel);
-    if (channel.readyState !== "open") throw new Error("channel closed");
-    channel.send(data.slice(at, at + PART_BYTES));
-    progress(at / data.byteLength);
-  }
-  channel.send(JSON.stringify({ t: "photo-end", id }));
-  while (channel.bufferedAmount > PART_BYTES) await drained(channel);
-  progress(1);
 }

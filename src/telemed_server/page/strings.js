@@ -152,6 +152,7 @@ const STRINGS = {
   notNow: ["Not now", "Sio sasa"],
   photoSending: ["Sending the photo: {part} %", "Inatuma picha: {part} %"],
   photoSent: ["The photo was sent", "Picha imetumwa"],
+  photoNotSent: ["The photo was not sent", "Picha haikutumwa"],
   photoFailed: ["The photo was not sent. Try again.", "Picha haikutumwa. Jaribu tena."],
   mute: ["Mute", "Nyamazisha"],
   unmute: ["Unmute", "Washa sauti"],

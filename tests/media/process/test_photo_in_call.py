@@ -1,8 +1,8 @@
 """A photo over the data channel of a real call; the engine itself plays the patient's page."""
 
 import asyncio
-import hashlib
 import json
+import time
 from collections.abc import AsyncIterator
 
 import cv2
@@ -13,6 +13,7 @@ from telemed_desk.devices.specs import UsePattern
 from telemed_desk.media import control
 from telemed_desk.media.client import MediaProcess
 from telemed_desk.media.engine.call import Call, CallParts
+from telemed_desk.media.photo_giving import PhotoGiving
 from telemed_desk.media.ports import Picture
 from telemed_desk.media.sources.pattern import PatternCamera
 from tests.support.devices.media_desk import ListeningDesk
@@ -27,6 +28,9 @@ class Page:
         parts = CallParts(self.camera, None, self)
         self.call = Call(
             "c", parts, self, offer=False, ice_servers=[], relay_only=False, start_rung=3
+        )
+        self.giving = PhotoGiving(
+            self.call.send_data, self.on_photo_asked, lambda: time.monotonic() * 1000
         )
         self.declines = False
         self.photo = b""
@@ -53,26 +57,14 @@ class Page:
 
     def on_data(self, message: str | bytes) -> None:
         assert isinstance(message, str)
-        told = json.loads(message)
-        self.texts.append(told)
-        if told["t"] != "photo-request":
-            return
-        photo = told["id"]
+        self.texts.append(json.loads(message))
+        self.giving.on_data(message)
+
+    def on_photo_asked(self, photo: str) -> None:
         if self.declines:
-            self.call.send_data(json.dumps({"t": "photo-declined", "id": photo}))
-            return
-        begin = {
-            "t": "photo-begin",
-            "id": photo,
-            "size": len(self.photo),
-            "sha256": hashlib.sha256(self.photo).hexdigest(),
-            "width": 1,
-            "height": 1,
-        }
-        self.call.send_data(json.dumps(begin))
-        for at in range(0, len(self.photo), 16384):
-            self.call.send_data(self.photo[at : at + 16384])
-        self.call.send_data(json.dumps({"t": "photo-end", "id": photo}))
+            self.giving.decline(photo)
+        else:
+            self.giving.give(photo, self.photo)
 
 
 @pytest.fixture

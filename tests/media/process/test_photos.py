@@ -1,10 +1,6 @@
-"""Photos from outside: the protocol checked, the pixels kept, everything else dropped."""
+"""Photos from outside: the pixels kept, everything else dropped."""
 
-import hashlib
-import json
 import struct
-import time
-from typing import Any
 
 import cv2
 import numpy as np
@@ -12,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telemed_desk.media import control
 from telemed_desk.media.photo_encode import (
     MAX_PHOTO_BYTES,
     MAX_PREVIEW_BYTES,
@@ -20,11 +15,6 @@ from telemed_desk.media.photo_encode import (
     picture_size,
     reencode,
 )
-from telemed_desk.media.photo_taking import PhotoTaking
-from telemed_desk.media.photos import MAX_CHUNK_BYTES, PhotoInbox
-from telemed_desk.media.ports import Picture
-from telemed_desk.media.remote_pictures import RemotePictures
-from tests.support.waiting import until
 
 GPS_SECRET = b"-1.2864,36.8172 Samsung"
 
@@ -124,179 +114,3 @@ def test_any_bytes_after_a_jpeg_start_are_measured_or_refused(rest: bytes) -> No
         return
     assert 0 <= width < 65536
     assert 0 <= height < 65536
-
-
-# ---- protocol ------------------------------------------------------------------------------------
-
-
-class Page:
-    """What the patient's page does with a photo request."""
-
-    def __init__(self, data: bytes) -> None:
-        self.data = data
-        self.begin: dict[str, Any] = {
-            "t": "photo-begin",
-            "size": len(data),
-            "sha256": hashlib.sha256(data).hexdigest(),
-            "width": 1,
-            "height": 1,
-        }
-
-    def frames(self, photo: str) -> list[str | bytes]:
-        chunks = [
-            self.data[at : at + MAX_CHUNK_BYTES] for at in range(0, len(self.data), MAX_CHUNK_BYTES)
-        ]
-        end = json.dumps({"t": "photo-end", "id": photo})
-        return [json.dumps(self.begin | {"id": photo}), *chunks, end]
-
-
-class Rig:
-    """PhotoTaking with the channel and the desk at hand."""
-
-    def __init__(self, *, channel: bool = True, picture: bool = False) -> None:
-        self.sent: list[str] = []
-        self.told: list[control.FromMedia] = []
-        self.channel = channel
-        self.pictures = RemotePictures()
-        if picture:
-            half = np.full((90, 160), 128, np.uint8)
-            luma = np.full((180, 320), 100, np.uint8)
-            self.pictures.present(Picture(luma, half, half, time.monotonic_ns()))
-        self.taking = PhotoTaking("c", self._send, self.pictures, self.told.append)
-
-    def _send(self, text: str) -> bool:
-        if self.channel:
-            self.sent.append(text)
-        return self.channel
-
-    async def outcome(self) -> control.Photo | control.PhotoProgress:
-        def last() -> control.Photo | control.PhotoProgress | None:
-            for message in self.told:
-                if isinstance(message, control.Photo) or (
-                    isinstance(message, control.PhotoProgress) and message.problem
-                ):
-                    return message
-            return None
-
-        await until(lambda: last() is not None, "an outcome")
-        await self.taking.close()
-        self.pictures.close()
-        found = last()
-        assert found is not None
-        return found
-
-
-async def test_a_photo_arrives_with_its_progress() -> None:
-    rig = Rig()
-    rig.taking.take("p1")
-    assert json.loads(rig.sent[0]) == {"t": "photo-request", "id": "p1"}
-    page = Page(with_exif(jpeg(800, 600, noise=20), 1))
-    for frame in page.frames("p1"):
-        rig.taking.on_data(frame)
-    photo = await rig.outcome()
-    assert isinstance(photo, control.Photo)
-    assert (photo.source, photo.width, photo.height) == ("camera", 800, 600)
-    progress = [m for m in rig.told if isinstance(m, control.PhotoProgress)]
-    assert progress[0].received == 0
-    assert progress[-1].received == progress[-1].size == len(page.data)
-
-
-def wrong_hash(page: Page) -> None:
-    page.begin["sha256"] = "0" * 64
-
-
-def too_large(page: Page) -> None:
-    page.begin["size"] = 8 * 1024 * 1024 + 1
-
-
-def longer_than_announced(page: Page) -> None:
-    page.begin["size"] -= 1
-
-
-def shorter_than_announced(page: Page) -> None:
-    page.begin["size"] += 1
-
-
-def large_chunk(page: Page) -> None:
-    page.frames = (
-        lambda photo: [  # type: ignore[method-assign]
-            json.dumps(page.begin | {"id": photo}),
-            page.data[: MAX_CHUNK_BYTES + 1],
-        ]
-    )
-
-
-def no_photo_at_all(page: Page) -> None:
-    page.data = bytes(5000)
-    page.begin |= {"size": 5000, "sha256": hashlib.sha256(bytes(5000)).hexdigest()}
-
-
-@pytest.mark.parametrize(
-    "spoil",
-    [
-        wrong_hash,
-        too_large,
-        longer_than_announced,
-        shorter_than_announced,
-        large_chunk,
-        no_photo_at_all,
-    ],
-)
-async def test_a_broken_photo_is_never_shown(spoil: Any) -> None:
-    rig = Rig()
-    rig.taking.take("p1")
-    page = Page(jpeg(800, 600, noise=20))
-    spoil(page)
-    for frame in page.frames("p1"):
-        rig.taking.on_data(frame)
-    outcome = await rig.outcome()
-    assert outcome == control.PhotoProgress("c", "p1", 0, 0, "broken")
-
-
-async def test_a_broken_photo_falls_back_to_the_picture_on_the_screen() -> None:
-    rig = Rig(picture=True)
-    rig.taking.take("p1")
-    page = Page(jpeg(64, 64))
-    wrong_hash(page)
-    for frame in page.frames("p1"):
-        rig.taking.on_data(frame)
-    photo = await rig.outcome()
-    assert isinstance(photo, control.Photo)
-    assert (photo.source, photo.width, photo.height) == ("video", 320, 180)
-
-
-@pytest.mark.parametrize("picture", [True, False])
-async def test_without_a_channel_the_video_is_the_fall_back(picture: bool) -> None:
-    rig = Rig(channel=False, picture=picture)
-    rig.taking.take("p1")
-    outcome = await rig.outcome()
-    if picture:
-        assert isinstance(outcome, control.Photo)
-    else:
-        assert outcome == control.PhotoProgress("c", "p1", 0, 0, "no-channel")
-
-
-async def test_who_declines_is_not_photographed_by_other_means() -> None:
-    rig = Rig(picture=True)
-    rig.taking.take("p1")
-    rig.taking.on_data(json.dumps({"t": "photo-declined", "id": "p1"}))
-    assert await rig.outcome() == control.PhotoProgress("c", "p1", 0, 0, "declined")
-
-
-def test_a_photo_nobody_asked_for_is_ignored() -> None:
-    inbox = PhotoInbox()
-    for frame in Page(jpeg(64, 64)).frames("p9"):
-        assert inbox.take(frame) is None
-    inbox.ask("p1")
-    for frame in Page(jpeg(64, 64)).frames("p9"):
-        assert inbox.take(frame) is None
-    assert inbox.asked == "p1"
-
-
-@given(st.lists(st.one_of(st.text(max_size=80), st.binary(max_size=80)), max_size=20))
-def test_any_frames_are_survived(frames: list[str | bytes]) -> None:
-    inbox = PhotoInbox()
-    inbox.ask("p1")
-    inbox.take(json.dumps({"t": "photo-begin", "id": "p1", "size": 100, "sha256": "0" * 64}))
-    for frame in frames:
-        inbox.take(frame)

@@ -81,6 +81,7 @@ export function call(app) {
     if (photo.state === "sending") {
       return [h("p", { class: "m", id: "photo-part" }, app.t("photoSending", { part: photo.part }))];
     }
+    if (photo.over && photo.state === "failed") return [h("p", { class: "m" }, app.t("photoNotSent"))];
     if (photo.state === "sent") return [h("p", { class: "m" }, app.t("photoSent"))];
     if (photo.state === "count") return [h("p", { class: "m" }, app.t("hold"))];
     const take = button(app.t("takePhoto"), countDown, "", "camera");
