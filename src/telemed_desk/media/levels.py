@@ -10,7 +10,8 @@ from telemed_desk.media.ports import SoundBlock
 FLOOR_DBFS = -100.0
 SPEAKING_DBFS = -40.0
 SPEAKING_LOOKS = 4
-"""So many looks in a row above the limit are speech, not a door (0.4 s at ten looks a second)."""
+"""So many looks above the limit, less those below, are speech, not a door (ten looks a second)."""
+_MOST_LOUD = 8
 
 FAR_PLAYS_DBFS = -60.0
 NEAR_SHARE = 0.1
@@ -93,12 +94,21 @@ class NearVoice:
 
 
 class SpeakingWhileMuted:
-    """Notices that somebody speaks into a muted microphone."""
+    """Notices that somebody speaks into a muted microphone.
+
+    Loud looks count up, quiet ones down: words have pauses, and over the patient's voice some are
+    lost to the canceller, while a door or a key is over at once.
+    """
 
     def __init__(self) -> None:
-        self._looks = 0
+        self._loud = 0
 
     def look(self, *, muted: bool, dbfs: float) -> bool:
         """Take one reading; True while it is worth a hint."""
-        self._looks = self._looks + 1 if muted and dbfs > SPEAKING_DBFS else 0
-        return self._looks >= SPEAKING_LOOKS
+        if not muted:
+            self._loud = 0
+        elif dbfs > SPEAKING_DBFS:
+            self._loud = min(self._loud + 1, _MOST_LOUD)
+        else:
+            self._loud = max(self._loud - 1, 0)
+        return self._loud >= SPEAKING_LOOKS

@@ -121,12 +121,14 @@ class FarReference:
             place, step = self._aim(first)
             last = place + step * (BLOCK_SAMPLES - 1) + POINTS - BEFORE
             written = self._speaker.count
+            before, self._place = self._place, place + step * BLOCK_SAMPLES
             if last > written:
-                self._too_late(now_ns)
+                if wait:
+                    self._place = before
+                self._too_late(now_ns)  # may set the place anew
                 if wait:
                     self.counts.waited_blocks += 1
                     return None
-            self._place = place + step * BLOCK_SAMPLES
             if last > written or place - BEFORE < max(0, written - _RING):
                 self.counts.missing_blocks += 1
                 return np.zeros(BLOCK_SAMPLES, np.int16)
