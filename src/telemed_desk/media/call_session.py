@@ -7,7 +7,8 @@ from collections.abc import Callable
 import structlog
 
 from telemed_desk.media import control
-from telemed_desk.media.bridge.bridge import Bridge
+from telemed_desk.media.bridge.bridge import PATIENT, Bridge
+from telemed_desk.media.bridge.sharing import Limit, Need
 from telemed_desk.media.engine.call import Call
 from telemed_desk.media.photo_taking import PhotoShelf, PhotoTaking
 from telemed_desk.media.ports import PictureSource
@@ -108,6 +109,23 @@ class CallSession:
         """Share this screen, or none."""
         if self._call is not None:
             self._call.show_screen(source)
+
+    def need(self) -> Need:
+        """What this call could use of line and processor, for all calls to share."""
+        steering = None if self._call is None else self._call.steering
+        return Need(
+            self.id,
+            0.0 if steering is None else steering.rate.target_bps,
+            0.0 if steering is None else steering.rate.loss_ratio,
+            camera=steering is not None and steering.outside.camera,
+            first=self.leg == PATIENT,
+        )
+
+    def limit(self, limit: Limit) -> None:
+        """Take no more than this."""
+        if self._call is not None:
+            self._call.steering.outside.cap_bps = limit.cap_bps
+            self._call.steering.outside.carried = limit.most
 
     def take_photo(self, photo: str) -> None:
         """Ask for a photo."""

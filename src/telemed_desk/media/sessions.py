@@ -1,13 +1,17 @@
 """The calls of this PC: one for each other person of a consultation, joined by the bridge."""
 
+import asyncio
 from collections.abc import Callable
 
 from telemed_desk.media import control
 from telemed_desk.media.bridge.bridge import Bridge
+from telemed_desk.media.bridge.sharing import share
 from telemed_desk.media.call_session import CallSession
 from telemed_desk.media.photo_taking import PhotoShelf
 from telemed_desk.media.shared_screen import SharedScreen
 from telemed_desk.media.station import Station
+
+SHARE_S = 0.25
 
 
 class Sessions:
@@ -26,6 +30,8 @@ class Sessions:
         self._sessions: dict[str, CallSession] = {}
         self._muted = control.Mute(microphone=False, camera=False)
         self._screen = SharedScreen(report)
+
+        self._sharing: asyncio.Task[None] | None = None
 
     def __len__(self) -> int:
         """How many calls run."""
@@ -49,6 +55,8 @@ class Sessions:
             await session.close()
             raise
         self.mute(muted)
+        if self._sharing is None:
+            self._sharing = asyncio.create_task(self._share(), name="sharing")
         session.show_screen(self._screen.source)
 
     async def end(self, call: str, reason: str) -> None:
@@ -57,6 +65,9 @@ class Sessions:
         if session is None:
             return
         await session.close()
+        if not self._sessions and self._sharing is not None:
+            self._sharing.cancel()
+            self._sharing = None
         self.mute(self._muted if self._sessions else control.Mute(microphone=False, camera=False))
         if not self._sessions and reason != "replaced":
             self.clinical(on=False)
@@ -94,8 +105,18 @@ class Sessions:
         if self._sessions:
             self._bridge.use(self._station.camera, self._station.microphone)
 
+    async def _share(self) -> None:
+        """Four times a second: what each call may take of the line and of the processor."""
+        while True:
+            limits = share([session.need() for session in self._sessions.values()])
+            for call, limit in limits.items():
+                self._sessions[call].limit(limit)
+            await asyncio.sleep(SHARE_S)
+
     async def close(self) -> None:
         """End all calls, without a word to the desk."""
+        if self._sharing is not None:
+            self._sharing.cancel()
         for session in self._sessions.values():
             await session.close()
         self._sessions.clear()

@@ -20,6 +20,7 @@ from .contract import CallEvents, CallFailure, CallParts
 from .data_line import DATA_LABEL, DataLine
 from .liveness import Liveness
 from .negotiation import Negotiation
+from .steering import Steering
 from .streams import Streams
 
 __all__ = ["Call", "CallEvents", "CallFailure", "CallParts"]
@@ -139,6 +140,11 @@ class Call:
     async def add_candidate(self, candidate: str, mid: str | None, mline: int | None) -> None:
         """Add a candidate of the other side; empty = no more. An unreadable one is left out."""
         await self._negotiation.add_candidate(candidate, mid, mline)
+
+    @property
+    def steering(self) -> Steering:
+        """What steers the sending: its estimate, and what others may tell it."""
+        return self._streams.steering
 
     # ---- devices and data -------------------------------------------------------------------
 

@@ -38,6 +38,7 @@ class Outside:
         camera: There is a picture to send, and it is not switched off.
         chosen: The most that the doctor wants.
         taken: The most that the other side takes.
+        carried: The most that this PC encodes for this call, beside its other calls.
     """
 
     cap_bps: float | None = None
@@ -47,6 +48,7 @@ class Outside:
     camera: bool = True
     chosen: Rung = Rung.HD_VIDEO
     taken: Rung = Rung.HD_VIDEO
+    carried: Rung = Rung.HD_VIDEO
 
 
 class Steering:
@@ -99,7 +101,7 @@ class Steering:
                 informed=rate.informed,
                 silent=rate.silent,
                 encode_share=outside.encode_share,
-                chosen=outside.chosen,
+                chosen=min(outside.chosen, outside.carried),
                 taken=outside.taken,
             ),
             now_ns,
@@ -124,7 +126,7 @@ class Steering:
     def _wanted_bps(self) -> float:
         """As much as could be of use, so that nothing is probed for in vain."""
         outside = self.outside
-        most = min(outside.chosen, outside.taken)
+        most = min(outside.chosen, outside.taken, outside.carried)
         if not outside.camera or most < Rung.LOW_VIDEO:
             return NO_PICTURE_BPS
         return min(1.25 * MOST_VIDEO_BPS[most], MAX_BPS, outside.cap_bps or MAX_BPS)
