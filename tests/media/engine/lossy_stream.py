@@ -40,7 +40,7 @@ class Link:
         rate_kbps: 0 = without limit.
         picture_kbps: What the encoder makes, parity and repeats besides.
         parity: One parity packet for so many media packets; 0 = none.
-        layers: Every second picture is one that no other needs.
+        layers: Every second picture is one that no other needs; it is neither protected nor repeated.
     """
 
     rtt_ms: float
@@ -169,8 +169,9 @@ class LossyStream:
                 payload,
                 self.now_ns,
             )
-            self._history.add(sent)
-            self._send_packet(sent, index)
+            if not upper:
+                self._history.add(sent)
+            self._send_packet(sent, index, upper=upper)
         if link.parity and len(self._group) >= link.parity:
             parity, self._group = make_parity(self._group[:40]), self._group[40:]
             number_of_parity = self.packets & 0xFFFF
@@ -182,10 +183,11 @@ class LossyStream:
             )
             self._group = []
 
-    def _send_packet(self, sent: SentPacket, index: int) -> None:
-        self._group.append((self.packets, self._content(sent)))
+    def _send_packet(self, sent: SentPacket, index: int, *, upper: bool) -> None:
+        if not upper:
+            self._group.append((self.packets, self._content(sent)))
         self.packets += 1
-        for copy in range(2 if self.link.plan.ahead else 1):
+        for copy in range(2 if self.link.plan.ahead and not upper else 1):
             self.repeats += copy
             self._send(
                 len(sent.payload),

@@ -9,6 +9,7 @@ from telemed_desk.media.transport.fec import (
     FecReceiver,
     Recovered,
     make_parity,
+    stilled,
     summand,
     unwrap_red,
     wrap_red,
@@ -71,6 +72,35 @@ def test_a_repeat_is_never_summed_up() -> None:
     receiver.add_media(0, made[0][1])
     receiver.add_repeat(1)
     assert receiver.add_parity(make_parity([(n, made[n][1]) for n in range(3)])) == []
+
+
+def test_stamps_made_on_the_way_out_do_not_count() -> None:
+    rng = random.Random(5)
+    moving = frozenset({3, 4})
+    mid, stamp, number = b"\x10" + b"1", b"\x32" + bytes(3), b"\x41" + bytes(2)
+    long = b"\xbe\xde\x00\x03" + mid + stamp + number + bytes(3)  # with MID, as at the start
+    short = b"\xbe\xde\x00\x02" + stamp + number + bytes(1)
+    payloads = [rng.randbytes(50) for _ in range(3)]
+    blocks = [long, short, short]
+    made = [
+        summand(0x90, 96, 5, block + data) for block, data in zip(blocks, payloads, strict=True)
+    ]
+    parity = make_parity(list(enumerate(made)))
+
+    def arrive(n: int) -> bytes:
+        stamped = bytearray(blocks[n])
+        at = 7 if n == 0 else 5
+        stamped[at : at + 3] = rng.randbytes(3)
+        stamped[at + 4 : at + 6] = rng.randbytes(2)
+        return summand(0x90, 96, 5, stilled(bytes(stamped) + payloads[n], moving))
+
+    receiver = FecReceiver()
+    receiver.add_media(0, arrive(0))
+    receiver.add_media(2, arrive(2))
+    (found,) = receiver.add_parity(parity)
+    assert found.payload == payloads[1]
+    for _ in range(2000):
+        stilled(b"\xbe\xde" + rng.randbytes(rng.randrange(20)), moving)
 
 
 def test_garbage_is_refused_or_harmless_and_memory_stays_bounded() -> None:

@@ -1,16 +1,16 @@
 """Lips and voice together: whichever of the two is ahead waits for the other.
 
 Sender reports tie each stream's RTP time to one clock of the sender (RFC 3550, 6.4.1). So it is known
-when what is heard now and what is shown now were taken, and by how much one is older than the other. Mostly
-the picture is ahead and waits, up to 400 ms. Voice waits for a picture that is held back for repairs by
-very little only: an answer that comes late disturbs a talk more than lips that are off. Pure.
+when what is heard now and what is shown now were taken, and by how much one is older than the other.
+Mostly the picture is ahead and waits, up to 400 ms. Voice waits for a picture that is held back for
+repairs by very little only: an answer that comes late disturbs a talk more than lips that are off. Pure.
 """
 
 from dataclasses import dataclass
 from typing import Final
 
 MOST_PICTURE_MS: Final = 400.0
-MOST_VOICE_MS: Final = 60.0
+MOST_VOICE_MS: Final = 80.0
 UNSEEN_MS: Final = 40.0
 """Nobody notices sound that is early by this (ITU-R BT.1359-1 has 45 ms early, 125 ms late)."""
 _STEP_MS: Final = 15.0

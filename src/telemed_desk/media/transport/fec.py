@@ -18,6 +18,8 @@ _FIXED: Final = 8
 """Two header bytes, timestamp and length stand before the rest of a packet when it is summed up."""
 _MOST_BYTES: Final = 1600
 _MASK_BITS: Final = (16, 48)
+_ONE_BYTE_FORM: Final = b"\xbe\xde"
+"""Header extensions with one byte of id and length (RFC 8285, 4.2)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,30 @@ def summand(first: int, second: int, timestamp: int, rest: bytes) -> bytes:
     """
     head = bytes((first & 0x3F, second)) + timestamp.to_bytes(4, "big")
     return head + len(rest).to_bytes(2, "big") + rest
+
+
+def stilled(rest: bytes, moving: frozenset[int]) -> bytes:
+    """Set to zero what changes on the way out, as every sender and receiver of parity does.
+
+    Args:
+        rest: What follows the fixed header of a packet without sources, extensions first.
+        moving: Ids of the header extensions that are stamped when a packet leaves.
+    """
+    if rest[:2] != _ONE_BYTE_FORM or len(rest) < 4:
+        return rest
+    end = min(4 + 4 * int.from_bytes(rest[2:4], "big"), len(rest))
+    out = bytearray(rest)
+    position = 4
+    while position < end:
+        if not rest[position]:  # padding between extensions
+            position += 1
+            continue
+        size = (rest[position] & 0x0F) + 1
+        if rest[position] >> 4 in moving:
+            stop = min(position + 1 + size, end)
+            out[position + 1 : stop] = bytes(stop - position - 1)
+        position += 1 + size
+    return bytes(out)
 
 
 def exclusive_or(parts: list[bytes], size: int) -> bytes:

@@ -26,13 +26,20 @@ from aiortc.rtp import (
 from aiortc.stats import RTCStatsReport
 
 from .dtls import MediaTransport
-from .fec import FecReceiver, Recovered, summand, unwrap_red
+from .fec import FecReceiver, Recovered, stilled, summand, unwrap_red
 from .reception import ReceptionStats
 from .repair import LossTracker
+from .twcc import TWCC_URI
 
 TICK_S: Final = 0.01
 _REPORT_NS: Final = 500_000_000
 _MOST_STREAMS: Final = 16
+_MOVING: Final = (
+    TWCC_URI,
+    "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time",
+    "urn:ietf:params:rtp-hdrext:toffset",
+)
+"""Header extensions that are stamped when a packet leaves: parity counts them as zero."""
 
 
 class PacketHandler(Protocol):
@@ -69,6 +76,7 @@ class PacketReceiver:
         """Payload type of redundant audio (RFC 2198), which the handler takes apart."""
         self._parity: int | None = None
         self.fec = FecReceiver()
+        self._moving: frozenset[int] = frozenset()
         self._streams: dict[int, ReceptionStats] = {}
         self._task: asyncio.Task[None] | None = None
         self.last_packet_ns: int | None = None
@@ -113,6 +121,9 @@ class PacketReceiver:
                 elif codec.name == "red":
                     self._red = codec.payloadType
                 self._clock_rates[codec.payloadType] = codec.clockRate
+        self._moving = frozenset(
+            extension.id for extension in parameters.headerExtensions if extension.uri in _MOVING
+        )
         self._transport._register_rtp_receiver(self, parameters)  # noqa: SLF001 - aiortc's own wiring
         self._transport.note_extensions(parameters, self._own_ssrc)
         self._transport.ensure_running()
@@ -186,7 +197,7 @@ class PacketReceiver:
             return []
         data = self._transport.datagram
         kind = packet.marker << 7 | packet.payload_type
-        rest = data[12 : len(data) - size] + packet.payload
+        rest = stilled(data[12 : len(data) - size] + packet.payload, self._moving)
         content = summand(data[0] & ~0x20, kind, packet.timestamp, rest)
         found = self.fec.add_media(packet.sequence_number, content)
         return [one for one in found if one.payload_type == packet.payload_type]
