@@ -16,6 +16,8 @@ How to read it:
   are fewer than the six calls that such an interval needs. A call between two of a kind has two
   directions that are not independent: their mean counts once. Ratios and differences are taken
   within a round.
+* Beside Chromium: "better" or "worse" when the whole interval of the ratio (for shares: of the
+  difference in points) is; "level" when it reaches both sides.
 * Delay counts only pictures that were shown and pieces of speech that were recognised, and flatters
   who freezes: read it beside *frozen*, *age* (how old the picture on the screen is, weighed by
   time, standing pictures included) and *recognised*. SSIM too is of pictures that came.

@@ -3,12 +3,14 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from benchmarks.calls.figures import CallFigures
 from benchmarks.calls.goals import GOALS, Goal
 from benchmarks.calls.intervals import Middle, middle
 from benchmarks.calls.tables import per_call, write
 
+Standing = Literal["better", "level", "worse"]
 OURS = ("o→c", "c→o", "o→o")
 CHROMIUM = "c→c"
 STOCK = {"o→c": "a→c", "c→o": "c→a", "o→o": "a→c"}
@@ -24,7 +26,7 @@ _HEADS = (
     "ours / Chromium",
     "stock",
     "goal met?",
-    "as good as Chromium?",
+    "beside Chromium",
     "better than stock?",
 )
 
@@ -37,7 +39,8 @@ class Verdict:
         ours, chromium, stock: Medians over calls.
         beside: Ours to Chromium's in the same round: ratio, or difference in points.
         met: Whether our median reaches the goal.
-        as_good: Whether the interval of ``beside`` reaches Chromium or better.
+        standing: Whether the whole interval of ``beside`` is better or worse than Chromium; where it
+            reaches both, ours is level.
         better_than_stock: Whether our median is.
     """
 
@@ -48,7 +51,7 @@ class Verdict:
     stock: Middle | None
     beside: Middle | None
     met: bool | None
-    as_good: bool | None
+    standing: Standing | None
     better_than_stock: bool | None
 
 
@@ -75,7 +78,7 @@ def judge(goal: Goal, arrow: str, calls: Sequence[CallFigures]) -> Verdict:
         stock_middle,
         beside,
         None if our_middle is None else goal.reached(our_middle.value),
-        None if beside is None else _reaches(goal, beside),
+        None if beside is None else _standing(goal, beside),
         better,
     )
 
@@ -92,8 +95,11 @@ def verdicts(calls: Sequence[CallFigures], film: int) -> list[Verdict]:
 def goal_table(found: Sequence[Verdict]) -> list[str]:
     """Markdown lines of the table, and what it sums up to."""
     lines = ["| " + " | ".join(_HEADS) + " |", "|" + "---|" * len(_HEADS)]
+    measured = {verdict.goal.condition for verdict in found if verdict.ours is not None}
     for verdict in found:
         goal = verdict.goal
+        if goal.condition not in measured:
+            continue
         sign = ">=" if goal.more_is_better else "<="
         beside_form = ".2f" if goal.kind == "ratio" else "+.1f"
         cells = [
@@ -107,7 +113,7 @@ def goal_table(found: Sequence[Verdict]) -> list[str]:
             write(verdict.beside, beside_form),
             write(verdict.stock, goal.form),
             _word(verdict.ours, ("met", "missed"), answer=verdict.met),
-            _word(verdict.beside, ("yes", "no"), answer=verdict.as_good),
+            _unsure(verdict.standing or "not measured", verdict.beside),
             _word(verdict.ours, ("yes", "no"), answer=verdict.better_than_stock),
         ]
         lines.append("| " + " | ".join(cells) + " |")
@@ -116,6 +122,9 @@ def goal_table(found: Sequence[Verdict]) -> list[str]:
         "missed": sum(v.met is False for v in found),
         "not measured": sum(v.met is None for v in found),
     }
+    missing = sorted({verdict.goal.condition for verdict in found} - measured)
+    if missing:
+        lines += ["", "Not measured: " + ", ".join(missing) + "."]
     lines += ["", "Goals: " + ", ".join(f"{count} {word}" for word, count in counts.items()) + "."]
     return lines
 
@@ -128,9 +137,12 @@ def _beside(goal: Goal, ours: float, chromium: float) -> float:
     return math.inf if chromium == 0 else ours / chromium
 
 
-def _reaches(goal: Goal, beside: Middle) -> bool:
+def _standing(goal: Goal, beside: Middle) -> Standing:
     equal = 0.0 if goal.kind == "points" else 1.0
-    return beside.high >= equal if goal.more_is_better else beside.low <= equal
+    above, below = beside.low > equal, beside.high < equal
+    if not above and not below:
+        return "level"
+    return "better" if above == goal.more_is_better else "worse"
 
 
 def _middle(values: Mapping[int, float]) -> Middle | None:
@@ -140,5 +152,8 @@ def _middle(values: Mapping[int, float]) -> Middle | None:
 def _word(on: Middle | None, words: tuple[str, str], *, answer: bool | None) -> str:
     if answer is None:
         return "not measured"
-    unsure = "" if on is None or on.sure else " (too few calls)"
-    return words[0 if answer else 1] + unsure
+    return _unsure(words[0 if answer else 1], on)
+
+
+def _unsure(word: str, on: Middle | None) -> str:
+    return word if on is None or on.sure else f"{word} (too few calls)"
