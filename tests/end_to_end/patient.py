@@ -29,9 +29,9 @@ class Patient:
             await self.page.click("label.ck + label.ck")
         await self.page.click("#continue")
         await self.page.click("#allow")
-        await self._to_the_room()
+        await self.to_the_room()
 
-    async def _to_the_room(self) -> None:
+    async def to_the_room(self) -> None:
         """Press the button; again if it moved away below the finger when the picture came."""
         for _ in range(PRESSES):
             with contextlib.suppress(PageError):

@@ -1,5 +1,6 @@
 // The visit's line to the clinic: sealing what goes out, handing on what comes in, and saying when it is lost.
 
+import { peopleTold } from "./people.js";
 import { Room } from "./room.js";
 import { Talk } from "./talk.js";
 
@@ -82,6 +83,7 @@ export class Line {
     if (!body) return app.ignore();
     if (body.t === "identity") app.identified(body);
     else if (body.t === "message") app.messaged(body.text);
+    else if (body.t === "people") peopleTold(app, body);
     else if (body.t === "ended") app.endedBy(body);
     else app.calls.take(body);
     return undefined;

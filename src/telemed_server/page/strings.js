@@ -20,6 +20,13 @@ const STRINGS = {
   yourName: ["Your name", "Jina lako"],
   yourNameWhy: ["You, who are helping", "Wewe unayesaidia"],
   yob: ["Year of birth", "Mwaka wa kuzaliwa"],
+  alsoHere: ["Also in the call: {names}", "Pia wapo kwenye simu: {names}"],
+  patient: ["patient", "mgonjwa"],
+  carer: ["carer", "mlezi"],
+  interpreter: ["interpreter", "mkalimani"],
+  colleague: ["clinician", "mhudumu wa afya"],
+  guestOf: ["You join the visit of {name} as {role}.", "Unajiunga na miadi ya {name} kama {role}."],
+  guestName: ["So that everybody knows who is there", "Ili kila mtu ajue nani yupo"],
   yobOf: ["Year of birth of {name}", "Mwaka wa kuzaliwa wa {name}"],
   yobWhy: ["So that we know we have the right person", "Ili tuhakikishe ni mtu sahihi"],
   know1: [

@@ -1,6 +1,7 @@
 // The call: the doctor large, the own picture small, four buttons with words, and cards over the picture.
 
 import { bars, button, fill, h, icon, say } from "../dom.js";
+import { others } from "../people.js";
 import { unlock } from "../sound.js";
 
 const COUNT_MS = 1000;
@@ -193,8 +194,13 @@ export function call(app) {
       only.show(media.camera ? "video-off" : "video", app.t(media.camera ? "soundOnly" : "videoOn"), false);
       only.el.disabled = app.busy;
       end.show("phone-off", app.t("end"), false);
+      say(name, [app.clinician(), others(app)].filter(Boolean).join(", "));
       drawLink();
       drawCard();
+    },
+    /** The page is in front again: some phones stop what plays while it is not. */
+    shown() {
+      if (remote.srcObject && remote.paused) play();
     },
     close() {
       remote.srcObject = null;

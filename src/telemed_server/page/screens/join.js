@@ -30,8 +30,9 @@ function consent(id, words, strong, form, name) {
 }
 
 /** First thing that is missing in the form, as a key of strings.js; null if complete. */
-export function missing(form) {
+export function missing(form, guest) {
   if (form.who === "helper" && !form.name.trim()) return "needName";
+  if (guest) return null;
   if (!/^(19|20)\d\d$/.test(form.year)) return "needYear";
   if (!form.care) return "needAgree";
   return null;
@@ -40,6 +41,9 @@ export function missing(form) {
 export function join(app) {
   const form = app.form;
   const first = app.card.patient.split(" ")[0];
+  // A carer, interpreter or clinician with a link of their own: nothing of the patient is asked.
+  const guest = app.card.role || "";
+  if (guest) Object.assign(form, { who: "helper", year: "", care: true, photos: false });
   const problem = h("div", { id: "problem", role: "alert" });
   const name = h("input", {
     id: "name",
@@ -56,7 +60,7 @@ export function join(app) {
     "div",
     null,
     h("label", { class: "m small", for: "name" }, app.t("yourName")),
-    h("p", { class: "c2 small" }, app.t("yourNameWhy")),
+    h("p", { class: "c2 small" }, app.t(guest ? "guestName" : "yourNameWhy")),
     name,
   );
   const yearLabel = h("label", { class: "m", for: "year" });
@@ -78,7 +82,7 @@ export function join(app) {
   go.id = "continue";
 
   function submit() {
-    const lack = missing(form);
+    const lack = missing(form, guest);
     app.problem = lack;
     if (!lack) app.sendIntake();
     app.update();
@@ -105,8 +109,9 @@ export function join(app) {
         heading(app.t("title")),
         h("p", { class: "c2" }, app.t("with", { name: app.clinician() })),
         startsAt && h("p", { class: "c2" }, startsAt),
+        guest && h("p", { class: "m" }, app.t("guestOf", { name: first, role: app.t(guest) })),
       ),
-      h(
+      !guest && h(
         "fieldset",
         null,
         h("legend", { class: "m small" }, app.t("who")),
@@ -114,7 +119,7 @@ export function join(app) {
         choice(form, "helper", app.t("help", { name: first }), choose),
       ),
       nameRow,
-      h(
+      !guest && h(
         "div",
         { class: "yearRow" },
         year,
@@ -127,8 +132,8 @@ export function join(app) {
         point("hand", app.t("know2")),
         point("download", app.t("know3")),
       ),
-      consent("care", app.t("agree"), true, form, "care"),
-      consent("photos", app.t("agreePhotos"), false, form, "photos"),
+      !guest && consent("care", app.t("agree"), true, form, "care"),
+      !guest && consent("photos", app.t("agreePhotos"), false, form, "photos"),
       problem,
     ],
     [go, call],
