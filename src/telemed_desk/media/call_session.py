@@ -10,6 +10,7 @@ from telemed_desk.media import control
 from telemed_desk.media.bridge.bridge import PATIENT, Bridge
 from telemed_desk.media.bridge.sharing import Limit, Need
 from telemed_desk.media.engine.call import Call
+from telemed_desk.media.peer_advice import PeerAdvice
 from telemed_desk.media.photo_taking import PhotoShelf, PhotoTaking
 from telemed_desk.media.ports import PictureSource
 from telemed_desk.media.remote_pictures import RemotePictures
@@ -50,6 +51,7 @@ class CallSession:
         self._pictures = RemotePictures()
         self._call: Call | None = None
         self._shelf = shelf
+        self._advice = PeerAdvice()
         self._photos: PhotoTaking | None = None
         self._stats: asyncio.Task[None] | None = None
         self._closing = False
@@ -179,6 +181,8 @@ class CallSession:
         return f"call {self.id}"
 
     def _take_data(self, message: str | bytes) -> None:
+        if self._call is not None:
+            self._advice.heed(self._call, message)
         if self._photos is not None:
             self._photos.on_data(message)
 
@@ -186,6 +190,7 @@ class CallSession:
         if self._call is not None:
             self._call.send_data(HELLO)
             self._call.tell_screen()
+            self._advice.opened()
         if self._photos is not None:
             self._photos.opened()
 
@@ -198,5 +203,6 @@ class CallSession:
             await asyncio.sleep(STATS_S)
             stats = call.stats()
             self._report(stats)
+            self._advice.tell(call, stats)
             if self._photos is not None:
                 self._photos.heed_loss(stats.receive_loss_ratio)

@@ -85,8 +85,10 @@ def test_at_the_start_the_rung_follows_what_probes_find() -> None:
         (Circumstances(300_000), Rung.LOW_VIDEO, "rate"),
         (Circumstances(60_000), Rung.AUDIO_PHOTOS, "rate"),
         (Circumstances(15_000), Rung.PHONE, "rate"),
-        (Circumstances(2e6, loss_ratio=0.10), Rung.LOW_VIDEO, "loss"),
-        (Circumstances(2e6, loss_ratio=0.20), Rung.AUDIO_PHOTOS, "loss"),
+        (Circumstances(6e5, loss_ratio=0.10), Rung.LOW_VIDEO, "loss"),
+        (Circumstances(2e6, loss_ratio=0.10), Rung.VIDEO, "loss"),
+        (Circumstances(2e6, loss_ratio=0.20), Rung.LOW_VIDEO, "loss"),
+        (Circumstances(3e5, loss_ratio=0.20), Rung.AUDIO_PHOTOS, "loss"),
         (Circumstances(2e6, loss_ratio=0.60), Rung.PHONE, "loss"),
         (Circumstances(2e6, rtt_ms=500, queue_ms=300), Rung.LOW_VIDEO, "delay"),
         (Circumstances(2e6, encode_share=0.95), Rung.LOW_VIDEO, "processor"),
@@ -95,7 +97,7 @@ def test_at_the_start_the_rung_follows_what_probes_find() -> None:
 def test_every_limit_lowers_the_rung_and_says_why(
     high: Walk, now: Circumstances, rung: Rung, reason: str
 ) -> None:
-    assert high.go(now, 15) == Standing(rung, reason)
+    assert high.go(now, 30) == Standing(rung, reason)
 
 
 def test_a_far_side_is_no_reason(high: Walk) -> None:

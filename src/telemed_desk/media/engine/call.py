@@ -13,6 +13,7 @@ from typing import Any
 from aiortc.rtcicetransport import candidate_from_aioice
 from aiortc.sdp import candidate_to_sdp
 
+from telemed_desk.clinical.ladder import Rung
 from telemed_desk.media.control import CallStats, IceServerSpec
 from telemed_desk.media.ports import PictureSource, SoundFeed
 
@@ -212,6 +213,10 @@ class Call:
     def stats(self) -> CallStats:
         """Return the figures now. Cheap; meant for once a second."""
         return self._streams.stats(self._id, time.monotonic_ns(), self._path())
+
+    def take_at_most(self, rung: Rung) -> None:
+        """Send no larger pictures than the other side has use for."""
+        self._streams.steering.outside.taken = rung
 
     def _path(self) -> str:
         transport = self._streams.transport

@@ -24,6 +24,8 @@ QUEUED_MS: Final = 150.0
 BUSY: Final = 0.85
 """Share of a picture's time that making it may take."""
 BUSY_UP: Final = 0.6
+TWICE_FROM: Final = 3.0
+"""With so many times the rate that a rung needs, everything can be sent twice."""
 _LOSS_S: Final = 6.0
 _RUNGS: Final = (Rung.HD_VIDEO, Rung.VIDEO, Rung.LOW_VIDEO, Rung.AUDIO_PHOTOS)
 
@@ -146,9 +148,15 @@ class Ladder:
     def _forbids(self, rung: Rung, now: Circumstances) -> Reason:
         """Say what keeps a call from a rung, empty = nothing."""
         need = LADDER[rung]
-        if USABLE_OF_TARGET * now.target_bps < need.usable_bps:
+        usable_bps = USABLE_OF_TARGET * now.target_bps
+        if usable_bps < need.usable_bps:
             return "loss" if self._loss > LADDER[Rung.LOW_VIDEO].loss_ratio else "rate"
-        if self._loss > need.loss_ratio:
+        loss = self._loss
+        if usable_bps > TWICE_FROM * need.usable_bps:
+            loss = min(
+                loss, 2 * loss**2
+            )  # both copies, and bursts take both more often than chance
+        if loss > need.loss_ratio:
             return "loss"
         if now.rtt_ms > need.loaded_rtt_ms and now.queue_ms > QUEUED_MS:
             return "delay"

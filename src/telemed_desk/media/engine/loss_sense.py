@@ -18,7 +18,7 @@ _MEMORY: Final = 240
 """Packets that the smoothed loss ratio in effect averages over."""
 _WINDOW: Final = 20
 _QUIET_QUEUE_MS: Final = 40.0
-_RISE, _FALL = 0.08, 0.3
+_RISE, _FALL = 0.03, 0.3
 _ON_THE_WAY_MS: Final = 250.0
 _TRIAL_PACKETS: Final = 120
 _SAME: Final = 0.7

@@ -5,6 +5,7 @@ its voice must come first and which picture is of use here. So on a link that lo
 for a small picture, and where the voice still suffers for none.
 """
 
+import json
 from dataclasses import dataclass
 from typing import Final
 
@@ -26,15 +27,10 @@ class PeerHint:
     scale: float
     fps: int
 
-    def message(self) -> dict[str, object]:
+    def message(self) -> str:
         """Return it as it travels."""
-        return {
-            "t": "send",
-            "video": self.video,
-            "max_kbps": self.max_kbps,
-            "scale": self.scale,
-            "fps": self.fps,
-        }
+        body = {"max_kbps": self.max_kbps, "scale": self.scale, "fps": self.fps}
+        return json.dumps({"t": "send", "video": self.video, **body})
 
 
 HINTS: Final = {
@@ -43,6 +39,28 @@ HINTS: Final = {
     Rung.LOW_VIDEO: PeerHint(video=True, max_kbps=350, scale=2, fps=15),
     Rung.AUDIO_PHOTOS: PeerHint(video=False, max_kbps=60, scale=4, fps=5),
 }
+
+
+_MOST_TEXT: Final = 1000
+
+
+def rung_asked(message: str | bytes) -> Rung | None:
+    """Read the other side's hint to us; None when the message is something else or broken."""
+    if not isinstance(message, str) or len(message) > _MOST_TEXT:
+        return None
+    try:
+        body = json.loads(message)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(body, dict) or body.get("t") != "send":
+        return None
+    if body.get("video") is False:
+        return Rung.AUDIO_PHOTOS
+    kbps = body.get("max_kbps")
+    if isinstance(kbps, bool) or not isinstance(kbps, int | float):
+        return Rung.HD_VIDEO
+    fitting = [rung for rung, hint in HINTS.items() if hint.video and kbps >= hint.max_kbps]
+    return max(fitting, default=Rung.LOW_VIDEO)
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,6 +104,11 @@ class PictureUplink:
         if self._thread.ident:
             self._thread.join(timeout=2.0)
 
+    @property
+    def wanted(self) -> bool:
+        """True when there is a camera that is not switched off."""
+        return self._source is not None and not self.muted
+
     def fps(self, now_ns: int) -> float:
         """Pictures a second over the last ones sent, 0 when none left within a second."""
         sent = list(self._sent)

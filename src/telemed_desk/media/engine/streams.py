@@ -16,7 +16,7 @@ from .picture_in import PictureDownlink
 from .picture_out import PictureUplink, VideoPlan
 from .playout import PlayoutBuffer
 from .screen_share import ScreenShare
-from .steering import Steering
+from .steering import Outside, Steering
 from .voice_in import VoiceDownlink
 from .voice_out import VoiceUplink
 
@@ -137,11 +137,11 @@ class Streams:
     def _apply(self, now_ns: int | None = None) -> None:
         now_ns = time.monotonic_ns() if now_ns is None else now_ns
         steering, rtt_ms = self.steering, self._rtt_ms()
-        if self._voice_out is not None:
-            steering.outside.voice_extra_bps = self._voice_out.extra_bps
+        self._look_around(steering.outside)
         chosen = steering.decide(now_ns, rtt_ms)
         if self._video is not None:
             self._video.sender.repair = steering.repair
+            steering.protection.takes_parity = self._video.sender.takes_parity
             steering.rate.can_probe = self._video.sender.can_pad
         if self.transport is not None:
             self._order(self.transport, now_ns, rtt_ms)
@@ -155,6 +155,15 @@ class Streams:
         if self._picture_out is not None:
             plan = VideoPlan(chosen.width, chosen.height, chosen.fps, chosen.video_bps)
             self._picture_out.plan = plan if self._screen is None else self._screen.divide(plan)
+
+    def _look_around(self, outside: Outside) -> None:
+        if self._voice_out is not None:
+            outside.voice_extra_bps = self._voice_out.extra_bps
+        sent = self._picture_out
+        if sent is not None:
+            outside.camera = sent.wanted or (self._screen is not None and self._screen.shown)
+            outside.encode_share = sent.encode_ms / 1000 * sent.plan.fps if sent.wanted else 0.0
+            outside.quantiser = sent.quantiser if sent.wanted and sent.encode_ms else None
 
     def _order(self, transport: MediaTransport, now_ns: int, rtt_ms: float) -> None:
         pace = self.steering.pace(now_ns, rtt_ms)
