@@ -75,6 +75,12 @@ class NeedOffer(msgspec.Struct, frozen=True, tag_field="t", tag="need-offer"):
     """A reloaded page is in the call and asks for a fresh offer."""
 
 
+class NeedPath(msgspec.Struct, frozen=True, tag_field="t", tag="need-path"):
+    """The page hears nothing in this call, or changed its network: offer another path (ICE restart)."""
+
+    call: str
+
+
 class Bye(msgspec.Struct, frozen=True, tag_field="t", tag="bye"):
     """The patient ended the call or left."""
 
@@ -86,7 +92,17 @@ class Rating(msgspec.Struct, frozen=True, tag_field="t", tag="rating"):
 
 
 PageMessage = (
-    Intake | PageLink | Worse | PageText | Answer | Candidate | PageState | NeedOffer | Bye | Rating
+    Intake
+    | PageLink
+    | Worse
+    | PageText
+    | Answer
+    | Candidate
+    | PageState
+    | NeedOffer
+    | NeedPath
+    | Bye
+    | Rating
 )
 
 # ---- desk to page -------------------------------------------------------------------------------

@@ -70,6 +70,8 @@ class CallSession:
             start_rung=self._start.start_rung,
         )
         self._call = call
+        call.on_relay = lambda server, code: self._report(control.RelayState(self.id, server, code))
+        call.on_restart_wanted = lambda: self._report(control.PathWanted(self.id))
         call.set_clinical(self._station.clinical)
         self._photos = PhotoTaking(
             self.id, call.send_data, self._pictures, self._report, self._shelf
@@ -96,6 +98,15 @@ class CallSession:
         """Take a candidate of the other side."""
         if self._call is not None:
             await self._call.add_candidate(message.candidate, message.mid, message.mline)
+
+    def use_servers(self, message: control.UseServers) -> None:
+        """Ask other STUN and TURN servers from the next restart on; or restart now."""
+        if self._call is None:
+            return
+        if message.ice_servers:
+            self._call.use_servers(list(message.ice_servers))
+        if message.restart:
+            self._call.want_restart()
 
     def mute(self, *, microphone: bool, camera: bool) -> None:
         """Stop or go on sending; the devices stay open."""

@@ -87,6 +87,17 @@ class RemoteCandidate(msgspec.Struct, frozen=True, tag_field="t", tag="remote-ca
     mline: int | None = None
 
 
+class UseServers(msgspec.Struct, frozen=True, tag_field="t", tag="use-servers"):
+    """Relays' credentials end before a call does: ask these servers from the next restart on.
+
+    ``restart``: and offer another path now, because the other side noticed first that this one is gone.
+    """
+
+    call: str
+    ice_servers: list[IceServerSpec] = []
+    restart: bool = False
+
+
 class Mute(msgspec.Struct, frozen=True, tag_field="t", tag="mute"):
     """Stop or go on sending sound and picture; devices stay open, the call is untouched."""
 
@@ -145,6 +156,7 @@ ToMedia = (
     | StartCall
     | RemoteDescription
     | RemoteCandidate
+    | UseServers
     | Mute
     | ClinicalSound
     | ShareScreen
@@ -186,6 +198,25 @@ class LocalCandidate(msgspec.Struct, frozen=True, tag_field="t", tag="local-cand
     candidate: str
     mid: str | None
     mline: int | None
+
+
+class PathWanted(msgspec.Struct, frozen=True, tag_field="t", tag="path-wanted"):
+    """As answerer: the path is silent, and the side that offers should be asked for another."""
+
+    call: str
+
+
+class RelayState(msgspec.Struct, frozen=True, tag_field="t", tag="relay-state"):
+    """What asking a relay for an address led to.
+
+    ``server`` is its way and address; ``code`` is empty = works, or ``relay-refused``,
+    ``relay-expired``, ``relay-quota``, ``relay-unreachable``, ``relay-certificate``, ``relay-name``,
+    ``relay-error``. The call goes on with what works.
+    """
+
+    call: str
+    server: str
+    code: str = ""
 
 
 CallPhase = Literal["connecting", "connected", "reconnecting", "ended", "failed"]
@@ -355,6 +386,8 @@ FromMedia = (
     | Pong
     | LocalDescription
     | LocalCandidate
+    | PathWanted
+    | RelayState
     | CallState
     | VideoStream
     | CallStats

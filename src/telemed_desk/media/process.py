@@ -150,7 +150,12 @@ class MediaWorker:
                 await self._handle_for_all(message)
             case control.RunDeviceChecks():
                 self._start_checks(message)
-            case control.RemoteDescription() | control.RemoteCandidate() | control.TakePhoto():
+            case (
+                control.RemoteDescription()
+                | control.RemoteCandidate()
+                | control.UseServers()
+                | control.TakePhoto()
+            ):
                 await self._handle_in_call(message)
             case _:
                 pass
@@ -164,7 +169,11 @@ class MediaWorker:
                     await self._sessions.share_screen(source if on else None)
 
     async def _handle_in_call(
-        self, message: control.RemoteDescription | control.RemoteCandidate | control.TakePhoto
+        self,
+        message: control.RemoteDescription
+        | control.RemoteCandidate
+        | control.UseServers
+        | control.TakePhoto,
     ) -> None:
         session = None if self._sessions is None else self._sessions.get(message.call)
         if session is None:
@@ -175,6 +184,8 @@ class MediaWorker:
                 await session.describe(message)
             case control.RemoteCandidate():
                 await session.add_candidate(message)
+            case control.UseServers():
+                session.use_servers(message)
             case control.TakePhoto():
                 session.take_photo(message.photo)
 

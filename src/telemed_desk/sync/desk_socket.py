@@ -42,6 +42,10 @@ from telemed_protocol.room import (
 
 RECONNECT_S: Final = (1.0, 2.0, 4.0, 8.0, 15.0)
 SILENCE_S: Final = 3 * PING_S
+UNANSWERED_S: Final = 3.0
+"""A frame that the server confirms must be answered by then, or the line is taken for dead: after a
+change of network a dead TCP connection says nothing for minutes."""
+_LOOK_S: Final = 0.5
 """A line on which nothing came for so long is dead, whatever TCP believes."""
 
 
@@ -118,6 +122,7 @@ class DeskSocket:
         self._outgoing: asyncio.Queue[DeskFrame] = asyncio.Queue()
         self._connected = False
         self._heard_at = 0.0
+        self._asked_at: float | None = None
         self._token = ""
         self.rtt_ms: float | None = None
 
@@ -186,6 +191,7 @@ class DeskSocket:
         await socket.send(encode_frame(hello))
         self._outgoing = asyncio.Queue()
         self._heard_at = time.monotonic()
+        self._asked_at = None
         jobs = {
             asyncio.create_task(self._receive(socket)),
             asyncio.create_task(self._transmit(socket)),
@@ -250,9 +256,21 @@ class DeskSocket:
 
     async def _transmit(self, socket: ClientConnection) -> None:
         while True:
-            await socket.send(encode_frame(await self._outgoing.get()))
+            frame = await self._outgoing.get()
+            if self._asked_at is None or self._asked_at < self._heard_at:
+                self._asked_at = time.monotonic()
+            await socket.send(encode_frame(frame))
 
     async def _ping(self, socket: ClientConnection) -> None:
-        while time.monotonic() - self._heard_at < SILENCE_S:
-            await socket.send(encode_frame(Ping(time.monotonic())))
-            await asyncio.sleep(PING_S)
+        pinged_at = 0.0
+        while not self._is_silent(now := time.monotonic()):
+            if now - pinged_at >= PING_S:
+                pinged_at = now
+                await socket.send(encode_frame(Ping(now)))
+            await asyncio.sleep(_LOOK_S)
+
+    def _is_silent(self, now: float) -> bool:
+        """Whether nothing was heard for too long, which is sooner when an answer is due."""
+        asked_at = self._asked_at
+        due = asked_at is not None and self._heard_at < asked_at <= now - UNANSWERED_S
+        return due or now - self._heard_at >= SILENCE_S

@@ -125,6 +125,10 @@ class Company:
                 self._set(seat, camera=camera, microphone=microphone)
             case talk.NeedOffer():
                 self._offer_anew(seat)
+            case talk.NeedPath(call) if call == guest.call:
+                servers = self._ports.ice_servers()
+                specs = [control.IceServerSpec(s.urls, s.username, s.credential) for s in servers]
+                self._ports.media(control.UseServers(call, specs, restart=True))
             case talk.Bye():
                 self._ports.end_seat(seat)
                 self._drop(seat)

@@ -191,6 +191,8 @@ class Joining:
                     self._early.append(found)
             case control.VideoStream(memory=memory):
                 self._set(remote_memory=memory)
+            case control.PathWanted(call):
+                self._say(talk.NeedPath(call))
             case control.CallStats():
                 self._set(stats=message, rung=Rung(message.rung))
             case control.CallState():

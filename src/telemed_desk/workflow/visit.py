@@ -59,6 +59,7 @@ class VisitState:
     speaking_while_muted: bool = False
     clinical_sound: bool = False
     sound: control.SoundState = field(default_factory=control.SoundState)
+    screen: control.ScreenState = field(default_factory=lambda: control.ScreenState(on=False))
     photos: tuple[PhotoTaken, ...] = ()
     photo_progress: control.PhotoProgress | None = None
     devices: dict[str, control.DeviceState] = field(default_factory=dict)
@@ -110,6 +111,7 @@ class Visit:
         self._ports = ports
         self._on_state = on_state
         self._start_rung = start_rung
+        self._servers: list[talk.IceServer] = []
         self._box: BlackBox | None = None
         self.state = VisitState(
             waiting=waiting, phase="calling", started_ms=ports.now_ms(), call=""
@@ -152,6 +154,10 @@ class Visit:
         """Send cough, breath and stethoscope as they sound, or a voice without noise."""
         self._ports.media(control.ClinicalSound(on))
         self._set(clinical_sound=on)
+
+    def share_screen(self, *, on: bool) -> None:
+        """Show this PC's screen to everybody in the call, or stop."""
+        self._ports.media(control.ShareScreen(on))
 
     def take_photo(self) -> None:
         """Ask the patient's page for a still. Needs the patient's consent to photos."""
@@ -202,6 +208,8 @@ class Visit:
                 self._set(patient_camera=message.camera, patient_microphone=message.microphone)
             case talk.NeedOffer():
                 self._offer_anew()
+            case talk.NeedPath() if message.call == self.state.call:
+                self._use_servers(restart=True)
             case talk.Bye():
                 self._set(phase="patient-away", lost_ms=self._ports.now_ms())
             case _:
@@ -238,19 +246,30 @@ class Visit:
                     speaker_dbfs=message.speaker_dbfs,
                     speaking_while_muted=message.speaking_while_muted,
                 )
-            case control.SoundState():
-                self._set(sound=message)
             case control.Photo() if message.call == self.state.call:
                 self._keep_photo(message)
             case control.PhotoProgress():
                 self._set(photo_progress=message)
-            case control.DeviceState() | control.SoundState() | control.Fault():
+            case (
+                control.DeviceState()
+                | control.SoundState()
+                | control.ScreenState()
+                | control.Fault()
+            ):
                 self._remark(message)
             case _:
                 pass
 
-    def _remark(self, message: control.DeviceState | control.SoundState | control.Fault) -> None:
+    def _remark(
+        self,
+        message: control.DeviceState
+        | control.SoundState
+        | control.ScreenState
+        | control.Fault,
+    ) -> None:
         match message:
+            case control.ScreenState():
+                self._set(screen=message)
             case control.SoundState():
                 self._set(sound=message)
             case control.DeviceState():
@@ -303,6 +322,7 @@ class Visit:
         self._box = BlackBox(
             self.state.waiting.consultation.entity, call, self._vault.commit, self._ports.now_ms
         )
+        self._servers = self._ports.ice_servers()
         phase: VisitPhase = "calling" if self.state.connected_ms is None else "reconnecting"
         self._set(call=call, phase=phase)
         self._ports.media(
@@ -310,8 +330,7 @@ class Visit:
                 call,
                 offer=True,
                 ice_servers=[
-                    control.IceServerSpec(s.urls, s.username, s.credential)
-                    for s in self._ports.ice_servers()
+                    control.IceServerSpec(s.urls, s.username, s.credential) for s in self._servers
                 ],
                 start_rung=int(self._start_rung),
             )
@@ -321,8 +340,18 @@ class Visit:
             self.mute(microphone=self.state.microphone_muted, camera=self.state.camera_off)
         if self.state.clinical_sound:
             self.use_clinical_sound(on=True)
+        if self.state.screen.on:
+            self.share_screen(on=True)
+
+    def _use_servers(self, *, restart: bool) -> None:
+        """Hand the call the relays' fresh credentials; they end before a long call does."""
+        self._servers = self._ports.ice_servers()
+        specs = [control.IceServerSpec(s.urls, s.username, s.credential) for s in self._servers]
+        self._ports.media(control.UseServers(self.state.call, specs, restart))
 
     def _take_stats(self, stats: control.CallStats) -> None:
+        if self._ports.ice_servers() != self._servers:
+            self._use_servers(restart=False)
         if self._box is not None:
             self._box.take(stats)
         self._set(stats=stats, rung=Rung(stats.rung), reason=stats.reason)

@@ -65,6 +65,15 @@ export class Call {
     for (const candidate of this.theirs.splice(0)) await this.add(candidate);
   }
 
+  /** Fresh credentials for relays, asked when the offer of another path is answered. */
+  useServers(servers) {
+    try {
+      this.pc.setConfiguration({ iceServers: servers, bundlePolicy: "max-bundle" });
+    } catch (error) {
+      this.staleRelays = true; // an old browser: the path must do without them
+    }
+  }
+
   /** Put our tracks into the lines that the offer made: 0 sound, 1 camera, 2 the desk's screen. */
   async attach() {
     const lines = this.pc.getTransceivers();

@@ -6,6 +6,7 @@ import { say } from "./dom.js";
 import { ring } from "./sound.js";
 
 const OFFER_MS = 8000; // admitted, but no offer has come
+const PATH_MS = 4000; // the path is silent, and none has come that is not
 const ENDING_MS = 2500; // the seat ended; what was agreed may be on its way
 
 export class Calls {
@@ -15,6 +16,9 @@ export class Calls {
     this.held = []; // offers and candidates that came before the patient was ready
     this.had = false; // whether there was any call in this visit
     this.voice = document.getElementById("said");
+    const network = navigator.connection;
+    if (network && network.addEventListener) network.addEventListener("change", () => this.moved());
+    window.addEventListener("online", () => this.moved());
   }
 
   /** The page was reloaded in the middle of a call. */
@@ -66,6 +70,7 @@ export class Calls {
     app.mediaAsked = true;
     app.go("call");
     const call = app.call;
+    if (call.revision >= 0) call.useServers(this.iceServers(body.ice_servers));
     try {
       await call.offer(body);
     } catch (error) {
@@ -117,8 +122,33 @@ export class Calls {
   changed(which) {
     if (which !== this.app.call) return;
     clearTimeout(this.failTimer);
-    if (which.state === "failed") this.needOffer();
+    if (which.state === "failed") this.failTimer = setTimeout(() => this.needOffer(), OFFER_MS);
+    if (which.state === "failed" || which.state === "lost") this.needPath();
     this.app.update();
+  }
+
+  /** The line to the clinic is back: what was asked for meanwhile was not heard. */
+  lineBack() {
+    const call = this.app.call;
+    if (call && (call.state === "lost" || call.state === "failed")) this.needPath();
+  }
+
+  /** Ask for another path in this call, and again until something is heard. */
+  needPath() {
+    const { app } = this;
+    const call = app.call;
+    clearTimeout(this.pathTimer);
+    if (!call || call.closed || app.stage === "ended" || app.stage === "stop") return;
+    if (app.line.online) app.line.send({ t: "need-path", call: call.id });
+    app.line.wake(); // is the line dead too?
+    this.pathTimer = setTimeout(() => {
+      if (call === app.call && call.state !== "connected") this.needPath();
+    }, PATH_MS);
+  }
+
+  /** This phone changed its network: do not wait until silence tells. */
+  moved() {
+    if (this.app.call && this.app.call.state !== "new") this.needPath();
   }
 
   /** Ask for a fresh offer, and again until one comes. */
@@ -135,6 +165,7 @@ export class Calls {
   rest() {
     clearTimeout(this.seatTimer);
     clearTimeout(this.failTimer);
+    clearTimeout(this.pathTimer);
   }
 
   /** Leave the call, if there is one. */

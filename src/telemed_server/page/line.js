@@ -51,8 +51,10 @@ export class Line {
   onlineChanged(online) {
     const app = this.app;
     clearTimeout(this.lostTimer);
-    if (online) app.lineLost = false;
-    else {
+    if (online) {
+      app.lineLost = false;
+      app.calls.lineBack();
+    } else {
       this.lostTimer = setTimeout(() => {
         app.lineLost = app.stage !== "ended";
         app.update();

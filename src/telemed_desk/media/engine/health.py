@@ -5,7 +5,8 @@ from typing import Final
 from telemed_desk.media.control import CallPhase
 
 SILENT_NS: Final = 2_500_000_000
-LOST_NS: Final = 30_000_000_000
+LOST_NS: Final = 180_000_000_000
+"""A call whose path is gone for two minutes comes back as the same call; then a fresh one is made."""
 SETUP_NS: Final = 30_000_000_000
 
 

@@ -122,6 +122,9 @@ class Liveness:
             found = await asyncio.to_thread(local_addresses)
             if found and found != known:
                 self._restarts.wanted()
+                transport = self._transport()
+                if transport is not None:
+                    await transport.connection.move(found)
             known = found or known
 
     def want_restart(self) -> None:

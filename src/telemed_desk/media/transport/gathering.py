@@ -104,11 +104,13 @@ class Gathering:
         self._relay_only = relay_only
         self._on_problem = on_problem
 
-    async def hosts(self) -> list[Any]:
-        """Open a socket on each address of ours; return their protocols."""
+    async def hosts(self, only: frozenset[str] | None = None) -> list[Any]:
+        """Open a socket on each address of ours, or on these; return their protocols."""
         loop = asyncio.get_running_loop()
         protocols = []
         for address, preference in own_addresses().items():
+            if only is not None and address not in only:
+                continue
             try:
                 transport, protocol = await loop.create_datagram_endpoint(
                     self._factory, local_addr=(address, 0)

@@ -201,9 +201,7 @@ class PatientConnection(ice.Connection):
             return
         self._local_candidates_start = True
         relay_only = self._transport_policy == ice.TransportPolicy.RELAY
-        gathering = Gathering(
-            1, lambda: PathProtocol(self), relay_only=relay_only, on_problem=self._tell_relay
-        )
+        gathering = self._gathering()
         hosts = [] if relay_only else await gathering.hosts()
         self._protocols += hosts
         self._local_candidates += [protocol.local_candidate for protocol in hosts]
@@ -214,6 +212,32 @@ class PatientConnection(ice.Connection):
         if tasks:
             await asyncio.wait(tasks, timeout=GATHER_SOFT_S)
         self._local_candidates_end = True
+
+    async def move(self, addresses: frozenset[str]) -> None:
+        """This PC has these addresses now: use the new ones at once, and leave those that are gone.
+
+        The other side learns of them by our checks, so no signalling is needed where it lets us in.
+        """
+        if self._closing or self._transport_policy == ice.TransportPolicy.RELAY:
+            return
+        known = {
+            p.local_candidate.host for p in self._protocols if p.local_candidate.type == "host"
+        }
+        fresh = await self._gathering().hosts(addresses - known)
+        self._protocols += fresh
+        for protocol in fresh:
+            self._found(protocol.local_candidate, None)
+        for task in self._gathering().ask(
+            self._stun_servers, self._turn_servers, fresh, self._found
+        ):
+            self.spawn(task)
+        self.paths.moved(addresses)
+
+    def _gathering(self) -> Gathering:
+        relay_only = self._transport_policy == ice.TransportPolicy.RELAY
+        return Gathering(
+            1, lambda: PathProtocol(self), relay_only=relay_only, on_problem=self._tell_relay
+        )
 
     def _tell_relay(self, server: str, code: str) -> None:
         if not self._closing and self.on_relay is not None:

@@ -128,6 +128,17 @@ class PathChoice:
         if current is not None and current.protocol is protocol:
             self.path_lost = True
 
+    def moved(self, addresses: frozenset[str]) -> None:
+        """This PC has these addresses now; a path from another one is gone."""
+        current = self.carrying
+        if current is None:
+            return
+        local = current.local_candidate
+        self.path_lost = self.path_lost or (local.type == "host" and local.host not in addresses)
+        self._asked_ns.clear()
+        self._upgrade_ns, self._upgrade_gap_ns = 0, _UPGRADE_NS[0]
+        self._look(time.monotonic_ns())
+
     # ---- what is done -----------------------------------------------------------------------
 
     async def tend(self) -> None:
