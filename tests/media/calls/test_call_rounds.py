@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import msgspec
 import pytest
@@ -135,14 +136,14 @@ def test_the_interval_holds_the_median_as_often_as_it_says() -> None:
 # ---- goals
 
 
-def _direction(sender: str, receiver: str, **values: object) -> DirectionFigures:
-    fields = {field.name: 0.0 for field in msgspec.structs.fields(DirectionFigures)}
+def _direction(sender: str, receiver: str, **values: Any) -> DirectionFigures:
+    fields: dict[str, Any] = {field.name: 0.0 for field in msgspec.structs.fields(DirectionFigures)}
     return DirectionFigures(
         **{**fields, "lines": 360, "sender": sender, "receiver": receiver, **values}
-    )  # type: ignore[arg-type]
+    )
 
 
-def _call(pair: str, number: int, condition: str = "bad", **values: object) -> CallFigures:
+def _call(pair: str, number: int, condition: str = "bad", **values: Any) -> CallFigures:
     a, b = pair[0], pair[1]
     return CallFigures(
         condition=condition,
