@@ -10,7 +10,7 @@ from msgspec.structs import replace as replace_struct
 from telemed_desk.clinical.call_record import CallSummary, summarise
 from telemed_desk.clinical.ladder import Rung
 from telemed_desk.clinical.notes import NoteText, Section
-from telemed_desk.media.control import DeviceState, PhotoProgress, SoundState
+from telemed_desk.media.control import DeviceState, PhotoProgress, ScreenState, SoundState
 from telemed_desk.ui.gallery_call import NOW_MS, note, signed, visit
 from telemed_desk.ui.screens.call.presenter import CallPresenter
 from telemed_desk.ui.screens.call.state import State
@@ -37,6 +37,9 @@ class Desk:
 
     def use_clinical_sound(self, *, on: bool) -> None:
         self.calls.append(("clinical", on))
+
+    def share_screen(self, *, on: bool) -> None:
+        self.calls.append(("share", on))
 
     def take_photo(self) -> None:
         self.calls.append(("photo",))
@@ -231,6 +234,43 @@ def test_a_picture_that_stands_is_never_shown_as_live(desk: Desk) -> None:
     stands = msgspec.structs.replace(shown.stats, picture_stands=True)
     desk.presenter.visit(replace(shown, stats=stands))
     assert desk.state.stage.stale == "Picture stands, part of it was lost"
+
+
+def test_the_screen_is_shown_only_after_a_question_and_says_so_all_the_time(desk: Desk) -> None:
+    desk.presenter.toggle_share()
+    assert desk.state.asks_share
+    desk.presenter.decline_share()
+    assert not desk.state.asks_share
+    assert ("share", True) not in desk.calls
+    desk.presenter.toggle_share()
+    desk.presenter.confirm_share()
+    assert desk.calls[-1] == ("share", True)
+    assert not desk.state.asks_share
+    assert not desk.state.controls.sharing  # not before the media process says so
+    desk.presenter.visit(replace(visit(), screen=ScreenState(on=True)))
+    assert desk.state.controls.sharing
+    assert desk.state.banner == "Nyambura sees this screen"
+    desk.presenter.toggle_share()
+    assert desk.calls[-1] == ("share", False)
+    desk.presenter.visit(replace(visit(), screen=ScreenState(on=False, code="TD-SCR-001")))
+    assert desk.state.banner == "This screen cannot be shown"
+    assert not desk.state.controls.sharing
+
+
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [
+        ("rate", "About 900 kb/s gets through; that keeps it below HD."),
+        ("loss", "0.4% of what is sent gets lost; that keeps it lower."),
+        ("delay", "What is sent takes 118 ms there and back; that keeps it lower."),
+        ("processor", "This PC cannot make larger pictures in time."),
+        ("other-side", "Nyambura's phone takes no more."),
+        ("choice", "Kept lower by your own choice."),
+    ],
+)
+def test_the_link_names_what_limits_it(desk: Desk, reason: str, said: str) -> None:
+    desk.presenter.visit(replace(visit(), reason=reason))
+    assert desk.state.link.sentence == said
 
 
 def test_after_the_call_the_link_says_what_it_was_like(desk: Desk) -> None:

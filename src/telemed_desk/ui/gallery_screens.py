@@ -103,6 +103,9 @@ class Nobody:
     def mute(self, *, microphone: bool, camera: bool) -> None:
         """Mute nothing."""
 
+    def share_screen(self, *, on: bool) -> None:
+        """Nothing is shared."""
+
     def use_clinical_sound(self, *, on: bool) -> None:
         """Change nothing."""
 

@@ -29,6 +29,7 @@ from telemed_desk.workflow.records_watch import RecordsWatch
 from telemed_desk.workflow.relays import Relays
 from telemed_desk.workflow.status import DeskStatus, LinkWord, StatusModel
 from telemed_desk.workflow.visit import PhotoTaken, Visit, VisitPorts, VisitState
+from telemed_desk.workflow.visit_intentions import VisitIntentions
 from telemed_desk.workflow.waiting_room import RoomView, WaitingRoom
 from telemed_desk.workflow.watched import Watched
 from telemed_protocol.errors import KnownError
@@ -39,7 +40,7 @@ from telemed_protocol.talk import PageMessage
 _log = structlog.get_logger("session")
 
 
-class Session:
+class Session(VisitIntentions):
     """One clinician at work on this PC.
 
     Args:
@@ -181,18 +182,6 @@ class Session:
         self._open_note(waiting.consultation.entity)
         self.people.begin(waiting, ports)
         self._visit.start()
-
-    def mute(self, *, microphone: bool, camera: bool) -> None:
-        """Stop or go on sending sound or picture."""
-        self._with_visit(lambda v: v.mute(microphone=microphone, camera=camera))
-
-    def use_clinical_sound(self, *, on: bool) -> None:
-        """Send cough, breath and stethoscope as they sound, or a voice without noise."""
-        self._with_visit(lambda v: v.use_clinical_sound(on=on))
-
-    def take_photo(self) -> None:
-        """Ask the patient for a photo."""
-        self._with_visit(lambda v: v.take_photo())
 
     def end_visit(self, agreed: list[str]) -> None:
         """End the call; the note stays open."""

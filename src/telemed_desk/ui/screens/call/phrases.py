@@ -2,10 +2,9 @@
 
 from telemed_desk.clinical.call_record import CallSummary
 from telemed_desk.clinical.ladder import Rung
-from telemed_desk.devices.problems import PROBLEMS
 from telemed_desk.ui import words
 from telemed_desk.ui.path import Leg, LegTone, Node, PathState
-from telemed_desk.ui.screens.call.state import BannerTone, Controls, Header, Link, Stage
+from telemed_desk.ui.screens.call.state import Controls, Header, Link, Stage
 from telemed_desk.ui.text import has_text, t, tn
 from telemed_desk.workflow.visit import VisitState
 
@@ -122,6 +121,7 @@ def controls(visit: VisitState) -> Controls:
         camera_by_link=by_link and not visit.camera_off,
         clinical_sound=visit.clinical_sound,
         clinical_tip=_clinical_tip(visit),
+        sharing=visit.screen.on,
         photo_label=t("call.photo.ask" if by_link else "call.photo.take"),
         photo_enabled=not reason,
         photo_reason=reason,
@@ -148,15 +148,28 @@ def link(visit: VisitState, now_ms: int) -> Link:
         return Link(rung, word, sentence, PathState(nodes, (Leg("", "none"),)))
     since = now_ms - (visit.connected_ms or now_ms)
     sentence = t("call.link.steady", span=words.ago(since)) if since >= 0 else ""
-    if visit.reason == "loss" and stats is not None:
-        sentence = t("call.link.loss", n=_percent(_loss(visit)))
-    elif visit.reason == "rate" and stats is not None and stats.estimate_bps is not None:
-        key = "call.link.rate" if rung >= Rung.LOW_VIDEO else "call.link.rate_low"
-        sentence = t(key, rate=words.rate(stats.estimate_bps))
+    sentence = _limited_by(visit) or sentence
     leg, tone = _leg(visit)
     if stats is not None and "relay" in stats.path:
         leg = " · ".join(part for part in (leg, t("call.link.relay")) if part)
     return Link(rung, words.rung_word(rung), sentence, PathState(nodes, (Leg(leg, tone),)))
+
+
+def _limited_by(visit: VisitState) -> str:
+    """Say what keeps the call from the highest rung; empty when nothing does."""
+    stats = visit.stats
+    if stats is None:
+        return ""
+    if visit.reason == "loss":
+        return t("call.link.loss", n=_percent(_loss(visit)))
+    if visit.reason == "rate" and stats.estimate_bps is not None:
+        key = "call.link.rate" if visit.rung >= Rung.LOW_VIDEO else "call.link.rate_low"
+        return t(key, rate=words.rate(stats.estimate_bps))
+    if visit.reason == "delay" and stats.rtt_ms is not None:
+        return t("call.link.delay", delay=t("unit.ms", n=round(stats.rtt_ms)))
+    if visit.reason in {"processor", "other-side", "choice"}:
+        return t(f"call.link.{visit.reason}", name=visit.waiting.patient.given_name)
+    return ""
 
 
 def _summary(summary: CallSummary | None) -> str:
@@ -211,26 +224,3 @@ def _leg(visit: VisitState) -> tuple[str, LegTone]:
     elif delay > WEAK_RTT_MS or loss > WEAK_LOSS or visit.rung is Rung.LOW_VIDEO:
         tone = "warn"
     return figures(visit), tone
-
-
-def banner(visit: VisitState) -> tuple[BannerTone, str, str]:
-    """Return the one banner that matters most: tone, title, words; empty when none does."""
-    name = visit.waiting.patient.given_name
-    if visit.phase == "restarting":
-        return "warn", t("call.banner.restarting"), t("call.banner.restarting.words")
-    if visit.phase == "patient-away":
-        at = words.clock(visit.lost_ms) if visit.lost_ms is not None else ""
-        return "warn", t("call.banner.left", name=name, time=at), t("call.banner.left.words")
-    known = (PROBLEMS.get(device.code) for device in visit.devices.values())
-    problem = next((problem for problem in known if problem is not None), None)
-    if problem is None and not visit.sound.headphones:
-        problem = PROBLEMS.get(visit.sound.problem)
-    if problem is not None:
-        return "warn", problem.sentence, problem.next_step
-    if visit.phase == "connected" and visit.rung <= Rung.AUDIO_PHOTOS:
-        voice = visit.rung is Rung.AUDIO_PHOTOS
-        key = "call.banner.voice" if voice else "call.banner.phone"
-        return "warn" if voice else "danger", t(key), t(f"{key}.words", name=name)
-    if visit.problem == "photo-consent":
-        return "info", t("call.photo.consent", name=name), ""
-    return "info", "", ""

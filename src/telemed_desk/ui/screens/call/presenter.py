@@ -7,6 +7,7 @@ from typing import Protocol
 from telemed_desk.clinical.notes import Section
 from telemed_desk.ui import words
 from telemed_desk.ui.screens.call import phrases
+from telemed_desk.ui.screens.call.banner import banner
 from telemed_desk.ui.screens.call.state import NoteView, PhotoTile, SignDialog, State
 from telemed_desk.ui.shell.state import CallLink
 from telemed_desk.ui.text import t, tn
@@ -21,6 +22,10 @@ class CallPort(Protocol):
 
     def mute(self, *, microphone: bool, camera: bool) -> None:
         """Stop or go on sending."""
+        ...
+
+    def share_screen(self, *, on: bool) -> None:
+        """Show this PC's screen to everybody in the call, or stop."""
         ...
 
     def use_clinical_sound(self, *, on: bool) -> None:
@@ -120,7 +125,7 @@ class CallPresenter:
         if visit is None:
             return
         now = self._now_ms()
-        tone, title, said = phrases.banner(visit)
+        tone, title, said = banner(visit)
         live = visit.phase != "ended"
         self._set(
             header=phrases.header(visit, now, self._next_ms)
@@ -141,6 +146,7 @@ class CallPresenter:
             banner_words=said,
             live=live,
             asks_end=self.state.asks_end and live,
+            asks_share=self.state.asks_share and live,
             notice=self.state.notice if live else "",
         )
 
@@ -171,6 +177,24 @@ class CallPresenter:
         """Clinical sound on or off (Ctrl+Shift+C)."""
         if self._visit is not None and self.state.live:
             self._port.use_clinical_sound(on=not self._visit.clinical_sound)
+
+    def toggle_share(self) -> None:
+        """Show this PC's screen, after a question, or stop (Ctrl+Shift+S)."""
+        if self._visit is None or not self.state.live:
+            return
+        if self._visit.screen.on:
+            self._port.share_screen(on=False)
+        else:
+            self._set(asks_share=True)
+
+    def confirm_share(self) -> None:
+        """Show it."""
+        self._set(asks_share=False)
+        self._port.share_screen(on=True)
+
+    def decline_share(self) -> None:
+        """Do not."""
+        self._set(asks_share=False)
 
     def take_photo(self) -> None:
         """Ask for a photo (F8)."""

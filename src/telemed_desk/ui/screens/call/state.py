@@ -57,6 +57,7 @@ class Controls:
     camera_by_link: bool = False
     clinical_sound: bool = False
     clinical_tip: str = ""
+    sharing: bool = False
     photo_label: str = ""
     photo_enabled: bool = False
     photo_reason: str = ""
@@ -121,6 +122,7 @@ class State:
     banner_words: str = ""
     live: bool = False
     asks_end: bool = False
+    asks_share: bool = False
     sign: SignDialog | None = None
     notes_hidden: bool = False
     notice: str = ""

@@ -8,13 +8,14 @@ from telemed_desk.clinical.ladder import Rung
 from telemed_desk.clinical.notes import Section
 from telemed_desk.clinical.people import Programme
 from telemed_desk.ui import words
+from telemed_desk.ui.screens.call.controls import CallControls
 from telemed_desk.ui.screens.call.note_editor import NoteEditor
 from telemed_desk.ui.screens.call.people_view import PeopleView
 from telemed_desk.ui.screens.call.stage import OpenFrames, StageView
 from telemed_desk.ui.screens.call.state import PhotoTile, State
 from telemed_desk.ui.text import t
 from telemed_desk.ui.theme import sizes
-from telemed_desk.ui.widgets.buttons import Button, CallButton
+from telemed_desk.ui.widgets.buttons import Button
 from telemed_desk.ui.widgets.cards import Banner, Card
 from telemed_desk.ui.widgets.chip import Chip
 from telemed_desk.ui.widgets.dialogs import Dialog
@@ -36,6 +37,9 @@ class CallView(QWidget):
     camera = Signal()
     photo = Signal()
     clinical = Signal()
+    share = Signal()
+    share_confirmed = Signal()
+    share_declined = Signal()
     end = Signal()
     end_confirmed = Signal()
     went_on = Signal()
@@ -54,6 +58,7 @@ class CallView(QWidget):
         self.setProperty("page", "true")
         self._state = State()
         self._ask: Dialog | None = None
+        self._share: Dialog | None = None
         self._sign: Dialog | None = None
         self.stage = StageView(open_frames)
         self.stage.voice.phone_asked.connect(self.show_phone)
@@ -61,7 +66,8 @@ class CallView(QWidget):
         self.editor = NoteEditor()
         self.banner = Banner("warn")
         self.header = self._header()
-        self.controls = self._controls()
+        self.controls = CallControls()
+        self.back_button = self.controls.back_button
         self.link_card = self._link_card()
         self.photos_card = self._photos_card()
         left = column(self.banner, gap=sizes.M + 2, pad=(sizes.L,) * 4)
@@ -78,7 +84,23 @@ class CallView(QWidget):
         self.editor.edited.connect(self.edited)
         self.editor.left_field.connect(self.left_field)
         self.editor.review.connect(self.review)
+        self._wire_controls()
         self._keys()
+
+    def _wire_controls(self) -> None:
+        pressed = self.controls
+        for signal, intention in (
+            (pressed.mute, self.mute),
+            (pressed.camera, self.camera),
+            (pressed.photo, self.photo),
+            (pressed.clinical, self.clinical),
+            (pressed.share, self.share),
+            (pressed.add_person, self.add_person),
+            (pressed.end, self.end),
+            (pressed.left, self.left),
+        ):
+            signal.connect(intention)
+        pressed.phone.connect(self.show_phone)
 
     def _keys(self) -> None:
         for keys in ("F2", "Ctrl+Shift+M"):
@@ -86,6 +108,7 @@ class CallView(QWidget):
         on_key(self, "F3", self.camera.emit)
         on_key(self, "F7", self.add_person.emit)
         on_key(self, "Ctrl+Shift+C", self.clinical.emit)
+        on_key(self, "Ctrl+Shift+S", self.share.emit)
         on_key(self, "F8", self.photo.emit)
         on_key(self, "F10", self.show_phone)
         on_key(self, "Ctrl+Shift+E", self.end.emit)
@@ -123,51 +146,6 @@ class CallView(QWidget):
         head.setFixedHeight(sizes.CALL_HEADER)
         head.setAccessibleName(t("call.header"))
         return head
-
-    def _controls(self) -> QWidget:
-        card = Card()
-        card.setAccessibleName(t("call.controls"))
-        self.mute_button = CallButton(t("call.mute"), "mic")
-        self.camera_button = CallButton(t("call.camera"), "video")
-        self.photo_button = CallButton(t("call.photo.take"), "camera", "accent")
-        self.clinical_button = CallButton(t("call.clinical"), "stethoscope")
-        self.clinical_button.setCheckable(True)
-        self.phone_button = CallButton(t("call.to_phone"), "phone")
-        self.phone_button.setToolTip(t("call.tip", name=t("call.to_phone"), key="F10"))
-        self.add_button = CallButton(t("call.people.add"), "user-plus")
-        self.add_button.setToolTip(t("call.tip", name=t("call.people.invite"), key="F7"))
-        self.end_button = CallButton(t("call.end"), "phone-off", "danger")
-        self.end_button.setToolTip(t("call.tip", name=t("call.end"), key="Ctrl+Shift+E"))
-        self.back_button = Button(t("call.back"), "primary", scale="large")
-        self.ended_words = Text("", "body", "second")
-        self.ended_words.setWordWrap(True)
-        for button, signal in (
-            (self.mute_button, self.mute),
-            (self.camera_button, self.camera),
-            (self.photo_button, self.photo),
-            (self.clinical_button, self.clinical),
-            (self.add_button, self.add_person),
-            (self.end_button, self.end),
-            (self.back_button, self.left),
-        ):
-            button.clicked.connect(signal)
-        self.phone_button.clicked.connect(self.show_phone)
-        box = row(gap=sizes.XS, pad=(sizes.M, sizes.S, sizes.M, sizes.S))
-        self.live_buttons = (
-            self.mute_button,
-            self.camera_button,
-            self.photo_button,
-            self.clinical_button,
-            self.add_button,
-        )
-        for button in (*self.live_buttons, self.phone_button):
-            box.addWidget(button)
-        box.addWidget(self.ended_words, 1)
-        box.addStretch(0)
-        box.addWidget(self.back_button)
-        box.addWidget(self.end_button)
-        card.add(box)
-        return card
 
     def _link_card(self) -> QWidget:
         card = Card()
@@ -208,7 +186,7 @@ class CallView(QWidget):
         self.stage.show_state(state.stage)
         self.stage.voice.number.setText(state.header.phone)
         self.banner.show_words(state.banner, state.banner_words, state.banner_tone)
-        self._show_controls(state)
+        self.controls.show_state(state)
         self.rung.set_rung(state.link.rung, state.link.word)
         self.sentence.setText(state.link.sentence)
         self.path.set_path(state.link.path)
@@ -217,6 +195,7 @@ class CallView(QWidget):
         self.editor.show_state(state.note, state.notice)
         self.editor.setVisible(not state.notes_hidden)
         self._show_end_question(state)
+        self._show_share_question(state)
         self._show_sign(state)
 
     def set_levels(self, speaker_dbfs: float) -> None:
@@ -246,43 +225,6 @@ class CallView(QWidget):
         self.next.set_tone("warn" if header.next_soon else "third")
         self.next.setVisible(bool(header.next_patient))
 
-    def _show_controls(self, state: State) -> None:
-        controls = state.controls
-        for button in (*self.live_buttons, self.end_button, self.phone_button):
-            button.setVisible(state.live)
-        self.back_button.setVisible(not state.live)
-        self.ended_words.setVisible(not state.live)
-        self.ended_words.setText(f"{state.link.sentence}\n{t('call.ended')}")
-        if controls.speaking_while_muted:
-            muted = t("call.speaking")
-        else:
-            muted = t("call.unmute" if controls.muted else "call.mute")
-        tip = t("call.tip", name=t("call.unmute" if controls.muted else "call.mute"), key="F2")
-        self.mute_button.show_as(
-            muted, "mic-off" if controls.muted else "mic", "off" if controls.muted else "plain", tip
-        )
-        off = controls.camera_off or controls.camera_by_link
-        said = t("call.camera")
-        if controls.camera_off:
-            said = t("call.camera.off")
-        elif controls.camera_by_link:
-            said = t("call.camera.by_link")
-        tip = t("call.tip", name=said, key="F3")
-        self.camera_button.show_as(
-            said, "video-off" if off else "video", "off" if off else "plain", tip
-        )
-        self.photo_button.setEnabled(controls.photo_enabled)
-        tip = controls.photo_reason or t("call.tip", name=controls.photo_label, key="F8")
-        self.photo_button.show_as(controls.photo_label, "camera", "accent", tip)
-        on = controls.clinical_sound
-        self.clinical_button.setChecked(on)
-        self.clinical_button.show_as(
-            t("call.clinical.on" if on else "call.clinical"),
-            "stethoscope",
-            "accent" if on else "plain",
-            controls.clinical_tip,
-        )
-
     def _show_photos(self, photos: tuple[PhotoTile, ...]) -> None:
         if photos == self._shown_photos:
             return
@@ -310,6 +252,29 @@ class CallView(QWidget):
             dialog.rejected.connect(self.went_on)
             dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
             self._ask = dialog
+            dialog.open()
+            dialog.cancel.setFocus(Qt.FocusReason.TabFocusReason)
+
+    def _show_share_question(self, state: State) -> None:
+        if not state.asks_share:
+            if self._share is not None:
+                dialog, self._share = self._share, None
+                dialog.close()
+            return
+        if self._share is None:
+            name = state.header.given_name
+            dialog = Dialog(
+                self.window(),
+                t("call.share.title", name=name),
+                t("call.share.words", name=name),
+                t("button.cancel"),
+            )
+            yes = Button(t("call.share"), "primary", icon="screen-share")
+            yes.clicked.connect(self.share_confirmed)
+            dialog.add_action(yes)
+            dialog.rejected.connect(self.share_declined)
+            dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+            self._share = dialog
             dialog.open()
             dialog.cancel.setFocus(Qt.FocusReason.TabFocusReason)
 

@@ -1,0 +1,29 @@
+"""What the doctor does to a running call, said on the GUI thread and done on the core thread."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+
+from telemed_desk.workflow.visit import Visit
+
+
+class VisitIntentions(ABC):
+    """Part of the session; without a visit nothing happens."""
+
+    @abstractmethod
+    def _with_visit(self, action: Callable[[Visit], None]) -> None: ...
+
+    def mute(self, *, microphone: bool, camera: bool) -> None:
+        """Stop or go on sending sound or picture."""
+        self._with_visit(lambda v: v.mute(microphone=microphone, camera=camera))
+
+    def use_clinical_sound(self, *, on: bool) -> None:
+        """Send cough, breath and stethoscope as they sound, or a voice without noise."""
+        self._with_visit(lambda v: v.use_clinical_sound(on=on))
+
+    def share_screen(self, *, on: bool) -> None:
+        """Show this PC's screen to everybody in the call, or stop."""
+        self._with_visit(lambda v: v.share_screen(on=on))
+
+    def take_photo(self) -> None:
+        """Ask the patient for a photo."""
+        self._with_visit(lambda v: v.take_photo())
