@@ -93,10 +93,18 @@ def code(
 
 @dataclass
 class Heard:
-    """What came out: the sound, and the delay (ms) before each 10 ms of it."""
+    """What came out.
+
+    Attributes:
+        sound: All of it.
+        delays_ms: The buffer's delay at each 10 ms.
+        concealed: Share made up, until the last packet came.
+        buffer: As it stands at the end.
+    """
 
     sound: Samples
     delays_ms: list[float]
+    concealed: float
     buffer: PlayoutBuffer
 
 
@@ -117,7 +125,7 @@ def play(arrivals: Iterable[tuple[float, VoicePacket]], seconds: float) -> Heard
     now = 0
     buffer = PlayoutBuffer(lambda: now)
     waiting = list(arrivals)
-    index, blocks, delays = 0, [], []
+    index, blocks, delays, concealed = 0, [], [], 0.0
     for tick in range(int(seconds * 100)):
         now = tick * 10 * MS
         while index < len(waiting) and waiting[index][0] * MS <= now:
@@ -125,4 +133,6 @@ def play(arrivals: Iterable[tuple[float, VoicePacket]], seconds: float) -> Heard
             index += 1
         blocks.append(buffer.pull(PULL))
         delays.append(buffer.delay_ms or 0.0)
-    return Heard(np.concatenate(blocks), delays, buffer)
+        if index < len(waiting):
+            concealed = buffer.counts.concealed / buffer.counts.played
+    return Heard(np.concatenate(blocks), delays, concealed, buffer)

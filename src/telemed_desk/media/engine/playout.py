@@ -42,10 +42,10 @@ _LONG_HOLE: Final = 5 * FRAME_SAMPLES
 _CONCEAL: Final = 6 * FRAME_SAMPLES
 """Made up for so long at most; then it fades, for nobody believes it any more."""
 _FADE: Final = 2 * FRAME_SAMPLES
-_JUDGED: Final = SAMPLE_RATE_HZ
+_JUDGED: Final = 3 * SAMPLE_RATE_HZ // 2
 """Emptiness that lasts longer is no mere gap, whatever comes later."""
-_LONGEST_PAUSE: Final = 3 * SAMPLE_RATE_HZ // 2
-"""A sender that pauses says so every 400 ms (libopus, Chromium); two of these may get lost."""
+_LONGEST_PAUSE: Final = 5 * SAMPLE_RATE_HZ // 2
+"""A sender that pauses says so every 400 ms (libopus, Chromium); some of these may get lost."""
 _FASTER_MS: Final = 12.0
 _SLOWER_MS: Final = -12.0
 _HURRY_MS: Final = 120.0
@@ -136,11 +136,12 @@ class PlayoutBuffer:
         lag_ms = now_ms - at / _PER_MS
         fresh = not self._frames.seen(at)
         if fresh:
-            self._delay.first(lag_ms, now_ms)
+            self._delay.first(lag_ms, now_ms, playable=self._frames.first_time(at))
         number, highest = frame.sequence, self._highest
         if number is None or highest is None or number > highest + 1:
             back = copy_samples(frame.payload)
-            if back and at - back >= (self._origin or 0) and not self._frames.seen(at - back):
+            before = at - back
+            if back and before >= (self._origin or 0) and self._frames.first_time(before):
                 self._delay.playable(lag_ms + back / _PER_MS, now_ms)
         if number is not None:
             self._highest = number if highest is None else max(number, highest)
@@ -153,7 +154,8 @@ class PlayoutBuffer:
         samples = packet_samples(payload)
         if not samples or at < (self._origin or 0) or self._frames.seen(at):
             return
-        self._delay.playable(now_ms - at / _PER_MS, now_ms)
+        if self._frames.first_time(at):
+            self._delay.playable(now_ms - at / _PER_MS, now_ms)
         if at >= self._next:
             self._frames.add(at, VoiceFrame(payload, samples, None))
 

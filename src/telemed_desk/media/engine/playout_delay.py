@@ -46,15 +46,16 @@ class DelayTarget:
         """Lag of the fastest packets of the last seconds."""
         return 0.0 if self._window is None else min(self._window[1], self._window[2])
 
-    def first(self, lag_ms: float, now_ms: float) -> None:
-        """Take the lag of a packet as it came."""
+    def first(self, lag_ms: float, now_ms: float, *, playable: bool = True) -> None:
+        """Take the lag of a packet as it came; ``playable``: nothing brought its frame earlier."""
         if self._window is None:
             self._window = (now_ms, lag_ms, lag_ms)
         since, current, before = self._window
         if now_ms - since > _BASE_MS:
             since, current, before = now_ms, lag_ms, current
         self._window = (since, min(current, lag_ms), before)
-        self.playable(lag_ms, now_ms)
+        if playable:
+            self.playable(lag_ms, now_ms)
 
     def playable(self, lag_ms: float, now_ms: float) -> None:
         """Take the lag with which a frame can be played: its own packet's, or its copy's."""

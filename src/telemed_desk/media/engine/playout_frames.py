@@ -29,6 +29,7 @@ class FrameStore:
     def __init__(self) -> None:
         self._frames: dict[int, VoiceFrame] = {}
         self._seen: dict[int, None] = {}
+        self._timed: dict[int, None] = {}
 
     def __len__(self) -> int:
         return len(self._frames)
@@ -39,6 +40,15 @@ class FrameStore:
     def seen(self, at: int) -> bool:
         """Tell whether the frame came, of late, in whatever form."""
         return at in self._seen
+
+    def first_time(self, at: int) -> bool:
+        """Tell, once for each frame, that it can be played now for the first time."""
+        if at in self._timed:
+            return False
+        self._timed[at] = None
+        if len(self._timed) > _REMEMBERED:
+            del self._timed[next(iter(self._timed))]
+        return True
 
     def add(self, at: int, frame: VoiceFrame) -> None:
         """Keep a frame; a packet's own frame replaces a mere copy, for it has a number."""
@@ -73,3 +83,4 @@ class FrameStore:
         """Forget everything."""
         self._frames.clear()
         self._seen.clear()
+        self._timed.clear()

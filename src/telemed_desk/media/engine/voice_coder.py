@@ -79,6 +79,7 @@ class VoiceCoder:
         packet = self._encoder.encode(sound)
         if len(packet) <= DTX_BYTES:
             self._silent += 1
+            self._past.clear()
             return VoicePayload(packet, red=False) if self._silent <= _TOLD else None
         self._silent = 0
         copies = self._copies(plan, timestamp)

@@ -5,7 +5,9 @@ The numbers come from benchmarks/voice.py (see docs/adr/0008).
 
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import combinations
+from math import sqrt
 from typing import Final, Protocol
 
 from .voice_coder import VoiceCoding
@@ -18,13 +20,24 @@ _SLOTS: Final = 1500
 """30 s."""
 _ENOUGH: Final = 10
 """Lost slots from which their pattern says something."""
-_FARTHEST: Final = 5
-_PER_STEP: Final = 0.03
-"""What a copy that comes a packet later may cost: the ear waits for it."""
-_SLACK: Final = 0.05
+_FARTHEST_MS: Final = 120
+_FARTHEST_FEW: Final = 3
+_PER_STEP: Final = 0.0015
+"""What a frame's length more of waiting is worth, as a share of frames lost for good."""
+_SLACK: Final = 0.002
 _DTX_BELOW_BPS: Final = 200_000
-_LEVELS: Final = ((0.27, 3, 0.8), (0.12, 2, 0.7), (0.05, 1, 0.5), (0.012, 1, 0.2))
+_THIN_BPS: Final = 90_000
+_THIN_SHARE: Final = 0.92
+"""Below that there is no picture beside the voice."""
+_LEVELS: Final = ((0.27, 3, 0.8), (0.12, 2, 0.7), (0.05, 1, 0.5), (0.008, 1, 0.25))
 """From this loss on so many copies, as long as voice takes no more than this share of the link."""
+_FEC_LOSS: Final = 0.005
+_FEC_PERCENT: Final = 10
+_FEC_PERCENT_LOW: Final = 25
+_FEC_LOW_BPS: Final = 20_000
+_FEC_RAISE_LOSS: Final = 0.03
+_FEC_RATES: Final = (32_000, 24_000, 20_000)
+_FEC_SHARE: Final = 0.4
 
 
 class Outcome(Protocol):
@@ -66,21 +79,21 @@ class LossPattern:
         """Return the packets after a lost one that should carry it, counted from it."""
         if not copies:
             return ()
-        slots_apart = frame_ms * 1_000_000 // _SLOT_NS
-        lost = [at for at, (sent, gone) in self._slots.items() if 2 * gone > sent]
+        apart = frame_ms * 1_000_000 // _SLOT_NS
+        lost = {at for at, (sent, gone) in self._slots.items() if 2 * gone > sent}
         usual = tuple(range(1, copies + 1))
         if len(lost) < _ENOUGH:
             return usual
         before = self._chosen.get((copies, frame_ms), usual)
 
-        def risk(choice: tuple[int, ...]) -> float:
-            gone = set(lost)
-            both = sum(all(at + d * slots_apart in gone for d in choice) for at in lost)
-            return both / len(lost) + _PER_STEP * (choice[-1] - len(choice))
+        def cost(choice: tuple[int, ...]) -> float:
+            gone = sum(all(at + d * apart in lost for d in choice) for at in lost)
+            return gone / len(self._slots) + _PER_STEP * (choice[-1] - copies) * apart
 
-        farthest = min(_FARTHEST, max(copies, 240 // frame_ms))
-        best = min(combinations(range(1, farthest + 1), copies), key=risk)
-        if risk(best) < risk(before) - _SLACK:
+        few = _FARTHEST_FEW if copies == 1 else _FARTHEST_MS // frame_ms
+        best = min(combinations(range(1, max(few, copies) + 1), copies), key=cost)
+        chance = 1.5 * sqrt(cost(before) / len(self._slots))
+        if cost(best) < cost(before) - _SLACK - chance:
             before = best
         self._chosen[copies, frame_ms] = before
         return before
@@ -92,6 +105,34 @@ def wire_bps(plan: VoiceCoding) -> float:
     per_second = 1000 / plan.frame_ms
     heads = HEADER_BYTES + (4 * copies + 1 if copies else 0)
     return plan.bitrate * (1 + copies) + heads * 8 * per_second
+
+
+def _fec_percent(bitrate: int, loss_ratio: float) -> int:
+    """Return the loss to tell Opus: from some value on, higher at low rates, it does add its copy.
+
+    Told the truth, 5 % at 24 kbit/s, it adds none: PESQ 2.9, and 4.0 when told 8 %.
+    """
+    if loss_ratio < _FEC_LOSS:
+        return 3
+    least = _FEC_PERCENT_LOW if bitrate < _FEC_LOW_BPS else _FEC_PERCENT
+    return max(round(100 * min(loss_ratio, 0.4)), least)
+
+
+def _with_fec(plain: VoiceCoding, loss_ratio: float, most_bps: float) -> VoiceCoding:
+    """Raise the rate to where Opus's own copy is worth something, with longer frames if need be."""
+    if loss_ratio < _FEC_RAISE_LOSS:
+        return plain
+    for rate in (r for r in _FEC_RATES if r > plain.bitrate):
+        for length in (f for f in (20, 40, 60) if f >= plain.frame_ms):
+            raised = replace(
+                plain,
+                bitrate=rate,
+                frame_ms=length,
+                loss_percent=_fec_percent(rate, loss_ratio),
+            )
+            if wire_bps(raised) <= most_bps:
+                return raised
+    return plain
 
 
 def plan_voice(
@@ -115,14 +156,18 @@ def plan_voice(
         takes_red: The other side understands RFC 2198.
         speech: False = any sound (a stethoscope): no pauses are made.
     """
-    loss_percent = round(100 * min(max(loss_ratio, 0.03), 0.4))
+    loss_percent = _fec_percent(bitrate, loss_ratio)
     dtx = speech and room_bps is not None and room_bps < _DTX_BELOW_BPS
     plain = VoiceCoding(bitrate, frame_ms, loss_percent, fec=True, distances=(), dtx=dtx)
-    if not takes_red or room_bps is None:
+    if room_bps is None:
         return plain
-    for from_loss, most, share in _LEVELS:
+    thin = _THIN_SHARE if room_bps < _THIN_BPS else 0.0
+    if not takes_red:
+        return _with_fec(plain, loss_ratio, max(_FEC_SHARE, thin) * room_bps)
+    for from_loss, most, usual_share in _LEVELS:
         if loss_ratio < from_loss:
             continue
+        share = max(usual_share, thin)
         for copies in range(most, 0, -1):
             for length in (f for f in (20, 40, 60) if f >= frame_ms):
                 distances = tuple(range(1, copies + 1))
