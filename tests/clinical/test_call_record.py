@@ -62,7 +62,7 @@ def test_a_summary_adds_the_parts_up_and_carries_a_reason_over_to_the_next() -> 
     second = _trace(
         1,
         [CallSample(at_s=s, rung=3, frozen_ms=300, estimate_kbps=400) for s in range(20)],
-        [CallEvent(15, "reason", "loss"), CallEvent(2, "path", "relay/tcp")],
+        [CallEvent(15, "reason", "loss"), CallEvent(2, "path", "relay-tcp")],
     )
     summary = summarise([second, first])
     assert summary.seconds == 30

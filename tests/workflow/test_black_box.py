@@ -39,7 +39,7 @@ def _second(n: int) -> CallStats:
         shown_height=360,
         frozen_s=0.25 * n,
         concealed_ratio=0.011,
-        path="relay/tcp" if n > 5 else "direct/udp",
+        path="relay-tcp" if n > 5 else "direct",
     )
 
 
@@ -61,9 +61,9 @@ def test_every_second_is_there_and_what_changed_is_an_event(place: Place) -> Non
     assert first.events == (
         CallEvent(0, "phase", "connected"),
         CallEvent(1, "reason", ""),
-        CallEvent(1, "path", "direct/udp"),
+        CallEvent(1, "path", "direct"),
         CallEvent(5, "reason", "rate"),
-        CallEvent(7, "path", "relay/tcp"),
+        CallEvent(7, "path", "relay-tcp"),
     )
     assert rest.events == (CallEvent(10, "phase", "ended"),)
     summary = summarise([first, rest])

@@ -254,7 +254,7 @@ class CallStats(msgspec.Struct, frozen=True, tag_field="t", tag="call-stats"):
         quantiser: Coarseness of what we send, 0 to 63 in VP8.
         lip_offset_ms: How much later than its picture a sound is played; negative = earlier.
         picture_stands: The last picture is held because the next ones cannot be decoded.
-        path: ``direct`` or ``relay``, and over what: ``direct/udp``, ``relay/tls``.
+        path: ``direct``, ``relay-udp``, ``relay-tcp``, ``relay-tls``, or ``relay`` (the other side's).
     """
 
     call: str
