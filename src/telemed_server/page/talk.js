@@ -15,6 +15,7 @@ const SHAPES = {
   offer: { call: isText(80), revision: isCount, sdp: isText(60000) },
   candidate: { call: isText(80), candidate: isText(1000), mid: isTextOrNull(40) },
   message: { text: isText(2000) },
+  people: { people: (value) => Array.isArray(value) && value.length <= 16 },
   ended: {},
 };
 
