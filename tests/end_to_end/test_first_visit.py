@@ -4,6 +4,8 @@ import asyncio
 import base64
 from pathlib import Path
 
+from telemed_desk.clinical.call_record import summarise
+from telemed_desk.clinical.ladder import Rung
 from telemed_desk.clinical.notes import Section
 from telemed_desk.practice import free_port
 from tests.end_to_end.headless_desk import new_vault, running_desk, running_server, until
@@ -49,6 +51,11 @@ async def test_a_note_of_a_call_is_read_on_a_second_desk_and_by_nobody_between(
                 photos = second.photos_of(consultation)
                 assert photos
                 assert photos[0].preview.startswith(b"\xff\xd8")
+                await until(lambda: second.call_traces_of(consultation), "the call's figures too")
+                figures = summarise(second.call_traces_of(consultation))
+                assert figures.seconds >= 1
+                assert max(figures.by_rung) >= Rung.LOW_VIDEO
+                assert not figures.relayed
         stored = b"".join(
             path.read_bytes()
             for path in [*(tmp_path / "server").rglob("*"), tmp_path / "server.log"]
