@@ -7,6 +7,7 @@ effect at once, in a running call too.
 import asyncio
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import structlog
@@ -25,6 +26,7 @@ from telemed_desk.media.frame_writer import FrameWriter
 from telemed_desk.media.frames import frame_block_name
 from telemed_desk.media.levels import LevelMeter, SpeakingWhileMuted
 from telemed_desk.media.ports import SoundBlock, SoundFeed, SoundSource
+from telemed_desk.media.processing.reference import ReferenceCounts
 from telemed_desk.media.processing.voice_chain import SoundMode
 from telemed_desk.media.processing.voice_path import ProcessingState, VoicePath
 from telemed_desk.media.sources.newest import StateListener
@@ -42,6 +44,23 @@ OWN_PICTURE = (640, 360)
 """The own picture is drawn small; converting it at full size would cost what the call needs."""
 
 _log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class SoundFigures:
+    """How the sound devices run.
+
+    Attributes:
+        drift_ppm: How much faster the microphone's clock runs than the speaker's.
+        latency_ms: Of both devices together, as they say.
+        losses: Their under- and overruns.
+        reference: What went other than smoothly on the way to the echo canceller.
+    """
+
+    drift_ppm: float
+    latency_ms: float
+    losses: int
+    reference: ReferenceCounts
 
 
 class Station:
@@ -159,6 +178,18 @@ class Station:
                 await self._close_camera()
                 await self._close_microphone()
                 await self._close_speaker()
+
+    def sound_figures(self) -> SoundFigures:
+        """Return what the sound devices and the clocks between them do."""
+        reference = self._voice.reference
+        devices = (self._microphone, self._speaker)
+        real = [d for d in devices if isinstance(d, DeviceMicrophone | DeviceSpeaker)]
+        return SoundFigures(
+            drift_ppm=reference.drift_ppm,
+            latency_ms=self._sound_latency_ms(),
+            losses=sum(device.losses for device in real),
+            reference=reference.counts,
+        )
 
     def level(self) -> Level:
         """Return the levels since the last call."""

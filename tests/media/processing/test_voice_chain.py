@@ -146,3 +146,11 @@ def test_the_echo_of_a_canceller_that_fails_is_not_told_from_its_level_alone() -
     assert voice.read_dbfs() == -100
     voice.add(block, block, block)
     assert voice.read_dbfs() > -25
+
+
+def test_a_device_that_claims_seconds_of_latency_does_not_stop_the_canceller() -> None:
+    def claim(chain: VoiceChain) -> None:
+        chain.device_latency_ms = 900.0
+
+    heard = run(Room(9), look=claim)
+    assert heard.erle_db(4, 8.5) >= 28

@@ -20,6 +20,9 @@ from telemed_desk.media.ports import BLOCK_SAMPLES, SAMPLE_RATE_HZ, SoundBlock
 
 from .port import EchoCanceller, Filter
 
+MOST_DELAY_MS = 500
+"""The library refuses more as an error; it only takes it for a hint."""
+
 
 class _Module:
     """One processing module and the memory in which it works. One thread."""
@@ -52,6 +55,7 @@ class _Canceller:
         self._stage.reverse(block)
 
     def heard(self, block: SoundBlock, delay_ms: int) -> SoundBlock:
+        delay_ms = min(max(delay_ms, 0), MOST_DELAY_MS)
         if delay_ms != self._delay_ms:
             self._delay_ms = delay_ms
             self._stage.module.set_stream_delay_ms(delay_ms)
