@@ -155,6 +155,51 @@ def test_a_key_frame_ends_the_wait_at_once() -> None:
     assert [f.data for f in out] == contents[:12] + contents[20:]
 
 
+def test_a_picture_that_was_counted_but_never_sent_is_missed_all_the_same() -> None:
+    """A sender whose queue is full drops it after encoding: numbers of packets tell nothing of that."""
+    assembler = FrameAssembler()
+    out: list[int] = []
+    for n, sequence in enumerate(range(100, 130)):
+        if n == 12:
+            continue
+        number = sequence - (n > 12)
+        body = bytes([0 if n in (0, 20) else 1]) + n.to_bytes(4, "big")
+        payload = pack_vp8(body, 120 + n)[0]
+        frames = assembler.insert(number, n * 3000, payload, n * 33 * MS, marker=True)
+        out += [int.from_bytes(frame.data[1:5], "big") for frame in frames]
+    assert out == [*range(12), *range(20, 30)]
+
+
+def test_short_and_long_picture_numbers_are_followed_over_their_ends() -> None:
+    for first, span in ((100, 128), (32_740, 32_768), (120, 32_768)):
+        assembler = FrameAssembler()
+        shown = 0
+        for n in range(60):
+            number = (first + n) % span
+            identity = bytes((number,)) if span == 128 else (number | 0x8000).to_bytes(2, "big")
+            payload = b"\x90\x80" + identity + bytes((0 if n == 0 else 1, 5))
+            shown += len(assembler.insert(n, n * 3000, payload, n * MS, marker=True))
+        assert shown == 60
+
+
+def test_lost_parity_and_padding_between_pictures_stop_nothing() -> None:
+    rng = random.Random(8)
+    assembler = FrameAssembler()
+    shown = sequence = 0
+    for n in range(500):
+        body = bytes([0 if n == 0 else 1]) + n.to_bytes(4, "big") + rng.randbytes(1500)
+        payloads = pack_vp8(body, n)
+        for i, payload in enumerate(payloads):
+            marker = i == len(payloads) - 1
+            shown += len(assembler.insert(sequence, n * 3000, payload, n * MS, marker=marker))
+            sequence += 1
+        sequence += rng.randrange(3)  # parity that never came
+        needed = assembler.needed_from()
+        assert needed is not None
+    assert shown == 500
+    assert not assembler.poll(600 * MS, 50)
+
+
 def test_two_minutes_of_outage_do_not_grow_the_buffer() -> None:
     rng = random.Random(6)
     assembler = FrameAssembler()

@@ -27,7 +27,7 @@ SKIP_MIN_NS: Final = 20_000_000
 _MOST_PACKETS: Final = 2048
 _KEPT_WAITING: Final = 512
 _ID_SPAN: Final = 1 << 15
-_SHORT_ID_SPAN: Final = 1 << 7
+_LAST_SHORT_ID: Final = 127
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +69,9 @@ class FrameAssembler:
         self._gap: tuple[int, int] | None = None
         self._asked_ns: int | None = None
         self._ask_every_ns = ASK_MIN_NS
-        self._id_span = _SHORT_ID_SPAN
         self.given_up = 0
         self.done_without = 0
+        self.keyframes = 0
         self.malformed = 0
 
     @property
@@ -98,8 +98,6 @@ class FrameAssembler:
             except FormatError:
                 self.malformed += 1
                 return []
-            if content.picture_id is not None and content.picture_id >= _SHORT_ID_SPAN:
-                self._id_span = _ID_SPAN
         if not self._highest:
             self._asked_ns = now_ns  # the first key frame may well be on its way
         self._packets[number] = _Packet(timestamp, marker, content)
@@ -205,7 +203,9 @@ class FrameAssembler:
         last = None if self._last is None or self._waiting_key else self._last.picture_id
         if last is None or self._next is None:
             return
-        begin = self._begins.get((last + 1) % self._id_span)
+        begin = self._begins.get((last + 1) % _ID_SPAN)
+        if begin is None and last == _LAST_SHORT_ID:
+            begin = self._begins.get(0)
         if begin is not None and begin > self._next:
             self._next = begin
             self._forget_below(begin)
@@ -232,6 +232,7 @@ class FrameAssembler:
 
     def _leave(self, frame: VideoFrame) -> None:
         if frame.is_keyframe:
+            self.keyframes += 1
             self._waiting_key = False
             self._asked_ns = None
             self._ask_every_ns = ASK_MIN_NS
@@ -251,7 +252,17 @@ class FrameAssembler:
             return None
         while (packet := self._packets.get(number)) is not None and packet.content is None:
             number += 1  # padding in the middle of the stream
-        return self._whole.get(number)
+        frame = self._whole.get(number)
+        # a sender may drop a picture after counting it: no packet is missing, but a picture is
+        return frame if frame is None or frame.is_keyframe or self._counts_on(frame) else None
+
+    def _counts_on(self, frame: VideoFrame) -> bool:
+        last = None if self._last is None else self._last.picture_id
+        if last is None or frame.picture_id is None:
+            return True
+        return frame.picture_id == (last + 1) % _ID_SPAN or (
+            frame.picture_id == 0 and last == _LAST_SHORT_ID
+        )
 
     def _newest_keyframe(self) -> VideoFrame | None:
         """A whole key frame ahead makes all repair before it pointless."""

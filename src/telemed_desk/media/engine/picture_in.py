@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from statistics import median
 from typing import Final
 
 from aiortc.rtp import RtpPacket
@@ -18,13 +19,15 @@ from telemed_desk.media.transport.receiver import PacketReceiver
 from .assembler import FrameAssembler, VideoFrame
 from .lip_sync import LipSync, SenderTime
 from .playout import PlayoutBuffer
-from .render_pace import CLOCK_PER_MS, RenderPace
+from .render_pace import RenderPace
 
 _MOST_WAITING: Final = 60
 _OVERDUE_NS: Final = 60_000_000
 _FREEZE_EXTRA_NS: Final = 150_000_000
 _STANDS_NS: Final = 600_000_000
 _SOUND_RATE: Final = 48_000
+_PICTURE_RATE: Final = 90_000
+_LATELY: Final = 15
 
 
 @dataclass(slots=True)
@@ -65,6 +68,7 @@ class PictureDownlink:
         self._arrived = threading.Condition()
         self._stopped = False
         self.shown = Shown()
+        self._lately: deque[tuple[float, int]] = deque(maxlen=_LATELY)
         self.decode_ms = 0.0
         """Processor time of a picture, smoothed; 0 before the first."""
         self._tasks: set[asyncio.Task[None]] = set()
@@ -121,18 +125,15 @@ class PictureDownlink:
     ) -> None:
         """Let the one of picture and voice that is ahead wait for the other."""
         heard, seen = _sender_time(voice), _sender_time(self._receiver)
-        voice_lag_ms, picture_lag_ms = playout.lag_ms, self._pace.shown_lag_ms
+        voice_lag_ms, lately = playout.lag_ms, list(self._lately)
         still = self.shown.last_ns is None or now_ns - self.shown.last_ns > 2 * _STANDS_NS
-        if heard is None or seen is None or voice_lag_ms is None or picture_lag_ms is None or still:
+        if heard is None or seen is None or voice_lag_ms is None or still:
             lips.lost()
         else:
             now_ms = now_ns / 1e6
             at_voice = (now_ms - voice_lag_ms) * _SOUND_RATE / 1000
-            at_picture = (now_ms - picture_lag_ms) * CLOCK_PER_MS
-            lips.look(
-                now_ms - heard.taken_ms(at_voice, _SOUND_RATE),
-                now_ms - seen.taken_ms(at_picture, CLOCK_PER_MS * 1000),
-            )
+            ages = [at_ms - seen.taken_ms(rtp, _PICTURE_RATE) for at_ms, rtp in lately]
+            lips.look(now_ms - heard.taken_ms(at_voice, _SOUND_RATE), median(ages))
         self._pace.extra_ms = lips.picture_extra_ms
         playout.wait_longer(lips.voice_extra_ms)
 
@@ -180,8 +181,9 @@ class PictureDownlink:
             self.decode_ms += (took_ms - self.decode_ms) * (0.1 if self.decode_ms else 1.0)
             if picture is None or not self._wait_until(due_ns):
                 continue
-            self._note(picture.width, picture.height)
             self.sink.present(picture)
+            self._note(picture.width, picture.height)
+            self._lately.append((self._clock() / 1e6, frame.timestamp))
 
     def _wait_until(self, due_ns: int) -> bool:
         """Wait until a picture is due; False when it is overdue and newer ones are there."""

@@ -14,7 +14,7 @@ import numpy as np
 
 from telemed_desk.media.transport.sequence import Unwrapper
 
-CLOCK_PER_MS: Final = 90
+_CLOCK_PER_MS: Final = 90
 _WINDOW: Final = 450
 _BASE_MS: Final = 5000.0
 _WORTH_MS: Final = 40.0
@@ -55,17 +55,10 @@ class RenderPace:
         """By how much the fastest pictures are held back in all."""
         return self._hold_ms + self.extra_ms
 
-    @property
-    def shown_lag_ms(self) -> float | None:
-        """How far behind its RTP time, in ms of our clock, a picture is due; None at first."""
-        if self._base is None:
-            return None
-        return min(self._base[1], self._base[2]) + self.waits_ms
-
     def due_ns(self, timestamp: int, whole_ns: int) -> int:
         """Return when to show the picture with this RTP time, whole since ``whole_ns``."""
         whole_ms = whole_ns / 1e6
-        at_ms = self._unwrap.unwrap(timestamp) / CLOCK_PER_MS
+        at_ms = self._unwrap.unwrap(timestamp) / _CLOCK_PER_MS
         lag = whole_ms - at_ms
         since, current, before = self._base or (whole_ms, lag, lag)
         if whole_ms - since > _BASE_MS:

@@ -59,9 +59,9 @@ class Steering:
         self.ladder = Ladder(start_rung)
         self.allocator = Allocator()
         self.outside = Outside()
-        self._protection = Protection()
+        self.protection = Protection()
         self._begun_ns: int | None = None
-        self.repair: RepairPlan = self._protection.plan(0.0, 100.0)
+        self.repair: RepairPlan = self.protection.plan(0.0, 100.0)
         self.standing = Standing(self.ladder.rung, "")
         self.allocation: Allocation = self.allocator.decide(
             self.rate.target_bps, 0.0, now_ns, informed=False
@@ -106,7 +106,7 @@ class Steering:
             ),
             now_ns,
         )
-        self.repair = self._protection.plan(rate.repairable_loss, rtt_ms)
+        self.repair = self.protection.plan(rate.repairable_loss, rtt_ms)
         self.allocator.coarseness.note(outside.quantiser, now_ns)
         starting = self._begun_ns is None or now_ns - self._begun_ns < START_NS
         chosen = self.allocator.decide(

@@ -142,6 +142,7 @@ class Streams:
         if self._video is not None:
             self._video.sender.repair = steering.repair
             steering.protection.takes_parity = self._video.sender.takes_parity
+            steering.protection.takes_parity = self._video.sender.takes_parity
             steering.rate.can_probe = self._video.sender.can_pad
         if self.transport is not None:
             self._order(self.transport, now_ns, rtt_ms)

@@ -19,6 +19,7 @@ from aiortc.rtcicetransport import RTCIceTransport
 from aiortc.rtcrtpparameters import RTCRtpParameters
 from aiortc.rtp import (
     RTCP_PSFB_FIR,
+    HeaderExtensionsMap,
     RtcpByePacket,
     RtcpPacket,
     RtcpPsfbPacket,
@@ -161,6 +162,11 @@ class MediaTransport(RTCDtlsTransport):
         """Send at another rate for a moment, padded."""
         self.pacer.begin_probe(probe, time.monotonic_ns())
         self._wake.set()
+
+    @property
+    def extensions_map(self) -> HeaderExtensionsMap:
+        """The ids of header extensions that were agreed on."""
+        return self._rtp_header_extensions_map
 
     # ---- sending ----------------------------------------------------------------------------
 

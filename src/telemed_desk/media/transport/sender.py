@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from aiortc import clock
 from aiortc.codecs import is_rtx
-from aiortc.rtcrtpparameters import RTCRtpSendParameters
+from aiortc.rtcrtpparameters import RTCRtpCodecParameters, RTCRtpSendParameters
 from aiortc.rtp import (
     RTCP_PSFB_APP,
     RTCP_PSFB_FIR,
@@ -36,7 +36,9 @@ from aiortc.rtp import (
 from aiortc.stats import RTCStatsReport
 
 from .dtls import MediaTransport
+from .fec import wrap_red
 from .pacer import Priority
+from .protect import ParityMaker
 from .repair import TWICE_NS, KeyframeGate, RepairPlan, SentHistory, SentPacket
 
 REPORT_S: Final = 1.0
@@ -73,6 +75,9 @@ class PacketSender:
         self._payload_type: int | None = None
         self._rtx_payload_type: int | None = None
         self._red_payload_type: int | None = None
+        self._inner: int | None = None
+        self._parity_payload_type: int | None = None
+        self._parity = ParityMaker()
         self._mid = ""
         self._cname = ""
         # the lower half: a wrap early on would upset SRTP at the other side
@@ -125,6 +130,8 @@ class PacketSender:
                 self._rtx_payload_type = other.payloadType
             if other.name == "red" and self._kind == "audio":
                 self._red_payload_type = other.payloadType
+        if self._kind == "video":
+            self._wrap_pictures(parameters.codecs)
         self._mid = parameters.muxId
         self._cname = parameters.rtcp.cname or ""
         self._transport._register_rtp_sender(self, parameters)  # noqa: SLF001 - aiortc's own wiring
@@ -133,6 +140,20 @@ class PacketSender:
         self._task = asyncio.create_task(self._report())
         if self.on_started is not None:
             self.on_started()
+
+    def _wrap_pictures(self, codecs: list[RTCRtpCodecParameters]) -> None:
+        """Send all pictures inside RED where the other side takes parity: it covers only those."""
+        red = next((c.payloadType for c in codecs if c.name == "red"), None)
+        parity = next((c.payloadType for c in codecs if c.name == "ulpfec"), None)
+        repeats = [c for c in codecs if is_rtx(c) and c.parameters.get("apt") == red]
+        if red is not None and parity is not None and repeats:
+            self._inner, self._payload_type = self._payload_type, red
+            self._rtx_payload_type, self._parity_payload_type = repeats[0].payloadType, parity
+
+    @property
+    def takes_parity(self) -> bool:
+        """Whether the other side takes parity packets (ULPFEC inside RED)."""
+        return self._parity_payload_type is not None
 
     async def stop(self) -> None:
         """End for good."""
@@ -182,6 +203,8 @@ class PacketSender:
         timestamp = (self._timestamp_base + timestamp) & 0xFFFFFFFF
         self._last = (timestamp, taken_ns)
         self._frames += 1
+        if self._inner is not None:
+            payloads = [wrap_red(self._inner, payload) for payload in payloads]
         for index, payload in enumerate(payloads):
             packet = RtpPacket(
                 payload_type=payload_type,
@@ -200,11 +223,32 @@ class PacketSender:
                 self._history.add(
                     SentPacket(packet.sequence_number, timestamp, packet.marker, payload, now_ns)
                 )
+            if self.repair.parity and self._inner is not None:
+                extensions = self._transport.extensions_map
+                self._parity.add(packet, extensions, twcc=self._transport.twcc)
             priority = Priority.VIDEO if video else Priority.AUDIO
             self._transport.send_media(packet, priority, frame=self._frames)
             if self.repair.ahead and self._rtx_payload_type is not None:
                 self._send_copy_later(packet)
+        self._send_parity(timestamp)
         return True
+
+    def _send_parity(self, timestamp: int) -> None:
+        if not self.repair.parity or self._parity_payload_type is None:
+            self._parity.forget()
+            return
+        for parity in self._parity.take(self.repair.parity):
+            packet = RtpPacket(
+                payload_type=self._payload_type or 0,
+                sequence_number=self._sequence,
+                timestamp=timestamp,
+                ssrc=self._ssrc,
+                payload=wrap_red(self._parity_payload_type, parity),
+            )
+            self._sequence = (self._sequence + 1) & 0xFFFF
+            self.packets += 1
+            self._octets += len(packet.payload)
+            self._transport.send_media(packet, Priority.VIDEO, frame=self._frames)
 
     def begin_anew(self) -> None:
         """After silence: what was sent into it is not worth repeating, a key frame is.
