@@ -6,10 +6,12 @@ import random
 import numpy as np
 import pytest
 
+from telemed_desk.clinical.ladder import Rung
 from telemed_desk.media.codecs import opus
 from telemed_desk.media.engine.redundancy import unpack
 from telemed_desk.media.engine.voice_coder import VoiceCoder, VoiceCoding, VoicePayload
 from telemed_desk.media.engine.voice_plan import LossPattern, plan_voice, wire_bps
+from telemed_desk.media.engine.voice_terms import voice_terms
 from tests.support.media import make_speech
 from tests.support.voice_link import ImaginedLink, code, play
 
@@ -143,3 +145,25 @@ def test_opus_adds_its_copy_where_it_is_told_that_packets_get_lost() -> None:
     for rate, loss in ((24_000, 0.05), (32_000, 0.02), (16_000, 0.05)):
         packets = code(SPEECH, plan_voice(rate, loss))
         assert sum(opus.copy_samples(p.payload) > 0 for p in packets) > 0.3 * len(packets)
+
+
+SDP = (
+    "v=0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=fmtp:111 minptime=10;maxaveragebitrate=40000\r\n"
+    "m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:1\r\n"
+)
+
+
+def test_on_a_thin_link_the_other_side_is_asked_for_long_packets() -> None:
+    assert voice_terms(SDP, Rung.LOW_VIDEO) == SDP
+    thin = voice_terms(SDP, Rung.AUDIO_PHOTOS)
+    assert thin.splitlines() == [
+        "v=0",
+        "m=audio 9 UDP/TLS/RTP/SAVPF 111",
+        "a=fmtp:111 minptime=10;maxaveragebitrate=16000",
+        "a=ptime:60",
+        "m=video 9 UDP/TLS/RTP/SAVPF 96",
+        "a=mid:1",
+    ]
+    assert thin.count("\r\n") == 6
+    only_voice = SDP[: SDP.index("m=video")]
+    assert voice_terms(only_voice, Rung.AUDIO_PHOTOS).endswith("a=ptime:60\r\n")

@@ -67,7 +67,10 @@ class Call:
         self.on_restart_wanted: Callable[[], None] | None = None
         self._streams = Streams(asyncio.get_running_loop(), parts, start_rung)
         self._negotiation = Negotiation(
-            ice_servers, relay_only=relay_only, transport=lambda: self._streams.transport
+            ice_servers,
+            relay_only=relay_only,
+            transport=lambda: self._streams.transport,
+            start_rung=start_rung,
         )
         self._liveness = Liveness(
             lambda: self._streams.transport,

@@ -18,6 +18,7 @@ from telemed_desk.media.transport.dtls import MediaTransport
 from telemed_desk.media.transport.install import install
 
 from .contract import CallFailure
+from .voice_terms import voice_terms
 
 _SETUP: Final = re.compile(r"^a=setup:\w+", re.MULTILINE)
 REFUSALS: Final = (
@@ -56,6 +57,7 @@ class Negotiation:
         ice_servers: STUN and TURN servers.
         relay_only: Use relayed paths only.
         transport: Returns the transport of the media, None before it is known.
+        start_rung: What the link is believed to carry; says how the voice is asked for.
     """
 
     def __init__(
@@ -64,6 +66,7 @@ class Negotiation:
         *,
         relay_only: bool,
         transport: Callable[[], MediaTransport | None],
+        start_rung: int,
     ) -> None:
         policy = RTCIceTransportPolicy.RELAY if relay_only else RTCIceTransportPolicy.ALL
         self.pc: Any = install().RTCPeerConnection(
@@ -74,6 +77,7 @@ class Negotiation:
             )
         )
         self._transport = transport
+        self._start_rung = start_rung
         self._revision = 0
         self._lock = asyncio.Lock()
         self._closed = False
@@ -81,7 +85,7 @@ class Negotiation:
     @property
     def sdp(self) -> str:
         """Our description as it is now."""
-        return tidy(self.pc.localDescription.sdp)
+        return voice_terms(tidy(self.pc.localDescription.sdp), self._start_rung)
 
     async def offer(self) -> str:
         """Return our SDP, candidates included as far as they were found within a second."""

@@ -79,7 +79,7 @@ def _codecs() -> dict[str, list[RTCRtpCodecParameters]]:
                     "useinbandfec": 1,
                     "usedtx": 1,
                     "stereo": 0,
-                    "maxaveragebitrate": 32_000,
+                    "maxaveragebitrate": 40_000,  # from here on Opus adds its copy at once
                 },
             ),
             RTCRtpCodecParameters(
