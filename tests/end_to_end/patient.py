@@ -3,9 +3,11 @@
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from typing import Any, Literal
 
 from tests.support.chromium import BrowserOptions, running_chromium
-from tests.support.page import Device, Page, PageError
+from tests.support.firefox import running_firefox
+from tests.support.tab import Device, PageError, Tab
 
 PHONE = Device(width=360, height=740, scale=2.0, mobile=True)
 CALL_S = 60.0
@@ -17,7 +19,7 @@ PRESS_S = 6.0
 class Patient:
     """One phone with the link open."""
 
-    page: Page
+    page: Tab
 
     async def join(self, year: int, *, photos: bool = True) -> None:
         """Say who it is, agree, let camera and microphone be used, and wait."""
@@ -51,10 +53,15 @@ class Patient:
 
 @contextlib.asynccontextmanager
 async def patient_at(
-    url: str, options: BrowserOptions | None = None, *, script: str = ""
+    url: str,
+    options: BrowserOptions | None = None,
+    *,
+    script: str = "",
+    browser: Literal["chromium", "firefox"] = "chromium",
 ) -> AsyncIterator[Patient]:
     """Open the link on a phone."""
-    async with running_chromium(options or BrowserOptions()) as browser:
-        page = await browser.open_page("about:blank", device=PHONE, script=script)
+    running: Any = running_chromium if browser == "chromium" else running_firefox
+    async with running(options or BrowserOptions()) as phone:
+        page = await phone.open_page("about:blank", device=PHONE, script=script)
         await page.navigate(url)
         yield Patient(page)

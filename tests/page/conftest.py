@@ -8,6 +8,7 @@ import pytest_asyncio
 from tests.page.clinic import running_clinic
 from tests.page.visit import Practice
 from tests.support.chromium import BrowserOptions, Chromium, running_chromium
+from tests.support.firefox import running_firefox
 
 
 @pytest_asyncio.fixture(scope="package", loop_scope="package")
@@ -24,3 +25,13 @@ async def practice(
     """A server with one clinic whose desk is online, and the browser."""
     async with running_clinic(tmp_path_factory.mktemp("clinic")) as clinic:
         yield Practice(clinic, browser)
+
+
+@pytest_asyncio.fixture(scope="package", loop_scope="package", params=["chromium", "firefox"])
+async def either(request: pytest.FixtureRequest, practice: Practice) -> AsyncIterator[Practice]:
+    """The clinic, with one browser and then the other on the patient's phone."""
+    if request.param == "chromium":
+        yield practice
+    else:
+        async with running_firefox() as firefox:
+            yield Practice(practice.clinic, firefox)

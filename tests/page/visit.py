@@ -9,7 +9,9 @@ from tests.page.clinic import Clinic
 from tests.page.doctor import YEAR, Call, Desk
 from tests.page.wire import Wire
 from tests.support.chromium import Chromium
+from tests.support.firefox import Firefox
 from tests.support.page import Device, Page
+from tests.support.tab import Tab
 
 SMALL_PHONE = Device(width=360, height=740, scale=2.0, mobile=True)
 CALL_S = 60.0
@@ -25,7 +27,7 @@ class Practice:
     """What the tests share."""
 
     clinic: Clinic
-    browser: Chromium
+    browser: Chromium | Firefox
 
 
 @dataclasses.dataclass
@@ -34,12 +36,12 @@ class Visit:
 
     clinic: Clinic
     desk: Desk
-    page: Page
-    browser: Chromium
+    page: Tab
+    browser: Chromium | Firefox
     wire: Wire
-    tabs: list[Page] = dataclasses.field(default_factory=list)
+    tabs: list[Tab] = dataclasses.field(default_factory=list)
 
-    async def tab(self, script: str = "") -> Page:
+    async def tab(self, script: str = "") -> Tab:
         """Open a further empty tab on the same phone; it is closed when the visit is over."""
         tab = await self.browser.open_page(
             "about:blank", device=SMALL_PHONE, script=script, beside=self.page
@@ -96,7 +98,7 @@ class Visit:
         return said
 
 
-async def until(page: Page, condition: Callable[[], bool], timeout_s: float = CALL_S) -> None:
+async def until(page: Tab, condition: Callable[[], bool], timeout_s: float = CALL_S) -> None:
     """Poll a condition of our side; the browser's clock paces it."""
     async with asyncio.timeout(timeout_s):
         while not condition():
@@ -121,6 +123,7 @@ async def visiting(
             "about:blank", device=SMALL_PHONE, script=_REPORT_VIOLATIONS + script, private=True
         )
         if language:
+            assert isinstance(page, Page)  # Firefox has no such command
             agent = (await page.call("Browser.getVersion"))["userAgent"]
             await page.call(
                 "Emulation.setUserAgentOverride", userAgent=agent, acceptLanguage=language

@@ -14,20 +14,24 @@ class Wire:
         self._host, self._port = str(parts.hostname), int(parts.port or 0)
         self._open: set[asyncio.StreamWriter] = set()
         self._jobs: set[asyncio.Task[None]] = set()
+        self._hung: set[asyncio.StreamWriter] = set()
         self._cut = False
+        self.accepted = 0
         self.origin = ""
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):
             while data := await reader.read(65536):
-                writer.write(data)
-                await writer.drain()
+                if writer not in self._hung:
+                    writer.write(data)
+                    await writer.drain()
         writer.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self._cut:
             writer.transport.abort()
             return
+        self.accepted += 1
         far_reader, far_writer = await asyncio.open_connection(self._host, self._port)
         ends = {writer, far_writer}
         self._open |= ends
@@ -48,6 +52,10 @@ class Wire:
         self._cut = True
         for writer in self._open:
             writer.transport.abort()
+
+    def hang(self) -> None:
+        """What is open now carries nothing any more and looks open; new connections work."""
+        self._hung |= self._open
 
     def mend(self) -> None:
         """The network is back."""

@@ -3,6 +3,7 @@
 import { Arrival } from "./arrival.js";
 import { Awake } from "./awake.js";
 import { Calls } from "./calls.js";
+import { Devices } from "./devices.js";
 import { fill, say } from "./dom.js";
 import { Line } from "./line.js";
 import { RoundTrip } from "./link.js";
@@ -36,7 +37,8 @@ export class App {
     this.rated = false;
     this.checked = {};
     this.trips = new RoundTrip();
-    this.media = new Media(() => this.mediaChanged());
+    this.media = new Media(() => this.mediaChanged(), kept.facing);
+    this.devices = new Devices(this);
     this.ignored = 0;
     this.root = document.getElementById("page");
     this.arrival = new Arrival(this, jti);
@@ -208,6 +210,7 @@ export class App {
   }
 
   mediaChanged() {
+    this.devices.changed();
     if (this.call) this.call.refresh().catch(() => this.ignore());
     this.sendState();
     this.update();
@@ -232,11 +235,13 @@ export class App {
     if (this.busy || !this.media.camera) return;
     this.busy = true;
     await this.media.turn().catch(() => this.ignore());
+    this.session.set({ facing: this.media.facing });
     this.busy = false;
     this.update();
   }
 
   async toggleSoundOnly() {
+    this.media.lost.camera = false;
     if (this.media.camera) {
       this.setSoundOnly(true);
       this.media.closeCamera();
@@ -296,6 +301,9 @@ export class App {
   shown() {
     this.stayAwake();
     this.sendState();
-    if (!document.hidden) this.line.wake();
+    if (document.hidden) return;
+    this.line.wake();
+    this.devices.back();
+    if (this.screen && this.screen.shown) this.screen.shown();
   }
 }

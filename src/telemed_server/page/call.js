@@ -223,11 +223,21 @@ export class Call {
     const report = await this.pc.getStats();
     let loss = 0;
     let trip = 0;
+    let link = null;
+    let sent = 0;
     report.forEach((entry) => {
-      if (entry.type !== "remote-inbound-rtp" || entry.kind !== "audio") return;
-      loss = Math.max(loss, entry.fractionLost || 0);
-      trip = Math.max(trip, entry.roundTripTime || 0);
+      if (entry.type === "candidate-pair" && entry.nominated && entry.availableOutgoingBitrate) {
+        link = entry.availableOutgoingBitrate / 1000;
+      } else if (entry.type === "outbound-rtp") sent += entry.bytesSent || 0;
+      else if (entry.type === "remote-inbound-rtp" && entry.kind === "audio") {
+        loss = Math.max(loss, entry.fractionLost || 0);
+        trip = Math.max(trip, entry.roundTripTime || 0);
+      }
     });
+    // Firefox does not say what the link takes; what it has just sent is a lower bound.
+    const rate = ((sent - (this.sent || 0)) * 8) / STATS_MS;
+    this.sending.linkKbps = link === null ? rate : link;
+    this.sent = sent;
     // The limits of the ladder's rung "Low video", beyond which voice goes first.
     const quality = loss > 0.08 || trip > 0.6 ? "weak" : "good";
     if (quality !== this.quality) {

@@ -12,12 +12,13 @@ export function reason(error) {
 }
 
 export class Media {
-  /** `changed` is called when a track comes, goes or ends by itself. */
-  constructor(changed) {
+  /** `changed` is called when a track comes, goes or ends by itself; `facing` is the camera to begin with. */
+  constructor(changed, facing) {
     this.changed = changed;
     this.camera = null;
     this.microphone = null;
-    this.facing = "user";
+    this.facing = facing === "environment" ? facing : "user";
+    this.lost = { camera: false, microphone: false }; // went away by itself, and is missed
     this.muted = false;
     this.stream = new MediaStream(); // what the own small picture shows
   }
@@ -34,23 +35,38 @@ export class Media {
     this.changed();
   }
 
+  /** The camera alone; the microphone may be missing. */
+  async openCamera() {
+    const stream = await navigator.mediaDevices.getUserMedia({ video: this.cameraWish() });
+    stream.getVideoTracks().forEach((track) => this.takeCamera(track));
+    this.changed();
+  }
+
   cameraWish() {
     return Object.assign({ facingMode: { ideal: this.facing } }, CAMERA);
   }
 
   takeMicrophone(track) {
     this.microphone = track;
+    this.lost.microphone = false;
+    if ("contentHint" in track) track.contentHint = "speech";
     track.enabled = !this.muted;
     track.onended = () => {
       this.microphone = null;
+      this.lost.microphone = true;
       this.changed();
     };
   }
 
   takeCamera(track) {
     this.camera = track;
+    this.lost.camera = false;
+    if ("contentHint" in track) track.contentHint = "motion";
     this.stream.addTrack(track);
-    track.onended = () => this.closeCamera();
+    track.onended = () => {
+      this.lost.camera = true;
+      this.closeCamera();
+    };
   }
 
   closeCamera() {
@@ -79,6 +95,13 @@ export class Media {
       this.facing = before;
       await this.open(true);
     }
+  }
+
+  /** Tracks that a sleeping phone ended without a word. */
+  look() {
+    if (this.microphone && this.microphone.readyState === "ended") this.microphone.onended();
+    if (this.camera && this.camera.readyState === "ended") this.camera.onended();
+    return this.lost.camera || this.lost.microphone;
   }
 
   close() {

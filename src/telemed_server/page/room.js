@@ -6,6 +6,7 @@ import { randomHex } from "./crypto.js";
 const PROTOCOL = 1;
 const PING_MS = 5000;
 const SILENT_MS = 15000;
+const DOUBT_MS = 3000;
 const MAX_WAIT_MS = 8000;
 // After these the server will not have us back; after any other refusal we try again.
 const FINAL = ["replaced", "no_seat", "link_not_valid", "seat_ended"];
@@ -50,8 +51,19 @@ export class Room {
 
   /** Try at once: the phone is back on a network, or the page is in front again. */
   connectNow() {
-    if (this.socket && this.socket.readyState === WebSocket.OPEN) this.ping();
-    else if (!this.socket) this.connect();
+    if (this.closed) return;
+    const socket = this.socket;
+    if (!socket) return void this.connect();
+    // A phone that slept holds a socket that looks open and is dead: it has a moment to answer.
+    const asked = performance.now();
+    this.ping();
+    clearTimeout(this.doubt);
+    this.doubt = setTimeout(() => {
+      if (socket !== this.socket || this.heardAt >= asked) return;
+      this.lost(socket);
+      this.connect();
+    }, DOUBT_MS);
+    return undefined;
   }
 
   lost(socket) {
@@ -143,6 +155,7 @@ export class Room {
     this.closed = true;
     clearTimeout(this.timer);
     clearInterval(this.beat);
+    clearTimeout(this.doubt);
     window.removeEventListener("online", this.wake);
     if (this.socket) this.socket.close();
     this.socket = null;

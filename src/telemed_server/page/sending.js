@@ -30,6 +30,7 @@ export class Sending {
     this.changed = changed;
     this.keep = keep;
     this.photo = false;
+    this.linkKbps = null; // what the browser believes that the link takes
     this.blind = false; // the browser cannot pause: the track is taken away instead
     this.work = Promise.resolve();
   }
@@ -77,8 +78,10 @@ export class Sending {
 
   get kbps() {
     const { kbps } = this.hint;
-    if (!this.photo || kbps === null || kbps > THIN_KBPS) return kbps;
-    return Math.max(LEAST_KBPS, kbps / PHOTO_SHARE);
+    const link = this.linkKbps;
+    if (!this.photo || link === null || link > THIN_KBPS) return kbps;
+    const part = Math.max(LEAST_KBPS, link / PHOTO_SHARE);
+    return kbps === null ? part : Math.min(kbps, part);
   }
 
   apply() {

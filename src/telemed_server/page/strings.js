@@ -149,6 +149,20 @@ const STRINGS = {
     "Video is off so that the doctor can hear you well. Keep talking.",
     "Video imezimwa ili daktari akusikie vizuri. Endelea kuzungumza.",
   ],
+  micGone: [
+    "The doctor cannot hear you: the microphone is gone or not allowed.",
+    "Daktari hakusikii: maikrofoni haipo au haijaruhusiwa.",
+  ],
+  cameraGone: [
+    "The camera has stopped. The doctor still hears you.",
+    "Kamera imesimama. Daktari bado anakusikia.",
+  ],
+  allowAgain: [
+    "Close other apps that use it, and allow it for this page.",
+    "Funga programu nyingine zinazoitumia, na uiruhusu kwa ukurasa huu.",
+  ],
+  tryAgain: ["Try again", "Jaribu tena"],
+  goOnWithout: ["Go on without", "Endelea bila"],
   askPhoto: ["The doctor asks for a photo", "Daktari anaomba picha"],
   photoNoYet: [
     "You did not agree to photos before. Take one only if you agree now.",

@@ -127,10 +127,24 @@ export function call(app) {
     return [hear];
   }
 
+  function deviceCard() {
+    const { devices } = app;
+    const again = button(app.t("tryAgain"), () => devices.again());
+    again.id = "device-again";
+    const without = button(app.t("goOnWithout"), () => devices.dismiss(), "plain");
+    without.id = "device-without";
+    return [
+      h("p", { class: "m" }, app.t(devices.missing === "microphone" ? "micGone" : "cameraGone")),
+      h("p", { class: "c2 small" }, app.t("allowAgain")),
+      h("div", { class: "two" }, again, without),
+    ];
+  }
+
   function drawCard() {
     let make = null;
     let key = "";
     if (app.asksEnd) [key, make] = ["end", endCard];
+    else if (app.devices.missing) [key, make] = ["device" + app.devices.missing, deviceCard];
     else if (app.muffled) [key, make] = ["hear", hearCard];
     else if (app.photo) [key, make] = ["photo" + app.photo.state + (app.photo.part || 0), photoCard];
     if (key === shownCard) return;
@@ -148,17 +162,18 @@ export function call(app) {
     fill(link, level ? bars(level) : null, app.t(key));
   }
 
+  const stage = h(
+    "main",
+    { class: "stage" },
+    remote,
+    screen,
+    h("div", { class: "top" }, h("div", { class: "tags" }, name, link), ownBox),
+    h("div", { class: "bottom" }, quiet, cards),
+  );
   const el = h(
     "div",
     { class: "screen call" },
-    h(
-      "main",
-      { class: "stage" },
-      remote,
-      screen,
-      h("div", { class: "top" }, h("div", { class: "tags" }, name, link), ownBox),
-      h("div", { class: "bottom" }, quiet, cards),
-    ),
+    stage,
     h("div", { class: "controls" }, mute.el, turn.el, only.el, end.el),
   );
   return {
@@ -176,6 +191,7 @@ export function call(app) {
         screen.play().catch(() => {});
       } else if (!shares && screen.srcObject) screen.srcObject = null;
       screen.hidden = !shares;
+      stage.className = shares ? "stage shares" : "stage"; // the doctor small beside it
       const connected = Boolean(pc && pc.state === "connected");
       const sees = Boolean(pc && pc.seesVideo);
       const lost = pc && (pc.state === "lost" || pc.state === "failed");
