@@ -2,7 +2,7 @@
 
 The limits are what calls on emulated links settle on (docs/adr/0007): loss counts before repair, and
 repair makes good up to 15 % of it as long as there is rate for it; 100 kbit/s carry a picture of 180
-lines beside the voice; 18 kbit/s carry voice of 8 kbit/s in packets of 60 ms.
+lines beside the voice; 16 kbit/s carry voice of 8 kbit/s in packets of 60 ms.
 """
 
 from dataclasses import dataclass
@@ -45,7 +45,7 @@ LADDER: dict[Rung, RungLimit] = {
     Rung.HD_VIDEO: RungLimit(1_200_000, 0.03, 250, 1280, 720, 30, 32_000),
     Rung.VIDEO: RungLimit(450_000, 0.06, 400, 640, 360, 30, 32_000),
     Rung.LOW_VIDEO: RungLimit(100_000, 0.15, 600, 480, 270, 15, 24_000),
-    Rung.AUDIO_PHOTOS: RungLimit(18_000, 0.35, 1200, 0, 0, 0, 16_000),
+    Rung.AUDIO_PHOTOS: RungLimit(13_000, 0.35, 1200, 0, 0, 0, 16_000),
 }
 USABLE_SHARE = 0.8
 """Share of a measured capacity that a call may count on."""

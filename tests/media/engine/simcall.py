@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from statistics import fmean
 
 from telemed_desk.clinical.ladder import Rung
+from telemed_desk.media.engine.ladder import Ladder
 from telemed_desk.media.engine.steering import Steering
 from telemed_desk.media.transport.pacer import TICK_S, Pacer, Priority
 from telemed_desk.media.transport.repair import TWICE_NS
@@ -133,13 +134,13 @@ class SimCall:
 
     def _voice(self) -> None:
         plan = self.steering.allocation
-        frame_ms = getattr(plan, "frame_ms", 20)
-        size = int(plan.voice_bps * frame_ms / 8000) + HEADERS
+        size = int(plan.voice_bps * plan.frame_ms / 8000) + HEADERS
         self._push(Packet("voice", size, self.world.now_ms), Priority.AUDIO)
-        self.world.after(frame_ms, self._voice)
+        self.world.after(plan.frame_ms, self._voice)
 
     def _picture(self) -> None:
         plan = self.steering.allocation
+        self.steering.outside.camera = self.camera
         if not plan.video_bps or not self.camera:
             self._height, self._key = 0, True
             self.world.after(100, self._picture)
@@ -294,6 +295,7 @@ def play(
     start_rung: Rung = Rung.VIDEO,
     camera: bool = True,
     complexity: float = 1.0,
+    ladder: Ladder | None = None,
 ) -> SimCall:
     """Hold one call over a link."""
     rng = random.Random(seed)
@@ -307,5 +309,7 @@ def play(
         camera=camera,
         complexity=complexity,
     )
+    if ladder is not None:
+        call.steering.ladder = ladder
     world.run(seconds)
     return call

@@ -105,7 +105,7 @@ class Ladder:
         self._above.clear()
         if now_ns - self._silent_ns > VOICELESS_NS:
             return Standing(Rung.PHONE, "rate")
-        return Standing(self.rung, self._reason)
+        return Standing(self.rung, "" if self.rung is Rung.HD_VIDEO else self._reason)
 
     def _limited(self, now: Circumstances) -> Standing:
         """Apply what people and the other side want; that needs no patience."""

@@ -21,6 +21,7 @@ _QUIET_QUEUE_MS: Final = 40.0
 _RISE, _FALL = 0.03, 0.3
 _ON_THE_WAY_MS: Final = 250.0
 _TRIAL_PACKETS: Final = 120
+_ENOUGH: Final = 60
 _SAME: Final = 0.7
 _MOST_RUN: Final = 8
 
@@ -117,7 +118,7 @@ class LossSense:
         if trial.packets < _TRIAL_PACKETS:
             return "nothing"
         ratio = trial.lost / trial.packets
-        before = max(trial.before_ratio, trial.lost_before / max(trial.packets_before, 20))
+        before = max(trial.before_ratio, trial.lost_before / max(trial.packets_before, _ENOUGH))
         self.caused = ratio < _SAME * before
         if not self.caused and not trial.again:
             # what was lost at the higher rate is known only roughly: once more, from here
