@@ -4,6 +4,8 @@ import os
 import random
 
 import pytest
+from aiortc.rtcrtpparameters import RTCRtpHeaderExtensionParameters, RTCRtpParameters
+from aiortc.rtp import HeaderExtensionsMap, RtpPacket
 
 from telemed_desk.media.transport.fec import (
     FecReceiver,
@@ -14,6 +16,9 @@ from telemed_desk.media.transport.fec import (
     unwrap_red,
     wrap_red,
 )
+from telemed_desk.media.transport.install import SEND_TIME_URI
+from telemed_desk.media.transport.protect import ParityMaker
+from telemed_desk.media.transport.twcc import TWCC_URI
 from telemed_protocol.errors import FormatError
 
 SEEDS = int(os.environ.get("TELEMED_SEEDS", "300"))
@@ -125,3 +130,43 @@ def test_red_carries_one_block() -> None:
     for damaged in (b"", b"\xe0\x00\x00\x00x"):
         with pytest.raises(FormatError):
             unwrap_red(damaged)
+
+
+def test_what_our_sender_protects_the_receiver_gets_back() -> None:
+    """Through aiortc's own packets and header extensions, as they leave and as they come."""
+    known = RTCRtpParameters(
+        headerExtensions=[
+            RTCRtpHeaderExtensionParameters(id=3, uri=SEND_TIME_URI),
+            RTCRtpHeaderExtensionParameters(id=4, uri=TWCC_URI),
+        ]
+    )
+    extensions = HeaderExtensionsMap()
+    extensions.configure(known)
+    for seed in range(SEEDS // 10):
+        rng = random.Random(seed)
+        maker, receiver = ParityMaker(), FecReceiver()
+        packets = [
+            RtpPacket(118, rng.randrange(2), (65_534 + n) & 0xFFFF, 9000, 7, wrap_red(96, body))
+            for n in range(4)
+            if (body := rng.randbytes(rng.randrange(1, 900)))
+        ]
+        for packet in packets:
+            maker.add(packet, extensions, twcc=True)
+        parities = maker.take(2)
+        assert len(parities) == 2
+        found: list[Recovered] = []
+        for packet in packets:
+            packet.extensions.transport_sequence_number = rng.randrange(65_536)
+            packet.extensions.abs_send_time = rng.randrange(2**24)
+            data = packet.serialize(extensions)
+            if packet is packets[1] or packet is packets[2]:
+                continue  # lost
+            rest = data[12 : len(data) - len(packet.payload)] + packet.payload[1:]
+            content = summand(
+                data[0], packet.marker << 7 | 96, 9000, stilled(rest, frozenset({3, 4}))
+            )
+            found += receiver.add_media(packet.sequence_number, content)
+        for parity in parities:
+            found += receiver.add_parity(parity)
+        assert [one.payload for one in found] == [p.payload[1:] for p in packets[1:3]]
+        assert [one.sequence for one in found] == [65_535, 0]
