@@ -43,6 +43,8 @@ from .twcc import (
 )
 
 START_BPS: Final = 300_000
+THIN_BPS: Final = 64_000
+"""Below this every report takes room from the voice."""
 OVERHEAD_BYTES: Final = 28 + 16
 """IPv4 and UDP headers, and the SRTP tag."""
 _DAMAGE = (

@@ -35,13 +35,14 @@ from aiortc.rtp import (
 )
 from aiortc.stats import RTCStatsReport
 
-from .dtls import MediaTransport
+from .dtls import THIN_BPS, MediaTransport
 from .fec import wrap_red
 from .pacer import Priority
 from .protect import ParityMaker
 from .repair import TWICE_NS, KeyframeGate, RepairPlan, SentHistory, SentPacket
 
 REPORT_S: Final = 1.0
+THIN_REPORT_S: Final = 3.0
 _CALM_S: Final = 0.1
 _MOST_PADDING: Final = 224
 _MID_PACKETS: Final = 60
@@ -356,7 +357,9 @@ class PacketSender:
 
     async def _report(self) -> None:
         while True:
-            await asyncio.sleep(REPORT_S if self.packets > 100 else REPORT_S / 4)
+            thin = self._transport.pacer.target_bps < THIN_BPS
+            wait_s = THIN_REPORT_S if thin else REPORT_S
+            await asyncio.sleep(wait_s if self.packets > 100 else REPORT_S / 4)
             if self._last is None:
                 continue
             timestamp, taken_ns = self._last
