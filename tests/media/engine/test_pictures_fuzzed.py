@@ -1,6 +1,6 @@
 """Whatever the other side sends for pictures is refused, left out or harmless, and never shown wrongly.
 
-The kept corpus (``corpus/vp8-*.hex``, ``corpus/fec-*.hex``) is replayed and mutated by seed; more seeds
+The kept corpus (``picture_corpus/``) is replayed and mutated by seed; more seeds
 by ``TELEMED_SEEDS``. What once broke something is kept there.
 """
 
@@ -16,7 +16,7 @@ from telemed_desk.media.transport.fec import FecReceiver, stilled, unwrap_red
 from telemed_desk.media.transport.repair import MOST_MISSING, LossTracker
 from telemed_protocol.errors import FormatError
 
-CORPUS = Path(__file__).parent / "corpus"
+CORPUS = Path(__file__).parent / "picture_corpus"
 SEEDS = int(os.environ.get("TELEMED_SEEDS", "200"))
 MS = 1_000_000
 PICTURES = sorted(CORPUS.glob("vp8-*.hex"))
