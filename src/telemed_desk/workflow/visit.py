@@ -288,8 +288,6 @@ class Visit:
         if self.state.phase == "restarting":
             self._set(restarts=self.state.restarts + 1)
             self._offer_anew()
-            if self.state.microphone_muted or self.state.camera_off:
-                self.mute(microphone=self.state.microphone_muted, camera=self.state.camera_off)
 
     def _call_state(self, message: control.CallState) -> None:
         now = self._ports.now_ms()
