@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 MAX_SPOILT = 3
 """So often is a cell's call held again when the machine spoilt it; then the cell waits."""
-OVERHEAD_S = 9.0
-"""Beside the call itself: two browsers start, hand over what they recorded, and it is worked out."""
+OVERHEAD_S = 6.0
+"""Beside the call itself: two browsers start, and hand over what they recorded."""
 
 
 @dataclass(frozen=True, order=True)

@@ -4,7 +4,7 @@ import argparse
 import asyncio
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from pathlib import Path
 
 from benchmarks.calls.cells import OVERHEAD_S, Cell, all_cells, fitting, next_call
@@ -12,7 +12,7 @@ from benchmarks.calls.conditions import CONDITIONS
 from benchmarks.calls.ends import PAIRS
 from benchmarks.calls.figures import CallFigures
 from benchmarks.calls.folder import RunFolder
-from benchmarks.calls.one_call import Task, hold
+from benchmarks.calls.one_call import HeldCall, Task, hold, work_out
 from benchmarks.calls.report import report
 from benchmarks.machine import describe, source
 from tests.support.calls.endpoints import EndpointError
@@ -53,7 +53,7 @@ def _cost_s(cell: Cell, chosen: argparse.Namespace) -> float:
     return _seconds(cell, chosen) + OVERHEAD_S
 
 
-async def hold_calls(chosen: argparse.Namespace, store: RunFolder, cells: Sequence[Cell]) -> None:
+async def hold_calls(chosen: argparse.Namespace, folder: RunFolder, cells: Sequence[Cell]) -> None:
     """Hold one call after the other, always one of the earliest round that is not complete."""
     ends_at = None if chosen.minutes is None else time.monotonic() + chosen.minutes * 60
 
@@ -66,27 +66,48 @@ async def hold_calls(chosen: argparse.Namespace, store: RunFolder, cells: Sequen
         # Not time enough for the whole round: what has been begun, then whole links in their order.
         return fitting(missing, lambda c: _cost_s(c, chosen), left_s, 1)
 
+    unwritten: asyncio.Task[None] | None = None
+    under_way: list[tuple[Cell, int, bool]] = []  # taken for good until it is known
     while True:
-        calls = [(_cell_of(call), call.round, call.kept) for call in store.calls()]
-        upcoming = next_call(cells, calls, chosen.rounds, chosen.seed, fits)
+        calls = [(_cell_of(call), call.round, call.kept) for call in folder.calls()]
+        upcoming = next_call(cells, calls + under_way, chosen.rounds, chosen.seed, fits)
+        if upcoming is None and unwritten is not None:
+            await unwritten  # if it was spoilt, there is another to hold
+            unwritten, under_way = None, []
+            continue
         if upcoming is None:
             return
         cell, number = upcoming
-        began = time.monotonic()
-        try:
-            seed = _seed_of(chosen.seed, number)
-            task = Task(cell, number, seed, _seconds(cell, chosen), source(), chosen.count_busy)
-            figures = await hold(task)
-        except (EndpointError, BrowserError, TimeoutError) as error:
-            figures = CallFigures.not_held(cell, number, repr(error)[:500], source())
-        store.add(figures)
-        verdict = "kept" if figures.kept else f"thrown away: {figures.why_not}"
-        print(
-            f"round {number} {cell.condition} {cell.pair} {cell.film}: {verdict}"
-            f" ({time.monotonic() - began:.0f} s)",
-            file=sys.stderr,
-            flush=True,
-        )
+        seed = _seed_of(chosen.seed, number)
+        task = Task(cell, number, seed, _seconds(cell, chosen), source(), chosen.count_busy)
+        held = await _hold_or_tell(task, _nothing() if unwritten is None else unwritten)
+        if unwritten is not None:
+            await unwritten  # where the call could not even be begun
+        # Worked out while the next call's ends start, and over before its click.
+        unwritten = asyncio.create_task(_write(held, folder))
+        under_way = [(cell, number, True)]
+
+
+async def _nothing() -> None:
+    """Nothing is to be waited for."""
+
+
+async def _hold_or_tell(task: Task, before: Awaitable[None]) -> HeldCall | CallFigures:
+    try:
+        return await hold(task, before)
+    except (EndpointError, BrowserError, TimeoutError) as error:
+        return CallFigures.not_held(task.cell, task.number, repr(error)[:500], task.source)
+
+
+async def _write(held: HeldCall | CallFigures, folder: RunFolder) -> None:
+    figures = held
+    if isinstance(figures, HeldCall):
+        figures = await asyncio.to_thread(work_out, figures)
+    folder.add(figures)
+    verdict = "kept" if figures.kept else f"thrown away: {figures.why_not}"
+    name = f"{figures.condition} {figures.pair} {figures.film}"
+    now = time.strftime("%H:%M:%S")
+    print(f"{now} round {figures.round} {name}: {verdict}", file=sys.stderr, flush=True)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -133,11 +154,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(missing, file=sys.stderr)
         return 2
     facts = describe()
-    store = RunFolder(RUNS / (chosen.run or source()))
+    folder = RunFolder(RUNS / (chosen.run or source()))
     cells = plan(chosen)
     if not chosen.report_only:
-        asyncio.run(hold_calls(chosen, store, cells))
-    text = report(store.calls(), facts, chosen.about)
+        asyncio.run(hold_calls(chosen, folder, cells))
+    text = report(folder.calls(), facts, chosen.about)
     print(text)
     written = [chosen.out] if chosen.out else []
     if chosen.publish:

@@ -5,7 +5,8 @@ import shutil
 import sys
 import tempfile
 import time
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Awaitable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,19 +53,38 @@ class Task:
     count_busy: bool = False
 
 
-async def hold(task: Task) -> CallFigures:
-    """Hold a call and work out its figures."""
+@dataclass(frozen=True)
+class HeldCall:
+    """A call that was held, and when it began."""
+
+    task: Task
+    call: CallRecord
+    began: str
+
+
+async def hold(task: Task, before: Awaitable[None]) -> HeldCall:
+    """Hold a call.
+
+    Args:
+        task: Which.
+        before: Awaited when both ends are ready, before the click: whatever would load the machine
+            during the call must be over by then.
+    """
     cell, seconds = task.cell, task.seconds
     condition = CONDITIONS[cell.condition]
     film = film_of(cell)
     began = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     folder = Path(tempfile.mkdtemp(prefix="telemed-call-"))
     try:
-        async with (
-            EmulatedLink(condition.link, seed=task.seed) as link,
-            _endpoint(cell.pair[0], link.a, film, folder / "a") as a,
-            _endpoint(cell.pair[1], link.b, film, folder / "b") as b,
-        ):
+        async with AsyncExitStack() as stack:
+            link = await stack.enter_async_context(EmulatedLink(condition.link, seed=task.seed))
+            contexts = [
+                _endpoint(letter, end, film, folder / who)
+                for who, letter, end in zip("ab", cell.pair, (link.a, link.b), strict=True)
+            ]
+            # Both at once: starting takes longer than anything else beside the call.
+            a, b = await asyncio.gather(*(stack.enter_async_context(one) for one in contexts))
+            await before
             call = await run_call(
                 link,
                 a,
@@ -74,13 +94,13 @@ async def hold(task: Task) -> CallFigures:
                 answerer_restarts=cell.pair[0] == "a",
             )
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
-    # Both ends are gone by now: working it out loads no call.
-    return await asyncio.to_thread(_work_out, call, task, began)
+        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+    return HeldCall(task, call, began)
 
 
-def _work_out(call: CallRecord, task: Task, began: str) -> CallFigures:
-    cell = task.cell
+def work_out(held: HeldCall) -> CallFigures:
+    """Work out the figures of a call: some seconds of one processor. Any thread."""
+    task, call, cell = held.task, held.call, held.task.cell
     condition = CONDITIONS[cell.condition]
     film = film_of(cell).file()
     directions = [
@@ -104,7 +124,7 @@ def _work_out(call: CallRecord, task: Task, began: str) -> CallFigures:
         round=task.number,
         seed=task.seed,
         seconds=task.seconds,
-        began=began,
+        began=held.began,
         source=task.source,
         kept=not why_not,
         why_not=why_not,
