@@ -21,6 +21,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -62,6 +63,7 @@ class Minute(msgspec.Struct, frozen=True):
         heard_share: Of what was said.
         restarts: New offers for a new path so far.
         busy_share: Of the whole machine, in this minute.
+        sends: Rung of the ladder that each peer is on at the end, and what limits it.
     """
 
     minute: int
@@ -75,6 +77,7 @@ class Minute(msgspec.Struct, frozen=True):
     up: bool
     restarts: int
     busy_share: float
+    sends: list[str] = []
 
 
 def _becomes(link_spec: spec.LinkSpec) -> Disturb:
@@ -113,6 +116,10 @@ def schedule(minutes: int, seed: int) -> list[str]:
         order.shuffle(kinds)
         chosen += kinds
     return chosen[:minutes]
+
+
+def _rung(stats: Sequence[dict[str, Any]]) -> str:
+    return f"rung {stats[-1]['rung']} ({stats[-1]['reason'] or 'nothing limits'})" if stats else ""
 
 
 def _measured(sender: Recording, receiver: Recording, end_ms: float) -> list[float | None]:
@@ -164,6 +171,7 @@ class _Call:
             up=all(self._states(who)[-1:] == ["connected"] for who in self.ends),
             restarts=sum(e["ev"] == "reoffer" for e in self.signalling.events),
             busy_share=busy_s / (took_s * (os.cpu_count() or 1)),
+            sends=[_rung(end.stats) for end in (a, b)],
         )
 
     async def _flush(self, who: str, number: int) -> Recording:
@@ -249,8 +257,9 @@ def stalls(told: Sequence[Minute]) -> list[str]:
     for m in told:
         for way, gap_s, heard in zip("ab", m.longest_gap_s, m.heard_share, strict=False):
             if gap_s > STALL_S:
+                rung = f", {m.sends['ab'.index(way)]}" if m.sends else ""
                 found.append(
-                    f"minute {m.minute} ({m.disturbance}): {way} sent no picture for {gap_s:.1f} s"
+                    f"minute {m.minute} ({m.disturbance}): {way} sent no picture for {gap_s:.1f} s{rung}"
                 )
             if heard < 0.9:
                 found.append(
