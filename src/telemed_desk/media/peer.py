@@ -5,12 +5,12 @@ for the patient's browser where there is none. Camera, microphone and speaker ar
 :class:`telemed_desk.media.control.Devices`.
 
 Commands: ``prepare``, ``offer {cfg}``, ``onoffer {sdp, cfg}`` (in a running call: an ICE restart),
-``onanswer {sdp}``, ``candidate {c}``, ``mute {microphone, camera}``, ``screen {source}`` (share it;
-null: no longer), ``flush {out}`` (writes what
-was recorded since the last time, so that hours fit into memory; event ``flushed``), ``finish
-{out}``. Events, each with ``wall`` (Unix ms): ``ready``, ``click``, ``offer``, ``answer``,
-``reoffer`` (``sdp``), ``candidate {c}``, ``connectionState {v}``, ``channel {label}``,
-``firstframe``, ``device``, ``done``, ``error {e}``. What ``finish`` writes: :mod:`.peer_recorder`.
+``onanswer {sdp}``, ``candidate {c}``, ``mute {microphone, camera}``, ``photo {id}``,
+``screen {source}`` (share it; null: no longer), ``flush {out}`` (writes what was recorded since the
+last time, so that hours fit into memory; event ``flushed``), ``finish {out}``. Events, each with
+``wall`` (Unix ms): ``ready``, ``click``, ``offer``, ``answer``, ``reoffer`` (``sdp``), ``candidate
+{c}``, ``connectionState {v}``, ``channel {label}``, ``firstframe``, ``device``, ``photo``,
+``photo-progress``, ``done``, ``error {e}``. What ``finish`` writes: :mod:`.peer_recorder`.
 """
 
 import argparse
@@ -18,7 +18,6 @@ import asyncio
 import contextlib
 import json
 import sys
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -30,9 +29,9 @@ from telemed_desk.clinical.ladder import Rung
 from telemed_desk.media.control import CallPhase, Devices, IceServerSpec
 from telemed_desk.media.engine.call import Call, CallParts
 from telemed_desk.media.json_lines import JsonLines
+from telemed_desk.media.peer_photo import PeerPhotos
 from telemed_desk.media.peer_recorder import PeerRecorder
 from telemed_desk.media.peer_screen import DecodedScreen, MemoryScreen
-from telemed_desk.media.photo_giving import PhotoGiving, PhotoUnmade, still
 from telemed_desk.media.ports import SAMPLE_RATE_HZ, Picture, PictureSource, SoundBlock
 from telemed_desk.media.sources.opening import (
     Camera,
@@ -90,9 +89,9 @@ class Peer:
         into_memory: bool = False,
     ) -> None:
         self._into_memory = into_memory
-        self._gives_photos = gives_photos
-        self._photos: set[asyncio.Task[None]] = set()
-        self._giving = PhotoGiving(self._send, self._photo_asked, lambda: time.monotonic() * 1000)
+        self._photos = PeerPhotos(
+            self._send, lambda: self._camera if gives_photos else None, lines.emit
+        )
         self._lines = lines
         self._devices = devices
         self._start_rung = start_rung
@@ -128,6 +127,8 @@ class Peer:
                 self._running().set_muted(microphone, camera)
             case {"cmd": "screen", "source": str() | None as source}:
                 await self._share_screen(source)
+            case {"cmd": "photo", "id": str(photo)}:
+                self._photos.take(photo)
             case {"cmd": "flush", "out": str(folder)}:
                 await asyncio.to_thread(self._recorder.write, Path(folder))
                 self._lines.emit("flushed", out=folder)
@@ -140,12 +141,12 @@ class Peer:
 
     async def close(self) -> None:
         """End the call and give the devices back. May be called twice."""
-        for job in (self._stats, *self._photos):
-            if job is not None:
-                job.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await job
+        if self._stats is not None:
+            self._stats.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._stats
         self._stats = None
+        await self._photos.close()
         if self._call is not None:
             await self._call.close()
             self._call = None
@@ -233,7 +234,9 @@ class Peer:
             self._keep_one_line_of_stats(self._running())
 
     def _keep_one_line_of_stats(self, call: Call) -> None:
-        line = {"wall": self._recorder.clock.now(), **msgspec.to_builtins(call.stats())}
+        stats = call.stats()
+        self._photos.heed_loss(stats.receive_loss_ratio)
+        line = {"wall": self._recorder.clock.now(), **msgspec.to_builtins(stats)}
         self._recorder.stats.append(line)
 
     def on_phase(self, phase: CallPhase, reason: str) -> None:
@@ -253,19 +256,7 @@ class Peer:
     def on_data(self, message: str | bytes) -> None:
         """See ``CallEvents``."""
         self._recorder.messages.append(message if isinstance(message, str) else len(message))
-        self._giving.on_data(message)
-
-    def _photo_asked(self, photo: str) -> None:
-        task = asyncio.create_task(self._give_photo(photo))
-        self._photos.add(task)
-        task.add_done_callback(self._photos.discard)
-
-    async def _give_photo(self, photo: str) -> None:
-        camera = self._camera if self._gives_photos else None
-        try:
-            self._giving.give(photo, await asyncio.to_thread(still, camera))
-        except PhotoUnmade:
-            self._giving.decline(photo)
+        self._photos.on_data(message)
 
     def _send(self, message: str | bytes) -> bool:
         return self._call is not None and self._call.send_data(message)

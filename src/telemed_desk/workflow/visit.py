@@ -113,6 +113,9 @@ class Visit:
         self._start_rung = start_rung
         self._servers: list[talk.IceServer] = []
         self._box: BlackBox | None = None
+        self._photo = self._photo_call = (
+            ""  # the one that is awaited, and the call that it is asked in
+        )
         self.state = VisitState(
             waiting=waiting, phase="calling", started_ms=ports.now_ms(), call=""
         )
@@ -164,8 +167,17 @@ class Visit:
         if not self.state.waiting.consultation.consent_photos:
             self._set(problem="photo-consent")
             return
-        self._ports.media(control.TakePhoto(self.state.call, secrets.token_hex(8)))
+        photo = secrets.token_hex(8)
+        if not self._photo:
+            self._photo, self._photo_call = photo, self.state.call
+        self._ports.media(control.TakePhoto(self.state.call, photo))
         self._set(problem="")
+
+    def _photo_goes_on(self) -> None:
+        """A photo whose call broke is gone on with in the next one of this consultation."""
+        if self._photo and self._photo_call != self.state.call:
+            self._photo_call = self.state.call
+            self._ports.media(control.TakePhoto(self.state.call, self._photo))
 
     def end(self, agreed: list[str]) -> None:
         """End the call; the page shows what was agreed."""
@@ -249,6 +261,8 @@ class Visit:
             case control.Photo() if message.call == self.state.call:
                 self._keep_photo(message)
             case control.PhotoProgress():
+                if message.problem and message.photo == self._photo:
+                    self._photo = ""
                 self._set(photo_progress=message)
             case (
                 control.DeviceState()
@@ -262,10 +276,7 @@ class Visit:
 
     def _remark(
         self,
-        message: control.DeviceState
-        | control.SoundState
-        | control.ScreenState
-        | control.Fault,
+        message: control.DeviceState | control.SoundState | control.ScreenState | control.Fault,
     ) -> None:
         match message:
             case control.ScreenState():
@@ -300,6 +311,7 @@ class Visit:
                 lost_ms=None,
                 reason=message.reason,
             )
+            self._photo_goes_on()
         elif message.phase == "reconnecting":
             self._set(phase="reconnecting", lost_ms=self.state.lost_ms or now)
         elif message.phase == "failed" and self.state.phase not in ("ended", "patient-away"):
@@ -361,6 +373,7 @@ class Visit:
             self._box = None
 
     def _keep_photo(self, photo: control.Photo) -> None:
+        self._photo = ""
         now = self._ports.now_ms()
         kept = self._vault.put_photo(
             self.state.waiting.consultation.entity,
