@@ -1,7 +1,7 @@
 """Our engine in a call with a real browser, over an emulated link.
 
 What counts is what arrives: pictures by the counter drawn into them, sound by correlation with what was
-said. Limits are set for a machine that has other work; how good a call is, is ``benchmarks/calls.py``.
+said. Limits are set for a machine that has other work; how good a call is, is ``benchmarks/calls``.
 Needs root (network namespaces) and Chromium; without them these fail and say what is missing.
 """
 
