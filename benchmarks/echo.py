@@ -99,9 +99,8 @@ class Figures:
     block_us: float
 
 
-def measure(room: Room, way: str, library: WebRtcProcessing) -> Figures:
+def measure(simulation: Simulation, way: str, library: WebRtcProcessing) -> Figures:
     """Run one cell."""
-    simulation = Simulation(room)
     begun = time.process_time()
     heard = WAYS[way](library, simulation)
     spent = time.process_time() - begun
@@ -135,17 +134,14 @@ def table(rooms: list[tuple[float, int]], seeds: int, ways: Sequence[str]) -> li
     library = WebRtcProcessing()
     rows, lost = [HEAD, "|" + "---|" * 11], []
     for delay_ms, drift in rooms:
+        simulations = [
+            Simulation(
+                Room(SECONDS, delay_ms, drift, far_s=FAR_S, near_s=NEAR_S, jump_s=JUMP_S, seed=seed)
+            )
+            for seed in range(1, seeds + 1)
+        ]
         for way in ways:
-            runs = [
-                measure(
-                    Room(
-                        SECONDS, delay_ms, drift, far_s=FAR_S, near_s=NEAR_S, jump_s=JUMP_S, seed=s
-                    ),
-                    way,
-                    library,
-                )
-                for s in range(1, seeds + 1)
-            ]
+            runs = [measure(simulation, way, library) for simulation in simulations]
             figures = [
                 _span([getattr(run, name) for run in runs]) for name in Figures.__annotations__
             ]

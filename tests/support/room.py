@@ -6,7 +6,7 @@ as threads are. Deterministic for a seed.
 
 import heapq
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -110,8 +110,7 @@ class Simulation:
         far = decibels(make_speech(room.seconds, 21 + room.seed).astype(float), -22)
         self.far: Samples = _only(far, room.far_s).astype(np.int16)
         near = decibels(make_speech(room.seconds, 91 + room.seed).astype(float), -24)
-        self.heard = self._sound(rng, _only(near, room.near_s), total)
-        self._rng = rng
+        self._heard = self._sound(rng, _only(near, room.near_s), total)
 
     def _sound(self, rng: np.random.Generator, near: Wave, total: int) -> Heard:
         room = self.room
@@ -135,10 +134,10 @@ class Simulation:
         mixed = np.clip(heard + near + noise, -32768, 32767).astype(np.int16)
         return Heard(mixed, near.astype(np.int16), heard)
 
-    def _lateness_ns(self) -> int:
-        late_ms = self._rng.exponential(self.room.late_ms)
-        if self._rng.random() < 0.005:
-            late_ms += self._rng.uniform(5, 25)
+    def _lateness_ns(self, rng: np.random.Generator) -> int:
+        late_ms = rng.exponential(self.room.late_ms)
+        if rng.random() < 0.005:
+            late_ms += rng.uniform(5, 25)
         return int(late_ms * 1e6)
 
     def run(
@@ -146,8 +145,12 @@ class Simulation:
         play: Callable[[Samples, int], None],
         hear: Callable[[Samples, int], list[Samples]],
     ) -> Heard:
-        """Call ``play`` and ``hear`` as the two threads would; keep what ``hear`` returns."""
+        """Call ``play`` and ``hear`` as the two threads would; keep what ``hear`` returns.
+
+        May be called again, for other listeners to the very same sounds.
+        """
         room = self.room
+        rng = np.random.default_rng(room.seed + 1000)
         blocks = int(room.seconds * 100)
         events: list[tuple[int, int, int]] = []
         far_ns = _BLOCK_NS * (1 + room.drift_ppm / 1e6)  # the speaker's blocks, in the room's time
@@ -155,7 +158,7 @@ class Simulation:
         for n in range(blocks - 1):
             due = (int(n * far_ns), int((n + 1) * _BLOCK_NS))
             for kind in (0, 1):
-                before[kind] = max(before[kind] + 1, due[kind] + self._lateness_ns())
+                before[kind] = max(before[kind] + 1, due[kind] + self._lateness_ns(rng))
                 heapq.heappush(events, (before[kind], kind, n))
         out: list[Samples] = []
         while events:
@@ -164,6 +167,5 @@ class Simulation:
             if kind == 0:
                 play(self.far[piece], now_ns)
             else:
-                out += hear(self.heard.microphone[piece], now_ns)
-        self.heard.out = np.concatenate(out)
-        return self.heard
+                out += hear(self._heard.microphone[piece], now_ns)
+        return replace(self._heard, out=np.concatenate(out))

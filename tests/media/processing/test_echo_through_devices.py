@@ -7,10 +7,14 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
+from telemed_desk.devices.listing import list_sound
 from telemed_desk.devices.problems import SpeakerUnplugged
+from telemed_desk.devices.sound_watch import is_worn
+from telemed_desk.devices.specs import DeviceKind
 from telemed_desk.media import control
 from telemed_desk.media.ports import SoundBlock
 from telemed_desk.media.sources.opening import open_microphone, open_speaker
+from telemed_desk.media.sources.sound_devices import DeviceMicrophone
 from telemed_desk.media.station import Station
 from tests.support.devices.private_pulse import PrivatePulse
 from tests.support.media import make_speech
@@ -198,3 +202,46 @@ async def test_a_headset_is_swapped_in_the_call_and_the_source_stays_the_same(
         assert {m.name for m in works} >= {"id:pulse:other", "id:pulse:micfeed"}
     finally:
         await station.release("test")
+
+
+def source(pulse: PrivatePulse, name: str) -> str:
+    return pulse.control(
+        *("load-module", "module-remap-source", f"source_name={name}", "master=micfeed.monitor")
+    )
+
+
+async def test_a_default_microphone_goes_over_to_another_and_comes_back(
+    pulse: PrivatePulse,
+) -> None:
+    module = source(pulse, "headset_mic")
+    pulse.control("set-default-source", "headset_mic")
+    states = States()
+    microphone = open_microphone("default", states)
+    assert isinstance(microphone, DeviceMicrophone)
+
+    def listens_to(name: str) -> bool:
+        device = microphone.device
+        return device is not None and device.address == name and states.last == ""
+
+    tape = Tape()
+    microphone.subscribe(tape)
+    try:
+        await until(lambda: listens_to("headset_mic"), "the headset", WAIT_S)
+        pulse.control("unload-module", module)
+        await until(lambda: listens_to("clinic_mic"), "the other microphone", WAIT_S)
+        before = tape.seconds
+        await until(lambda: tape.seconds > before + 0.5, "sound of it", WAIT_S)
+        source(pulse, "headset_mic")
+        await until(lambda: listens_to("headset_mic"), "the headset again", WAIT_S)
+    finally:
+        microphone.close()
+
+
+def test_a_headset_is_known_by_its_form_or_its_name(pulse: PrivatePulse) -> None:
+    sink(pulse, "a", "Jabra-Headset-40")
+    pulse.control(
+        *("load-module", "module-null-sink", "sink_name=b"),
+        "sink_properties=device.form_factor=headphone",
+    )
+    worn = {d.address: is_worn(d) for d in list_sound(DeviceKind.SPEAKER)}
+    assert worn == {"a": True, "b": True, "clinic_spk": False, "micfeed": False}
