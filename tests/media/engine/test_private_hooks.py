@@ -3,6 +3,7 @@
 When one of these fails after an upgrade, read what changed before touching the expected values.
 """
 
+import asyncio.sslproto
 import inspect
 from importlib.metadata import version
 from types import ModuleType
@@ -12,7 +13,7 @@ import aiortc.rtcdtlstransport as dtls
 import aiortc.rtcicetransport as ice_transport
 import aiortc.rtcpeerconnection as peer_connection
 import pytest
-from aioice import ice, mdns
+from aioice import Candidate, ice, mdns, stun, turn
 from aiortc import rtp
 from aiortc.rtcrtptransceiver import RTCRtpTransceiver
 
@@ -120,7 +121,11 @@ def test_aioice_calls_what_we_override() -> None:
     for name in (
         "data_received",
         "add_remote_candidate",
-        "get_component_candidates",
+        "gather_candidates",
+        "check_incoming",
+        "check_complete",
+        "protocol_lost",
+        "sendto",
         "query_consent",
         "close",
     ):
@@ -130,44 +135,90 @@ def test_aioice_calls_what_we_override() -> None:
     source = inspect.getsource(ice.Connection)
     for text in (
         "asyncio.create_task(self.query_consent())",
-        "self.get_component_candidates(component=component, addresses=addresses)",
         "self._queue.put_nowait((data, component))",
         "self._queue.put_nowait(None)",
         "def _pair_remote_candidate(self, remote_candidate",
         "def sort_check_list(self",
+        "self.check_complete(pair)",
+        "self.check_incoming(message, addr, protocol)",
+        "self._early_checks.append((message, addr, protocol))",
+        "self._nominated[pair.component] = pair",
+        "check.task.cancel()",
+        "await protocol.close()",
     ):
         assert text in source
     for attribute in (
         "_nominated",
+        "_check_list",
+        "_early_checks",
         "_protocols",
         "_local_candidates",
+        "_local_candidates_start",
+        "_local_candidates_end",
         "_remote_candidates",
         "_query_consent_task",
         "_closing",
         "_transport_policy",
-        "stun_server",
-        "turn_server",
     ):
         assert f"self.{attribute}" in source
-    assert parameters(ice.server_reflexive_candidate) == ["protocol", "stun_server"]
-    assert set(parameters(ice.relayed_candidate)) == {
-        "component",
-        "hide_related_address",
-        "protocol_factory",
-        "turn_server",
-        "turn_username",
-        "turn_password",
-        "turn_ssl",
-        "turn_transport",
-    }
     assert parameters(ice.StunProtocol.request)[1:] == [
         "request",
         "addr",
         "integrity_key",
         "retransmissions",
     ]
+    protocol = inspect.getsource(ice.StunProtocol)
+    assert "self.receiver.data_received(data, self.local_candidate.component)" in protocol
+    assert "self.receiver.request_received(message, addr, self)" in protocol
+    assert "self.receiver.protocol_lost(self)" in protocol
     assert parameters(ice.Connection.build_request) == ["self", "pair", "nominate"]
+    assert parameters(ice.candidate_pair_priority) == ["local", "remote", "ice_controlling"]
+    states = {"FROZEN", "WAITING", "IN_PROGRESS", "SUCCEEDED", "FAILED"}
+    assert set(ice.CandidatePair.State.__members__) == states
+    assert Candidate("f", 1, "udp", 1, "192.0.2.1", 1, "host")._network_host == "192.0.2.1"
     assert mdns.is_mdns_hostname("x.local")
+
+
+def test_a_relay_client_is_made_as_ours_is() -> None:
+    for name in ("connect", "channel_bind", "delete", "refresh", "request_with_retry", "send_data"):
+        assert inspect.iscoroutinefunction(getattr(turn.TurnClientMixin, name))
+    source = inspect.getsource(turn.TurnClientMixin)
+    for attribute in (
+        "channel_to_peer",
+        "peer_to_channel",
+        "peer_connect_waiters",
+        "channel_refresh_at",
+        "mapped_address",
+    ):
+        assert f"self.{attribute}" in source
+    assert parameters(turn.TurnClientMixin.__init__)[1:] == [
+        "server",
+        "username",
+        "password",
+        "lifetime",
+        "channel_refresh_time",
+    ]
+    assert "self.buffer += data" in inspect.getsource(turn.TurnStreamMixin)
+    assert parameters(turn.TurnTransport._connect) == ["self", "protocol"]
+    assert "await turn_transport._connect(protocol)" in inspect.getsource(turn.create_turn_endpoint)
+    assert "REQUESTED-ADDRESS-FAMILY" not in {name for _, name, _, _ in stun.ATTRIBUTES}
+    assert "ATTRIBUTES_BY_NAME[attr_name]" in inspect.getsource(stun.Message)
+    # where TLS keeps what is not sent yet, in asyncio
+    assert "self._ssl_protocol = ssl_protocol" in inspect.getsource(
+        asyncio.sslproto._SSLProtocolTransport
+    )
+    assert "self._transport = transport" in inspect.getsource(asyncio.sslproto.SSLProtocol)
+
+
+def test_what_guards_the_peers_bytes_is_called() -> None:
+    source = inspect.getsource(dtls.RTCDtlsTransport)
+    assert "await self._recv_next()" in source
+    assert "await self._data_receiver._handle_data(data)" in source
+    assert "self._data_receiver == receiver" in source
+    for name in ("_recv_next", "_register_data_receiver", "_unregister_data_receiver"):
+        assert parameters(getattr(MediaTransport, name)) == parameters(
+            getattr(dtls.RTCDtlsTransport, name)
+        )
 
 
 def test_the_gatherer_is_built_as_ours_is() -> None:
