@@ -247,7 +247,7 @@ class SimCall:
         self.world.after(250, self._tick)
 
     def _try_probe(self) -> None:
-        probe = self.steering.probe(self.now_ns, self.rtt_ms)
+        probe = self.steering.probe(self.now_ns)
         if probe is None:
             return
         self.trace.probes += 1

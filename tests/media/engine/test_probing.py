@@ -61,7 +61,7 @@ def test_a_policed_line_is_seen_by_what_it_swallows() -> None:
     assert reading.carried_bps == pytest.approx(300_000, rel=0.15)
 
 
-CALM = Situation(300_000, 2_000_000, None, 0.0, uneasy=False, congested_ns=None, rtt_ms=100)
+CALM = Situation(300_000, 2_000_000, None, 0.0, uneasy=False, congested_ns=None)
 
 
 def test_probes_double_at_the_start_and_never_make_a_tenth_of_a_second_of_queue() -> None:
@@ -74,10 +74,10 @@ def test_probes_double_at_the_start_and_never_make_a_tenth_of_a_second_of_queue(
 @pytest.mark.parametrize(
     "bad",
     [
-        Situation(300_000, 2e6, None, 50.0, uneasy=False, congested_ns=None, rtt_ms=100),
-        Situation(300_000, 2e6, None, 0.0, uneasy=True, congested_ns=None, rtt_ms=100),
-        Situation(300_000, 310_000, None, 0.0, uneasy=False, congested_ns=None, rtt_ms=100),
-        Situation(300_000, 2e6, 3e5, 0.0, uneasy=False, congested_ns=0, rtt_ms=100),
+        Situation(300_000, 2e6, None, 50.0, uneasy=False, congested_ns=None),
+        Situation(300_000, 2e6, None, 0.0, uneasy=True, congested_ns=None),
+        Situation(300_000, 310_000, None, 0.0, uneasy=False, congested_ns=None),
+        Situation(300_000, 2e6, 3e5, 0.0, uneasy=False, congested_ns=0),
     ],
     ids=["queue", "loss", "nothing-wanted", "just-congested"],
 )

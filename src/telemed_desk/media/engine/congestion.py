@@ -127,11 +127,6 @@ class CongestionControl:
         return self._loss.ratio
 
     @property
-    def usual_loss(self) -> float:
-        """What the link loses for long, however little is sent."""
-        return self._loss.usual
-
-    @property
     def repairable_loss(self) -> float:
         """Loss against which repair is worth its rate: not what our own sending makes."""
         ours = self._loss.caused or self._queue.ms > _REPAIR_QUEUE_MS
@@ -254,7 +249,7 @@ class CongestionControl:
 
     # ---- probes and pacing ------------------------------------------------------------------
 
-    def probe(self, now_ns: int, rtt_ms: float) -> Probe | None:
+    def probe(self, now_ns: int) -> Probe | None:
         """Return a probe to send now, or None."""
         acked, sent = self._through.acked_bps, self._through.sent_bps
         if not self._twcc or not self.can_probe or self._silent or not acked or not sent:
@@ -270,7 +265,6 @@ class CongestionControl:
                 queue_ms=self._queue.ms,
                 uneasy=self._loss.excess > _UNEASY or self._loss.on_trial,
                 congested_ns=self._congested_ns,
-                rtt_ms=rtt_ms,
             ),
             now_ns,
         )

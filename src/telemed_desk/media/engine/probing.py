@@ -96,7 +96,6 @@ class Situation:
         queue_ms: Standing queue.
         uneasy: Loss is more than usual, or nothing is heard.
         congested_ns: When the link was last found full.
-        rtt_ms: Round trip.
     """
 
     target_bps: float
@@ -105,7 +104,6 @@ class Situation:
     queue_ms: float
     uneasy: bool
     congested_ns: int | None
-    rtt_ms: float
 
 
 class Prober:
@@ -120,11 +118,6 @@ class Prober:
         self._eager = True
         self._pause_ns = _FIRST_PAUSE_NS
         self._next_ns = 0
-
-    @property
-    def running(self) -> bool:
-        """True from the start of a probe until it is read."""
-        return self._probe is not None
 
     def begin_anew(self) -> None:
         """The link was away: what it carries now is not known, find out at once."""

@@ -135,6 +135,6 @@ class Steering:
         """Return how to send."""
         return self.rate.pace(now_ns, rtt_ms)
 
-    def probe(self, now_ns: int, rtt_ms: float) -> Probe | None:
+    def probe(self, now_ns: int) -> Probe | None:
         """Return a probe to begin now, or None."""
-        return self.rate.probe(now_ns, rtt_ms)
+        return self.rate.probe(now_ns)

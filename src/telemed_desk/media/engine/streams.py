@@ -142,7 +142,6 @@ class Streams:
         if self._video is not None:
             self._video.sender.repair = steering.repair
             steering.protection.takes_parity = self._video.sender.takes_parity
-            steering.protection.takes_parity = self._video.sender.takes_parity
             steering.rate.can_probe = self._video.sender.can_pad
         if self.transport is not None:
             self._order(self.transport, now_ns, rtt_ms)
@@ -170,7 +169,7 @@ class Streams:
         pace = self.steering.pace(now_ns, rtt_ms)
         transport.pacer.set_target(self.steering.target_bps, pace.video_bps)
         transport.pacer.window_bytes = pace.window_bytes if transport.twcc else None
-        probe = self.steering.probe(now_ns, rtt_ms)
+        probe = self.steering.probe(now_ns)
         if probe is not None:
             transport.begin_probe(probe)
 
