@@ -64,6 +64,7 @@ from telemed_protocol.talk import (
     IdentityChecked,
     Intake,
     NeedOffer,
+    NeedPath,
     Offer,
     PageLink,
     PageState,
@@ -218,6 +219,7 @@ def talk() -> Vector:
         Candidate("c1", "candidate:1", "0", 0),
         PageState(True, False),
         NeedOffer(),
+        NeedPath("c1"),
         Bye(),
         Rating("good"),
     )
