@@ -234,6 +234,20 @@ def test_a_stop_of_the_speaker_leaves_no_delay_behind() -> None:
     assert np.mean(delays[530 + 300 : 530 + 350]) < 60
 
 
+def test_time_is_filled_once_for_each_lost_packet() -> None:
+    now = 0
+    buffer = PlayoutBuffer(lambda: now, Books())
+    for tick in range(2000):
+        now = tick * 10 * MS
+        n = tick // 2
+        if tick % 2 == 0 and n % 10 > 1:  # two in a row: the buffer runs empty
+            buffer.insert(n * FRAME, packet_of(n), now, n)
+        buffer.pull(480)
+    assert 197 * FRAME <= buffer.counts.concealed <= 202 * FRAME
+    assert buffer.counts.shortened < 5 * FRAME
+    assert buffer.counts.lengthened < 5 * FRAME
+
+
 def test_figures_tell_what_was_done() -> None:
     run = Run([(n * 20.0, n) for n in range(500)], 9.9)
     assert run.buffer.target_ms == 20.0
