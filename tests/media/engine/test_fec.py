@@ -16,7 +16,7 @@ from telemed_desk.media.transport.fec import (
     unwrap_red,
     wrap_red,
 )
-from telemed_desk.media.transport.install import SEND_TIME_URI
+from telemed_desk.media.transport.install import MID_URI, SEND_TIME_URI
 from telemed_desk.media.transport.protect import ParityMaker
 from telemed_desk.media.transport.twcc import TWCC_URI
 from telemed_protocol.errors import FormatError
@@ -136,6 +136,7 @@ def test_what_our_sender_protects_the_receiver_gets_back() -> None:
     """Through aiortc's own packets and header extensions, as they leave and as they come."""
     known = RTCRtpParameters(
         headerExtensions=[
+            RTCRtpHeaderExtensionParameters(id=1, uri=MID_URI),
             RTCRtpHeaderExtensionParameters(id=3, uri=SEND_TIME_URI),
             RTCRtpHeaderExtensionParameters(id=4, uri=TWCC_URI),
         ]
@@ -147,19 +148,21 @@ def test_what_our_sender_protects_the_receiver_gets_back() -> None:
         maker, receiver = ParityMaker(), FecReceiver()
         packets = [
             RtpPacket(118, rng.randrange(2), (65_534 + n) & 0xFFFF, 9000, 7, wrap_red(96, body))
-            for n in range(4)
+            for n in range(6)
             if (body := rng.randbytes(rng.randrange(1, 900)))
         ]
         for packet in packets:
+            if packet is packets[0] or packet is packets[3]:
+                packet.extensions.mid = "1"  # as the first packets have it: another layout
             maker.add(packet, extensions, twcc=True)
-        parities = maker.take(2)
+        parities = maker.take(3)
         assert len(parities) == 2
         found: list[Recovered] = []
         for packet in packets:
             packet.extensions.transport_sequence_number = rng.randrange(65_536)
             packet.extensions.abs_send_time = rng.randrange(2**24)
             data = packet.serialize(extensions)
-            if packet is packets[1] or packet is packets[2]:
+            if packet is packets[1] or packet is packets[4]:
                 continue  # lost
             rest = data[12 : len(data) - len(packet.payload)] + packet.payload[1:]
             content = summand(
@@ -168,5 +171,5 @@ def test_what_our_sender_protects_the_receiver_gets_back() -> None:
             found += receiver.add_media(packet.sequence_number, content)
         for parity in parities:
             found += receiver.add_parity(parity)
-        assert [one.payload for one in found] == [p.payload[1:] for p in packets[1:3]]
-        assert [one.sequence for one in found] == [65_535, 0]
+        assert [one.payload for one in found] == [packets[n].payload[1:] for n in (1, 4)]
+        assert [one.sequence for one in found] == [65_535, 2]
