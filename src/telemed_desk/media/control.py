@@ -10,6 +10,11 @@ import msgspec
 
 from telemed_protocol.errors import FormatError
 
+from .control_paths import IceServerSpec as IceServerSpec  # noqa: PLC0414 - part of this module for all others
+from .control_paths import PathWanted as PathWanted  # noqa: PLC0414 - part of this module for all others
+from .control_paths import RelayState as RelayState  # noqa: PLC0414 - part of this module for all others
+from .control_paths import UseServers as UseServers  # noqa: PLC0414 - part of this module for all others
+
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 """A full-resolution photo is the largest message."""
 CONTROL_VERSION = 1
@@ -46,14 +51,6 @@ class Preview(msgspec.Struct, frozen=True, tag_field="t", tag="preview"):
     on: bool
 
 
-class IceServerSpec(msgspec.Struct, frozen=True):
-    """A STUN or TURN server."""
-
-    urls: list[str]
-    username: str = ""
-    credential: str = ""
-
-
 class StartCall(msgspec.Struct, frozen=True, tag_field="t", tag="start-call"):
     """Begin a call. As offerer, a :class:`LocalDescription` follows at once.
 
@@ -85,17 +82,6 @@ class RemoteCandidate(msgspec.Struct, frozen=True, tag_field="t", tag="remote-ca
     candidate: str
     mid: str | None = None
     mline: int | None = None
-
-
-class UseServers(msgspec.Struct, frozen=True, tag_field="t", tag="use-servers"):
-    """Relays' credentials end before a call does: ask these servers from the next restart on.
-
-    ``restart``: and offer another path now, because the other side noticed first that this one is gone.
-    """
-
-    call: str
-    ice_servers: list[IceServerSpec] = []
-    restart: bool = False
 
 
 class Mute(msgspec.Struct, frozen=True, tag_field="t", tag="mute"):
@@ -198,25 +184,6 @@ class LocalCandidate(msgspec.Struct, frozen=True, tag_field="t", tag="local-cand
     candidate: str
     mid: str | None
     mline: int | None
-
-
-class PathWanted(msgspec.Struct, frozen=True, tag_field="t", tag="path-wanted"):
-    """As answerer: the path is silent, and the side that offers should be asked for another."""
-
-    call: str
-
-
-class RelayState(msgspec.Struct, frozen=True, tag_field="t", tag="relay-state"):
-    """What asking a relay for an address led to.
-
-    ``server`` is its way and address; ``code`` is empty = works, or ``relay-refused``,
-    ``relay-expired``, ``relay-quota``, ``relay-unreachable``, ``relay-certificate``, ``relay-name``,
-    ``relay-error``. The call goes on with what works.
-    """
-
-    call: str
-    server: str
-    code: str = ""
 
 
 CallPhase = Literal["connecting", "connected", "reconnecting", "ended", "failed"]
