@@ -1,4 +1,4 @@
-"""Pictures over a lossy link in simulated time: a sender like a browser's, and all of our receiving side.
+"""Pictures over a lossy link in simulated time: a sender like a browser's, and our receiving side whole.
 
 The link has a rate and a queue, delay with jitter that keeps the order, single losses or bursts (Gilbert
 and Elliott). The sender repeats a packet at most once in a round trip, as Chromium does, sends parity
