@@ -11,6 +11,7 @@ from telemed_desk.media.bridge.bridge import PATIENT, Bridge
 from telemed_desk.media.bridge.sharing import Limit, Need
 from telemed_desk.media.engine.call import Call
 from telemed_desk.media.peer_advice import PeerAdvice
+from telemed_desk.media.photo_answering import PhotoAnswering
 from telemed_desk.media.photo_taking import PhotoShelf, PhotoTaking
 from telemed_desk.media.ports import PictureSource
 from telemed_desk.media.remote_pictures import RemotePictures
@@ -53,6 +54,7 @@ class CallSession:
         self._shelf = shelf
         self._advice = PeerAdvice()
         self._photos: PhotoTaking | None = None
+        self._answering: PhotoAnswering | None = None
         self._stats: asyncio.Task[None] | None = None
         self._closing = False
 
@@ -76,6 +78,8 @@ class CallSession:
         self._photos = PhotoTaking(
             self.id, call.send_data, self._pictures, self._report, self._shelf
         )
+        if not self._start.offer:
+            self._answering = PhotoAnswering(call.send_data, lambda: self._bridge.camera)
         self._bridge.hear(self.leg, call.feed)
         self._station.play(self._bridge)
         self._report(control.VideoStream("remote", self._pictures.memory, self.id))
@@ -156,6 +160,8 @@ class CallSession:
             self._stats.cancel()
         if self._photos is not None:
             await self._photos.close()
+        if self._answering is not None:
+            await self._answering.close()
         if self._call is not None:
             await self._call.close()
         await self._station.release(self._user)
@@ -192,6 +198,8 @@ class CallSession:
         return f"call {self.id}"
 
     def _take_data(self, message: str | bytes) -> None:
+        if self._answering is not None:
+            self._answering.on_data(message)
         if self._call is not None:
             self._advice.heed(self._call, message)
         if self._photos is not None:

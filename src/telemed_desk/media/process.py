@@ -190,12 +190,10 @@ class MediaWorker:
                 session.take_photo(message.photo)
 
     async def _start_call(self, message: control.StartCall) -> None:
-        from telemed_desk.media.sessions import (  # noqa: PLC0415 - aiortc takes most of a second to load; the preview need not wait for it
-            Sessions,
-        )
-
         if self._sessions is None:
-            self._sessions = Sessions(self._station, self.report)
+            # Not on the loop: on a busy PC the heartbeats would stop for as long as it takes.
+            make = await asyncio.to_thread(_load_sessions)
+            self._sessions = make(self._station, self.report)
         if self._checks is not None:
             self._checks.cancel()
         await self._sessions.start(message)
@@ -258,6 +256,14 @@ class MediaWorker:
 async def serve(sock: socket.socket) -> None:
     """Be the media process on this socket."""
     await MediaWorker(await ControlChannel.over(sock)).run()
+
+
+def _load_sessions() -> "type[Sessions]":
+    from telemed_desk.media.sessions import (  # noqa: PLC0415 - aiortc takes most of a second to load; the preview need not wait for it
+        Sessions,
+    )
+
+    return Sessions
 
 
 def _where(error: BaseException) -> str:

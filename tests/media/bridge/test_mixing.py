@@ -43,6 +43,16 @@ def test_loud_voices_together_neither_wrap_nor_clip_flat() -> None:
     assert flat < mixed.size / 100
 
 
+def test_the_gain_gives_way_without_a_step() -> None:
+    limiter = Limiter()
+    low = np.full(BLOCK_SAMPLES, 10_000, np.int16)
+    swell = (10_000 + 15_000 * np.sin(np.linspace(0, np.pi, BLOCK_SAMPLES)) ** 2).astype(np.int16)
+    mixed = np.concatenate([limiter.mix((block, block)) for block in (low, swell)])
+    assert limiter.gain < 0.6
+    # without a ramp the sound would fall by 8,400 from one sample to the next
+    assert steepest(mixed) < 400
+
+
 def test_the_gain_comes_back_without_a_step() -> None:
     limiter = Limiter()
     loud, soft = tone(440, 5, 30_000), tone(440, 300, 8_000)

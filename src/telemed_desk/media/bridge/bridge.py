@@ -23,6 +23,11 @@ class Bridge:
         self._pictures: dict[str, LegPictures] = {}  # replaced as a whole: encoder threads read it
 
     @property
+    def camera(self) -> PictureSource | None:
+        """The doctor's camera; None while there is none or it is switched off."""
+        return None if self._camera_muted else self._camera
+
+    @property
     def count(self) -> int:
         """How many others there are."""
         return len(self._pictures)
@@ -61,7 +66,8 @@ class Bridge:
 
     def _others_of(self, leg: str) -> Sequence[PictureSource]:
         pictures = self._pictures
-        doctor = [] if self._camera is None or self._camera_muted else [self._camera]
+        camera = self.camera
+        doctor = [] if camera is None else [camera]
         others: list[PictureSource] = [
             kept.kept for name, kept in pictures.items() if name not in (leg, PATIENT)
         ]
