@@ -112,6 +112,19 @@ def test_random_loss_alone_does_not_ruin_the_rate(loss: float) -> None:
     assert link.control.loss_ratio == pytest.approx(loss, abs=0.08)
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_what_a_trial_took_is_given_back_when_the_loss_was_not_ours(seed: int) -> None:
+    link = Link(450_000, seed)
+    link.rate_bps, link.queue_bytes = 3_000_000, 200_000
+    link.run(20)
+    before = link.control.target_bps
+    link.loss = 0.2
+    link.run(3)
+    assert min(bps for at, bps, _ in link.history if at > 20) < 0.8 * before
+    link.run(4)
+    assert link.control.target_bps > 0.9 * before
+
+
 def test_a_sudden_drop_is_followed_within_seconds_and_the_return_is_found() -> None:
     link = Link(450_000)
     link.rate_bps, link.queue_bytes = 3_000_000, 64_000
