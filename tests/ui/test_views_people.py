@@ -8,6 +8,7 @@ from pytestqt.qtbot import QtBot
 from telemed_desk.ui.gallery_call import frames, visit
 from telemed_desk.ui.gallery_people import PEOPLE, Nobody
 from telemed_desk.ui.screens.call.people import Invite, PeoplePresenter, State
+from telemed_desk.ui.screens.call.state import State as CallState
 from telemed_desk.ui.screens.call.view import CallView
 from telemed_desk.ui.screens.joined.presenter import JoinDialog
 from telemed_desk.ui.screens.joined.view import JoinQuestion
@@ -53,6 +54,17 @@ def test_nobody_there_takes_no_room(view: CallView) -> None:
     view.people.show_state(State())
     assert not view.people.isVisible()
     assert view.people.tiles == []
+
+
+def test_in_a_low_window_the_faces_come_before_the_photos(view: CallView) -> None:
+    view.window().resize(1180, 660)
+    view.show_state(CallState(live=True))
+    QApplication.processEvents()
+    assert not view.photos_card.isVisible()
+    assert view.stage.height() > 200
+    view.people.show_state(State())
+    view.show_state(CallState(live=True))
+    assert view.photos_card.isVisible()
 
 
 def test_the_keyboard_stays_with_a_person_whose_state_changes(qtbot: QtBot, view: CallView) -> None:

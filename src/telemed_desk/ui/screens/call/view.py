@@ -192,6 +192,7 @@ class CallView(QWidget):
         self.path.set_path(state.link.path)
         self.link_card.setVisible(state.live)
         self._show_photos(state.photos)
+        self._make_room()
         self.editor.show_state(state.note, state.notice)
         self.editor.setVisible(not state.notes_hidden)
         self._show_end_question(state)
@@ -330,6 +331,12 @@ class CallView(QWidget):
         super().resizeEvent(event)
         narrow = self.width() < sizes.NARROW_BELOW
         self.editor.setFixedWidth(sizes.NOTE_NARROW if narrow else sizes.NOTE)
+        self._make_room()
+
+    def _make_room(self) -> None:
+        """In a low window with others in the call the faces come before the photos."""
+        crowded = self.people.isVisibleTo(self) and self.height() < sizes.SHORT_BELOW
+        self.photos_card.setVisible(not crowded)
 
 
 def _thumbnail(photo: PhotoTile) -> QLabel:
