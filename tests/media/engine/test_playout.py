@@ -76,10 +76,11 @@ def test_after_an_outage_sound_is_back_with_the_first_packets() -> None:
 
 def test_a_fast_and_a_slow_clock_at_the_other_side_are_followed() -> None:
     for ppm in (-2000, 2000):
-        run = Run([(n * 20.0 * (1 + ppm / 1e6), n) for n in range(2000)], 39.5)
+        run = Run([(n * 20.0 * (1 + ppm / 1e6), n) for n in range(1500)], 29.5)
+        counts = run.buffer.counts
         assert run.delays[-1] < 80
-        heard = sum(level > 300 for level in run.levels[50:3900]) / 3850
-        assert heard > 0.98
+        assert counts.concealed <= 2 * FRAME
+        assert (counts.slower if ppm > 0 else counts.faster) > 1
 
 
 def test_the_other_side_may_begin_a_new_count() -> None:
@@ -246,6 +247,19 @@ def test_time_is_filled_once_for_each_lost_packet() -> None:
     assert 197 * FRAME <= buffer.counts.concealed <= 202 * FRAME
     assert buffer.counts.shortened < 5 * FRAME
     assert buffer.counts.lengthened < 5 * FRAME
+
+
+def test_the_buffer_waits_for_copies_that_come_a_long_frame_later() -> None:
+    now = 0
+    buffer = PlayoutBuffer(lambda: now, Books())
+    for tick in range(2400):
+        now = tick * 10 * MS
+        n = tick // 6
+        if tick % 6 == 0 and n % 8:
+            buffer.insert(n * 2880, packet_of(n, 60, fec=True), now, n)
+        buffer.pull(480)
+    assert buffer.counts.rebuilt > 45 * 2880
+    assert buffer.counts.concealed <= 3 * 2880
 
 
 def test_figures_tell_what_was_done() -> None:

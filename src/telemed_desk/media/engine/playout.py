@@ -47,7 +47,7 @@ _JUDGED: Final = 3 * SAMPLE_RATE_HZ // 2
 _LONGEST_PAUSE: Final = 5 * SAMPLE_RATE_HZ // 2
 """A sender that pauses says so every 400 ms (libopus, Chromium); some of these may get lost."""
 _FASTER_MS: Final = 12.0
-_SLOWER_MS: Final = -12.0
+_SLOWER_MS: Final = -6.0
 _HURRY_MS: Final = 120.0
 _SKIP_MS: Final = 700.0
 _NOTHING: Final = np.zeros(0, dtype=np.int16)

@@ -13,7 +13,7 @@ MIN_TARGET_MS: Final = 20.0
 MAX_TARGET_MS: Final = 500.0
 _MARGIN_MS: Final = 12.0
 """The speaker takes 10 ms at a time."""
-_BASE_MS: Final = 5_000.0
+_BASE_MS: Final = 2_500.0
 _SHORT_MS: Final = 1_500.0
 _SHORT_MOST: Final = 200
 _QUANTILE: Final = 0.97
