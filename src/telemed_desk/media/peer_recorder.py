@@ -18,6 +18,7 @@ _SLIP_MS = 600.0
 """A clock this far behind has stood still (a stalled machine) and is set again, with silence between."""
 _LATE_MS = 60.0
 _LATE_BLOCKS = 100
+_EARLY_MS = 2.0
 """Less than that is made up for by a burst of blocks (:class:`.sources.newest.RealTime`). What no block
 of a second was early enough to make up for has stood still too."""
 
@@ -46,6 +47,7 @@ class Tape:
         self._samples = 0
         self._least_late_ms = np.inf
         self._looked_at = 0
+        self._gaps: list[int] = []
         self.start_ms: float | None = None
 
     def add(self, block: SoundBlock, begins_ms: float) -> None:
@@ -54,6 +56,9 @@ class Tape:
             if self.start_ms is None:
                 self.start_ms = begins_ms
             late_ms = begins_ms - self.start_ms - self._samples * 1000 / SAMPLE_RATE_HZ
+            if late_ms < -_EARLY_MS:
+                self._take_back(-late_ms)
+                late_ms = 0.0
             self._least_late_ms = min(self._least_late_ms, late_ms)
             self._looked_at += 1
             stood_ms = late_ms if late_ms > _SLIP_MS else 0.0
@@ -63,6 +68,7 @@ class Tape:
                 self._least_late_ms, self._looked_at = np.inf, 0
             if stood_ms > _LATE_MS:
                 gap = int(stood_ms * SAMPLE_RATE_HZ / 1000)
+                self._gaps.append(len(self._blocks))
                 self._blocks.append(np.zeros(gap, np.int16))
                 self._samples += gap
             self._blocks.append(block.copy())
@@ -72,11 +78,26 @@ class Tape:
         """Hand out all of it and the wall time of its first sample; go on where it ended."""
         with self._lock:
             blocks, self._blocks = self._blocks, []
+            self._gaps = []
             start_ms = self.start_ms or 0.0
             if self.start_ms is not None:
                 self.start_ms += self._samples * 1000 / SAMPLE_RATE_HZ
             self._samples = 0
         return (np.concatenate(blocks) if blocks else np.zeros(0, np.int16)), start_ms
+
+    def _take_back(self, early_ms: float) -> None:
+        """Shorten the newest silences: nothing plays before its time, so the thread did catch up."""
+        surplus = int(early_ms * SAMPLE_RATE_HZ / 1000)
+        while surplus and self._gaps:
+            at = self._gaps[-1]
+            taken = min(surplus, self._blocks[at].size)
+            self._blocks[at] = self._blocks[at][taken:]
+            self._samples -= taken
+            surplus -= taken
+            if not self._blocks[at].size:
+                self._gaps.pop()
+        if surplus and self.start_ms is not None:  # the silence was handed out already
+            self.start_ms -= surplus * 1000 / SAMPLE_RATE_HZ
 
 
 class PeerRecorder:

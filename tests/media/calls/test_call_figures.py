@@ -175,6 +175,18 @@ def test_the_first_sound_is_found(no_quality_tool: None) -> None:
         assert -0.03 <= (first_ms - CLICK_MS) / 1000 - (silent_s + 0.2) <= 0.45
 
 
+def test_a_snippet_by_itself_is_not_the_first_sound() -> None:
+    heard = np.zeros(SPEECH.size, np.int16)
+    at = int((CLICK_MS - BEGAN_MS) * 48)
+    snippet = slice(at, at + 38_400)
+    heard[at + 24_000 : at + 24_000 + 38_400] = SPEECH[snippet]  # 0.8 s, half a second late
+    rest = at + 2 * SAMPLE_RATE_HZ
+    heard[rest + 9600 :] = SPEECH[rest:-9600]  # and from 2 s on all of it, 0.2 s late
+    first_ms = first_heard_ms(_said(), Sound.from_start(heard, BEGAN_MS), CLICK_MS, END_MS)
+    assert first_ms is not None
+    assert 2.15 <= (first_ms - CLICK_MS) / 1000 <= 2.65
+
+
 def test_what_never_came_is_told_as_nothing() -> None:
     silent = Sound.from_start(np.zeros(SPEECH.size, np.int16), BEGAN_MS)
     assert first_heard_ms(_said(), silent, CLICK_MS, CLICK_MS + 10_000) is None

@@ -54,6 +54,22 @@ def test_a_stall_that_is_never_made_up_for_leaves_silence() -> None:
     assert _laid(late).cut()[0].size == (len(late) + 52) * BLOCK_SAMPLES
 
 
+def test_silence_put_in_too_soon_is_taken_back() -> None:
+    # Late by 300 ms for longer than a second, and then made up for all the same: a starved thread.
+    late = [0.0] * 50 + [300.0] * 150 + [300.0 - 10 * n for n in range(30)] + [0.0] * 200
+    tape = _laid(late)
+    sound, start_ms = tape.cut()
+    assert start_ms == 1000.0
+    assert sound.size == pytest.approx(len(late) * BLOCK_SAMPLES, abs=3 * BLOCK_SAMPLES)
+    again = _laid([0.0] * 50 + [300.0] * 150)
+    again.cut()  # with the silence
+    for number in range(300):
+        late_ms = max(0.0, 300.0 - 10 * number)
+        again.add(_block(1), 1000.0 + 10 * (200 + number) + late_ms)
+    _, start_ms = again.cut()
+    assert start_ms == pytest.approx(1000.0 + 2000.0, abs=30)
+
+
 def test_a_reused_block_is_kept_as_it_was() -> None:
     tape = Tape()
     block = _block(5)

@@ -90,11 +90,7 @@ def compare_pictures(
 def picture_back_ms(taken: Pictures, shown: Pictures, from_ms: float) -> float | None:
     """When the first new picture was shown that is younger than 1.5 s (Unix ms); None: never."""
     for shown_ms, taken_ms, _ in new_pictures(taken, shown[shown[:, 1] >= 0]):
-        if (
-            shown_ms >= from_ms
-            and taken_ms >= from_ms - _FRESH_MS
-            and taken_ms >= shown_ms - _FRESH_MS
-        ):
+        if shown_ms >= from_ms and taken_ms >= shown_ms - _FRESH_MS:
             return float(shown_ms)
     return None
 

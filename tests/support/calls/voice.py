@@ -28,7 +28,7 @@ BROKEN = 1.0
 """Quality where PESQ finds no speech at all: below the 1.04 that it gives at worst."""
 _FRAME_MS = 20.0
 _AGREE_MS = 100.0
-_APART_MS = (400.0, 3000.0)
+_APART_MS = (PIECE_MS, 3000.0)
 _MISSING_MS = 100.0
 """Speech that is gone for less than this is a lost packet or two, not the beginning."""
 
