@@ -2,12 +2,14 @@
 
 import asyncio
 import contextlib
+import os
+import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from telemed_desk.sync.desk_socket import DeskSocket, LinkState
+from telemed_desk.sync.desk_socket import SILENCE_S, DeskSocket, LinkState
 from telemed_desk.sync.enrolment import make_invitation, request_enrolment
 from telemed_desk.sync.page_talk import PageTalk
 from telemed_desk.sync.server_client import ServerClient
@@ -200,3 +202,21 @@ async def test_a_desk_that_the_server_does_not_know_stays_down(server: ServerPro
             await until(lambda: len(line.links) >= 4, "two tries")
             assert not any(state is LinkState.UP for state, _ in line.links)
         stranger.close()
+
+
+async def test_a_line_that_swallows_a_frame_is_left_long_before_silence_alone_would_tell(
+    server: ServerProcess,
+) -> None:
+    with server:
+        desk = Desk.founding(server)
+        async with Line(desk, server.url).running() as line:
+            await until(lambda: line.is_up, "up")
+            assert server._process is not None
+            os.kill(server._process.pid, signal.SIGSTOP)  # the connection stands and says nothing
+            try:
+                line.socket.send_box("seat", b"x")
+                await until(lambda: not line.is_up, "taken for dead", SILENCE_S - 3)
+            finally:
+                os.kill(server._process.pid, signal.SIGCONT)
+            await until(lambda: line.is_up, "up again")
+        desk.close()

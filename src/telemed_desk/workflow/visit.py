@@ -64,6 +64,7 @@ class VisitState:
     photo_progress: control.PhotoProgress | None = None
     devices: dict[str, control.DeviceState] = field(default_factory=dict)
     restarts: int = 0
+    relays: dict[str, str] = field(default_factory=dict)  # by server: what is wrong, or nothing
     problem: str = ""
     summary: CallSummary | None = None
 
@@ -265,7 +266,8 @@ class Visit:
                     self._photo = ""
                 self._set(photo_progress=message)
             case (
-                control.DeviceState()
+                control.RelayState()
+                | control.DeviceState()
                 | control.SoundState()
                 | control.ScreenState()
                 | control.Fault()
@@ -276,9 +278,15 @@ class Visit:
 
     def _remark(
         self,
-        message: control.DeviceState | control.SoundState | control.ScreenState | control.Fault,
+        message: control.RelayState
+        | control.DeviceState
+        | control.SoundState
+        | control.ScreenState
+        | control.Fault,
     ) -> None:
         match message:
+            case control.RelayState(server=server) if message.call == self.state.call:
+                self._set(relays={**self.state.relays, server: message.code})
             case control.ScreenState():
                 self._set(screen=message)
             case control.SoundState():
@@ -332,19 +340,10 @@ class Visit:
         self._box = BlackBox(
             self.state.waiting.consultation.entity, call, self._vault.commit, self._ports.now_ms
         )
-        self._servers = self._ports.ice_servers()
         phase: VisitPhase = "calling" if self.state.connected_ms is None else "reconnecting"
-        self._set(call=call, phase=phase)
-        self._ports.media(
-            control.StartCall(
-                call,
-                offer=True,
-                ice_servers=[
-                    control.IceServerSpec(s.urls, s.username, s.credential) for s in self._servers
-                ],
-                start_rung=int(self._start_rung),
-            )
-        )
+        self._set(call=call, phase=phase, relays={})
+        rung, servers = int(self._start_rung), self._fresh_servers()
+        self._ports.media(control.StartCall(call, True, servers, start_rung=rung))
         # The call before has ended, and what was chosen in it ended with it over there.
         if self.state.microphone_muted or self.state.camera_off:
             self.mute(microphone=self.state.microphone_muted, camera=self.state.camera_off)
@@ -355,9 +354,11 @@ class Visit:
 
     def _use_servers(self, *, restart: bool) -> None:
         """Hand the call the relays' fresh credentials; they end before a long call does."""
+        self._ports.media(control.UseServers(self.state.call, self._fresh_servers(), restart))
+
+    def _fresh_servers(self) -> list[control.IceServerSpec]:
         self._servers = self._ports.ice_servers()
-        specs = [control.IceServerSpec(s.urls, s.username, s.credential) for s in self._servers]
-        self._ports.media(control.UseServers(self.state.call, specs, restart))
+        return [control.IceServerSpec(s.urls, s.username, s.credential) for s in self._servers]
 
     def _take_stats(self, stats: control.CallStats) -> None:
         if self._ports.ice_servers() != self._servers:

@@ -130,7 +130,7 @@ async def test_what_was_sent_into_silence_is_not_repeated() -> None:
         sender = a.call._streams._video.sender
         asked_for = next(reversed(sender._history._packets))
         assert sender._history.repeat(asked_for, 0, 10) is not None
-        rate = a.call._streams._rate
+        rate = a.call._streams.steering.rate
         rate._silent = True  # as after seconds without feedback
         await until(lambda: not rate.silent, "feedback")
         assert sender._history.repeat(asked_for, 1 << 60, 10) is None
