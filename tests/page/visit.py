@@ -88,7 +88,7 @@ class Visit:
 
     def _heard(self) -> bool:
         call = self.desk.call
-        return call is not None and call.video.spread > 5 and call.audio.loud > 3
+        return call is not None and call.video.spread > 2 and call.audio.loud > 3
 
     def complaints(self) -> list[str]:
         """What the browser held against the page."""
