@@ -189,6 +189,7 @@ class SimCall:
         now_ns = self.now_ns
         pace = self.steering.pace(now_ns, self.rtt_ms)
         self.pacer.set_target(rate.target_bps, pace.video_bps)
+        self.pacer.skip_voice = pace.skip_voice
         self.pacer.window_bytes, self.pacer.in_flight = pace.window_bytes, self._sent.in_flight
         for packet in self.pacer.take(now_ns):
             self._leave(packet)

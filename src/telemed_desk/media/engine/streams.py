@@ -168,6 +168,7 @@ class Streams:
     def _order(self, transport: MediaTransport, now_ns: int, rtt_ms: float) -> None:
         pace = self.steering.pace(now_ns, rtt_ms)
         transport.pacer.set_target(self.steering.target_bps, pace.video_bps)
+        transport.pacer.skip_voice = pace.skip_voice
         transport.pacer.window_bytes = pace.window_bytes if transport.twcc else None
         probe = self.steering.probe(now_ns)
         if probe is not None:

@@ -75,6 +75,8 @@ class Pacer(Generic[Item]):
         """Pictures wait while more than this is on its way unanswered."""
         self.in_flight = 0
         """How much that is now."""
+        self.skip_voice = False
+        """Voice is thrown away: the way there holds a second of it already."""
         self.held = False
         """True while what is below takes no more (a relay's TCP connection): pictures wait here."""
         self._probing: ProbeOrder | None = None
@@ -179,7 +181,10 @@ class Pacer(Generic[Item]):
         out: list[Item] = []
         voice = self._queues[Priority.AUDIO]
         while voice:
-            out.append(self._leave(voice.popleft()))
+            if self.skip_voice:
+                self._waiting_bytes -= voice.popleft().size
+            else:
+                out.append(self._leave(voice.popleft()))
         repair = self._queues[Priority.REPAIR]
         while repair and (now_ns - repair[0].queued_ns) / 1e9 > _OLD_REPAIR_S:
             self._waiting_bytes -= repair.popleft().size
