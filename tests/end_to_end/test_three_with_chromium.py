@@ -15,7 +15,7 @@ from tests.end_to_end.headless_desk import (
     until,
 )
 from tests.end_to_end.headless_patient import headless_patient_at
-from tests.end_to_end.patient import Patient, patient_at
+from tests.end_to_end.patient import CALL_S, Patient, patient_at
 from tests.end_to_end.steps import arrived, in_call, visit
 from tests.end_to_end.test_three_people import (
     COLLEAGUE,
@@ -26,12 +26,10 @@ from tests.end_to_end.test_three_people import (
     joined,
     tones_in,
 )
-from tests.support.page import Page
+from tests.support.tab import Tab
 
 HEARS = """(async () => {
-  const remote = document.querySelector('#remote');
-  const tracks = remote && remote.srcObject ? remote.srcObject.getAudioTracks() : [];
-  if (!tracks.length) return HZ.map(() => null);
+  const tracks = document.querySelector('#remote').srcObject.getAudioTracks();
   const context = new AudioContext();
   await context.resume();
   const analyser = context.createAnalyser();
@@ -52,10 +50,12 @@ AUDIBLE_DB = -60.0
 NAMES = "document.querySelector('h1').textContent"
 
 
-async def hears(page: Page, tones: set[int]) -> None:
+async def hears(page: Tab, tones: set[int]) -> None:
     """Wait until exactly these of the three tones are in what the page plays."""
     asked = (DOCTOR, PATIENT, COLLEAGUE)
     heard: set[int] = set()
+    sound = "(v => v && v.srcObject && v.srcObject.getAudioTracks().length)"
+    await page.wait_for(f"{sound}(document.querySelector('#remote'))", CALL_S)
     for _ in range(20):
         levels = await page.evaluate(HEARS.replace("HZ", str(list(asked))))
         heard = {
