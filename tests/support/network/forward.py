@@ -12,26 +12,37 @@ async def forwarding(
     place: Place, listen: tuple[str, int], target: tuple[str, int]
 ) -> AsyncIterator[None]:
     """Accept connections in a place, and connect from there."""
+    ends: set[asyncio.StreamWriter] = set()
     server = await place.run(
-        lambda: asyncio.start_server(lambda r, w: _join(r, w, target), *listen)
+        lambda: asyncio.start_server(lambda r, w: _join(r, w, target, ends), *listen)
     )
+
+    async def stop() -> None:
+        server.close()
+        for end in ends:
+            end.transport.abort()
+        await asyncio.sleep(0.1)  # the connections' own tasks see it and end
+
     try:
         yield
     finally:
-        await place.do(server.close)
+        await place.run(stop)
 
 
 async def _join(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, target: tuple[str, int]
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    target: tuple[str, int],
+    ends: set[asyncio.StreamWriter],
 ) -> None:
+    ends.add(writer)
     try:
         far_reader, far_writer = await asyncio.open_connection(*target)
     except OSError:
-        writer.close()
+        writer.transport.abort()
         return
-    async with asyncio.TaskGroup() as both:
-        both.create_task(_pump(reader, far_writer))
-        both.create_task(_pump(far_reader, writer))
+    ends.add(far_writer)
+    await asyncio.gather(_pump(reader, far_writer), _pump(far_reader, writer))
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -39,5 +50,4 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
         while data := await reader.read(65_536):
             writer.write(data)
             await writer.drain()
-    with contextlib.suppress(OSError):
-        writer.close()
+    writer.transport.abort()
