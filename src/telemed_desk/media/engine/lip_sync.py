@@ -50,11 +50,13 @@ class LipSync:
 
         Args:
             voice_age_ms: Since it was taken, from any origin that both share, waiting included.
-            picture_age_ms: As before.
+            picture_age_ms: As before, without what each picture waited for the voice: what was shown
+                lately may have waited otherwise than the next ones will, and to count on the latter
+                would wait for the same twice.
         """
-        offset = voice_age_ms - picture_age_ms
+        offset = voice_age_ms - picture_age_ms - self.picture_extra_ms
         self.offset_ms = offset if self.offset_ms is None else (self.offset_ms + offset) / 2
-        apart = offset + self.picture_extra_ms - self.voice_extra_ms  # were there no sync
+        apart = voice_age_ms - self.voice_extra_ms - picture_age_ms  # were there no sync
         picture = min(max(apart, 0.0), MOST_PICTURE_MS)
         voice = min(max(-apart - UNSEEN_MS, 0.0), MOST_VOICE_MS)
         self.picture_extra_ms = _towards(self.picture_extra_ms, picture)

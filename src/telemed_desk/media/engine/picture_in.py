@@ -64,11 +64,11 @@ class PictureDownlink:
         self._assembler = FrameAssembler()
         self._pace = RenderPace()
         self._ssrc: int | None = None
-        self._waiting: deque[tuple[VideoFrame, int, int]] = deque()
+        self._waiting: deque[tuple[VideoFrame, int, int, float]] = deque()
         self._arrived = threading.Condition()
         self._stopped = False
         self.shown = Shown()
-        self._lately: deque[tuple[float, int]] = deque(maxlen=_LATELY)
+        self._lately: deque[tuple[float, int, float]] = deque(maxlen=_LATELY)
         self.decode_ms = 0.0
         """Processor time of a picture, smoothed; 0 before the first."""
         self._tasks: set[asyncio.Task[None]] = set()
@@ -99,7 +99,7 @@ class PictureDownlink:
         with self._arrived:
             for frame in frames:
                 due_ns = self._pace.due_ns(frame.timestamp, now_ns)
-                self._waiting.append((frame, now_ns, due_ns))
+                self._waiting.append((frame, now_ns, due_ns, self._pace.extra_ms))
             if len(self._waiting) > _MOST_WAITING:
                 self._waiting.clear()
                 self._assembler.break_chain()
@@ -132,7 +132,10 @@ class PictureDownlink:
         else:
             now_ms = now_ns / 1e6
             at_voice = (now_ms - voice_lag_ms) * _SOUND_RATE / 1000
-            ages = [at_ms - seen.taken_ms(rtp, _PICTURE_RATE) for at_ms, rtp in lately]
+            ages = [
+                at_ms - extra_ms - seen.taken_ms(rtp, _PICTURE_RATE)
+                for at_ms, rtp, extra_ms in lately
+            ]
             lips.look(now_ms - heard.taken_ms(at_voice, _SOUND_RATE), median(ages))
         self._pace.extra_ms = lips.picture_extra_ms
         playout.wait_longer(lips.voice_extra_ms)
@@ -169,7 +172,7 @@ class PictureDownlink:
                     self._arrived.wait()
                 if self._stopped:
                     return
-                frame, arrived_ns, due_ns = self._waiting.popleft()
+                frame, arrived_ns, due_ns, extra_ms = self._waiting.popleft()
             began = time.thread_time_ns()
             try:
                 picture = decoder.decode(frame.data, arrived_ns)
@@ -183,7 +186,7 @@ class PictureDownlink:
                 continue
             self.sink.present(picture)
             self._note(picture.width, picture.height)
-            self._lately.append((self._clock() / 1e6, frame.timestamp))
+            self._lately.append((self._clock() / 1e6, frame.timestamp, extra_ms))
 
     def _wait_until(self, due_ns: int) -> bool:
         """Wait until a picture is due; False when it is overdue and newer ones are there."""
