@@ -29,8 +29,10 @@ MAX_BITRATE: Final = 40_000
 _OK = 0
 _APPLICATION_VOIP = 2048
 _SIGNAL_AUTO = -1000
+_WIDEBAND, _FULLBAND = 1103, 1105
 _SIGNAL_VOICE = 3001
 SET_BITRATE = 4002
+SET_MAX_BANDWIDTH = 4004
 GET_BITRATE = 4003
 SET_COMPLEXITY = 4010
 SET_INBAND_FEC = 4012
@@ -185,6 +187,14 @@ class OpusEncoder:
     def set_speech(self, on: bool) -> None:  # noqa: FBT001 - a switch is all this is
         """Say whether it is speech; otherwise (a stethoscope) libopus listens for itself."""
         self._set(SET_SIGNAL, _SIGNAL_VOICE if on else _SIGNAL_AUTO)
+
+    def set_wideband(self, on: bool) -> None:  # noqa: FBT001 - a switch is all this is
+        """Code up to 8 kHz only: then a copy of a long frame is one of all of it.
+
+        With more bandwidth frames of 40 and 60 ms are several of 20 ms in one packet, and the copy is
+        of the last of them.
+        """
+        self._set(SET_MAX_BANDWIDTH, _WIDEBAND if on else _FULLBAND)
 
     def set_dred_duration(self, frames_10ms: int) -> None:
         """Ask for deep redundancy. Raises OpusFailure where the library was built without it."""

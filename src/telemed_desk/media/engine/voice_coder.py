@@ -10,6 +10,7 @@ from telemed_desk.media.ports import SAMPLE_RATE_HZ, SoundBlock
 from .redundancy import MOST_BACK, pack
 
 _KEPT: Final = 8
+_SHORT_MS: Final = 20
 _TOLD: Final = 2
 """How often the beginning of a pause is said: the other side must not take it for a loss."""
 
@@ -103,3 +104,4 @@ class VoiceCoder:
         encoder.set_fec(plan.fec)
         encoder.set_loss_percent(plan.loss_percent)
         encoder.set_dtx(plan.dtx)
+        encoder.set_wideband(plan.frame_ms > _SHORT_MS)

@@ -25,6 +25,8 @@ _FARTHEST_FEW: Final = 3
 _PER_STEP: Final = 0.0015
 """What a frame's length more of waiting is worth, as a share of frames lost for good."""
 _SLACK: Final = 0.002
+_BY_CHANCE: Final = 1.5
+_ERROR: Final = 0.02
 _DTX_BELOW_BPS: Final = 200_000
 _THIN_BPS: Final = 90_000
 _THIN_SHARE: Final = 0.92
@@ -85,6 +87,10 @@ class LossPattern:
         if len(lost) < _ENOUGH:
             return usual
         before = self._chosen.get((copies, frame_ms), usual)
+        gone_too = sum(all(at + d * apart in lost for d in usual) for at in lost) / len(lost)
+        if gone_too < _BY_CHANCE * (len(lost) / len(self._slots)) ** copies + _ERROR:
+            self._chosen[copies, frame_ms] = usual  # each is lost for itself: nothing to avoid
+            return usual
 
         def cost(choice: tuple[int, ...]) -> float:
             gone = sum(all(at + d * apart in lost for d in choice) for at in lost)
