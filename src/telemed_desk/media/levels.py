@@ -17,6 +17,7 @@ FAR_PLAYS_DBFS = -60.0
 NEAR_SHARE = 0.1
 """The canceller leaves less than a tenth of an echo once it knows the room; of a voice, most."""
 _FAR_DECAY = 0.3
+_FAR_BLOCK_DECAY = 0.95
 
 
 def _energy(block: SoundBlock) -> float:
@@ -51,6 +52,21 @@ class LevelMeter:
             squares, samples = self._squares, self._samples
             self._squares, self._samples = 0.0, 0
         return _dbfs(squares, samples)
+
+
+class EchoRest:
+    """Says block by block whether what the canceller left is a rest of echo and nothing else."""
+
+    def __init__(self) -> None:
+        self._loudest_far = 0.0
+
+    def is_rest(self, heard: SoundBlock, left: SoundBlock, far: SoundBlock) -> bool:
+        """Judge a block of 10 ms: from the microphone, after the canceller, its reference."""
+        # A room rings on: the loudspeaker counts as playing for some time after it stopped.
+        self._loudest_far = max(_energy(far), self._loudest_far * _FAR_BLOCK_DECAY)
+        if _dbfs(self._loudest_far, far.size) <= FAR_PLAYS_DBFS:
+            return False
+        return _energy(left) < NEAR_SHARE * _energy(heard)
 
 
 class NearVoice:

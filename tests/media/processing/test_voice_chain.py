@@ -154,3 +154,17 @@ def test_a_device_that_claims_seconds_of_latency_does_not_stop_the_canceller() -
 
     heard = run(Room(9), look=claim)
     assert heard.erle_db(4, 8.5) >= 28
+
+
+def test_gain_lifts_the_voice_and_not_what_is_left_of_the_echo() -> None:
+    """The product's path as it is. Gain alone begins 15 dB up and would take as much of the ERLE."""
+    reference = FarReference()
+    chain = VoiceChain(WebRtcProcessing(), reference)
+
+    def hear(block: Samples, now_ns: int) -> list[Samples]:
+        return [one for one, _ in chain.process(block, now_ns - BLOCK_NS, now_ns)]
+
+    room = Room(15, drift_ppm=100, far_s=((0, 10),), near_s=((10.5, 15),))
+    heard = Simulation(room).run(reference.played, hear)
+    assert heard.erle_db(5, 9.9) >= 35
+    assert heard.near_gain_db(11.5, 14.5) > -2

@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from telemed_desk.media.levels import NearVoice
+from telemed_desk.media.levels import EchoRest, NearVoice
 from telemed_desk.media.ports import BLOCK_SAMPLES, SoundBlock
 
 from .port import Filter, ProcessingLibrary
@@ -18,6 +18,8 @@ from .reference import FarReference
 
 _MOST_WAITING: Final = 3
 """Blocks of the microphone (10 ms each) that wait for a speaker thread that is late."""
+_LIFT_STEP: Final = 0.2
+"""Gain comes and goes within 50 ms, faster than a syllable."""
 _SHORT_MS: Final = 5
 _FADE: Final = np.linspace(0.0, 1.0, BLOCK_SAMPLES, dtype=np.float32)
 
@@ -60,6 +62,8 @@ class VoiceChain:
         self.mode = SoundMode()
         self.device_latency_ms = 0.0
         self.near = NearVoice()
+        self._rest = EchoRest()
+        self._lift = 1.0
 
     def restart(self) -> None:
         """A device was opened anew: what was learnt of the old one is of no use."""
@@ -97,12 +101,26 @@ class VoiceChain:
         near = self._canceller.heard(raw, self._delay_ms())
         treated, calm = self._stage(mode, raw, near)
         self.near.add(raw, calm, far)
+        if not mode.clinical:
+            treated = self._lifted(calm, treated, rest=self._rest.is_rest(raw, calm, far))
         if mode != before:
             self._used = mode
             old, _ = self._stage(before, raw, near)
             mixed = old * (1 - _FADE) + treated * _FADE
             treated = np.rint(mixed).astype(np.int16)
         return treated
+
+    def _lifted(self, calm: SoundBlock, loud: SoundBlock, *, rest: bool) -> SoundBlock:
+        """Leave a rest of echo as weak as it is: gain is for the voice. Both blocks lie in step."""
+        step = -_LIFT_STEP if rest else _LIFT_STEP
+        before, self._lift = self._lift, min(max(self._lift + step, 0.0), 1.0)
+        if before == self._lift == 1.0:
+            return loud
+        share = before + (self._lift - before) * _FADE
+        lifted: SoundBlock = np.rint(calm + share * (loud.astype(np.float32) - calm)).astype(
+            np.int16
+        )
+        return lifted
 
     def _stage(
         self, mode: SoundMode, raw: SoundBlock, near: SoundBlock
