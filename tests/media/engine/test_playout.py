@@ -188,7 +188,7 @@ def test_stretching_keeps_the_pitch_and_changes_the_length() -> None:
 
 def test_sounds_are_joined_without_a_step() -> None:
     t = np.arange(FRAME) / 48_000
-    one = (8000 * np.sin(2 * np.pi * 200 * t)).astype(np.int16)
+    one = (8000 * np.cos(2 * np.pi * 200 * t)).astype(np.int16)
     other = (-one).astype(np.int16)
     joined = join(one[:JOINT], other)
     assert joined.size == FRAME
