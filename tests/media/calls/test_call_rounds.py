@@ -96,6 +96,8 @@ def test_rounds_are_shuffled_each_in_its_own_way_and_pairs_stay_together() -> No
     orders = [order_of_round(CELLS, 1, number) for number in range(1, 8)]
     assert len({tuple(order) for order in orders}) > 4
     assert order_of_round(CELLS, 1, 3) == orders[2]
+    firsts = {next(c.pair for c in order if c.condition == "bad") for order in orders}
+    assert len(firsts) > 1  # nor does one pair always come first
     for order in orders:
         assert sorted(order) == sorted(CELLS)
         links = [cell.condition for cell in order]
