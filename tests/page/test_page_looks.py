@@ -13,7 +13,7 @@ from tests.support.page import Route
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 
-BUDGET_BYTES = 60 * 1024
+BUDGET_BYTES = 64 * 1024
 PAGE = Path(str(resources.files("telemed_server"))) / "page"
 
 
