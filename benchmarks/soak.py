@@ -55,7 +55,7 @@ class Minute(msgspec.Struct, frozen=True):
     """What was seen in the last 12 s of a minute, of both directions; None = nothing to measure.
 
     Attributes:
-        memory_mb: Of each peer, right after it forgot what it had recorded.
+        memory_mb: Of each peer, without mapped files, right after it forgot what it had recorded.
         ear_ms: Mouth to ear p50, measured by correlation.
         picture_ms: From taken to decoded, p50.
         playout_ms: What the peer's own figures say its voice buffer holds.
@@ -154,7 +154,7 @@ class _Call:
         end_ms = time.time() * 1000
         took_s, busy_s = time.monotonic() - began, machine_busy_s() - busy_s
         a, b = await asyncio.gather(*(self._flush(who, number) for who in self.ends))
-        memory_mb = [session_memory_mb(end.session_pid) for end in self.ends.values()]
+        memory_mb = [session_memory_mb(end.session_pid, "Pss_Anon") for end in self.ends.values()]
         ways = await asyncio.gather(
             asyncio.to_thread(_measured, a, b, end_ms), asyncio.to_thread(_measured, b, a, end_ms)
         )
@@ -293,7 +293,7 @@ def report(told: Sequence[Minute], facts: Sequence[str], about: str) -> list[str
     ]
     for i, who in enumerate("ab"):
         lines += [
-            _slope_row(f"memory (PSS) of {who}", "MB", told, [m.memory_mb[i] for m in told]),
+            _slope_row(f"own memory of {who}", "MB", told, [m.memory_mb[i] for m in told]),
             _slope_row(f"mouth to ear, {who} speaks", "ms", told, [m.ear_ms[i] for m in told]),
             _slope_row(f"voice buffer, {who} speaks", "ms", told, [m.playout_ms[i] for m in told]),
             _slope_row(f"picture delay, {who} sends", "ms", told, [m.picture_ms[i] for m in told]),

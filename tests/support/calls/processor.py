@@ -16,13 +16,16 @@ def session_cpu_s(session: int) -> float:
     return ticks / _TICKS_PER_S
 
 
-def session_memory_mb(session: int) -> float:
-    """Return the memory of a session's processes, shared pages counted by their share (PSS)."""
+def session_memory_mb(session: int, kind: str = "Pss") -> float:
+    """Return the memory of a session's processes, shared pages counted by their share (PSS).
+
+    ``Pss_Anon`` leaves files out, whose share depends on who else has them open.
+    """
     kilobytes = 0
     for folder, _ in _living(session):
         with contextlib.suppress(OSError):
             for line in (folder / "smaps_rollup").read_text().splitlines():
-                if line.startswith("Pss:"):
+                if line.startswith(f"{kind}:"):
                     kilobytes += int(line.split()[1])
     return kilobytes * 1024 / 1e6
 
