@@ -215,7 +215,15 @@ def test_what_guards_the_peers_bytes_is_called() -> None:
     assert "await self._recv_next()" in source
     assert "await self._data_receiver._handle_data(data)" in source
     assert "self._data_receiver == receiver" in source
-    for name in ("_recv_next", "_register_data_receiver", "_unregister_data_receiver"):
+    assert "self._ssl.bio_read(1500)" in source
+    assert "await self.transport._send(data)" in source
+    assert hasattr(dtls.State, "CONNECTING")
+    for name in (
+        "_recv_next",
+        "_write_ssl",
+        "_register_data_receiver",
+        "_unregister_data_receiver",
+    ):
         assert parameters(getattr(MediaTransport, name)) == parameters(
             getattr(dtls.RTCDtlsTransport, name)
         )

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from aiortc import clock
-from aiortc.rtcdtlstransport import DataReceiver, RTCCertificate, RTCDtlsTransport
+from aiortc.rtcdtlstransport import DataReceiver, RTCCertificate, RTCDtlsTransport, State
 from aiortc.rtcicetransport import RTCIceTransport
 from aiortc.rtcrtpparameters import RTCRtpParameters
 from aiortc.rtp import (
@@ -25,9 +25,11 @@ from aiortc.rtp import (
     RtcpPsfbPacket,
     RtpPacket,
 )
+from OpenSSL import SSL
 
 from telemed_protocol.errors import BugError, FormatError
 
+from .handshake import FlightCopies
 from .ice import PatientConnection
 from .pacer import TICK_S, Pacer, Priority, ProbeOrder
 from .relay import SOFT_BYTES
@@ -44,6 +46,7 @@ from .twcc import (
 
 START_BPS: Final = 300_000
 THIN_BPS: Final = 64_000
+_DATAGRAM: Final = 1500
 """Below this every report takes room from the voice."""
 OVERHEAD_BYTES: Final = 28 + 16
 """IPv4 and UDP headers, and the SRTP tag."""
@@ -115,6 +118,11 @@ class MediaTransport(RTCDtlsTransport):
         self._own_ssrc = 1
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
+        self._copies = FlightCopies(
+            lambda data: self.transport._send(data),  # noqa: SLF001, PLW0108 - aiortc's; it may be replaced
+            lambda: self.usable_rtt_ms,
+            lambda: self._state is State.CONNECTING,
+        )
 
     # ---- life -------------------------------------------------------------------------------
 
@@ -140,6 +148,7 @@ class MediaTransport(RTCDtlsTransport):
 
     async def stop(self) -> None:
         """Stop sending, then close DTLS."""
+        self._copies.stop()
         for task in self._tasks:
             task.cancel()
         for task in self._tasks:
@@ -228,6 +237,17 @@ class MediaTransport(RTCDtlsTransport):
             self._sent.add(now_ns, size, self.pacer.probe)
         if outgoing.on_sent is not None:
             outgoing.on_sent(now_ns)
+
+    async def _write_ssl(self) -> None:
+        """Send what OpenSSL has to say, all of it; during the handshake with copies."""
+        flight: list[bytes] = []
+        with contextlib.suppress(SSL.Error):
+            while self._ssl is not None and (data := self._ssl.bio_read(_DATAGRAM)):
+                flight.append(data)
+        for data in flight:
+            await self.transport._send(data)  # noqa: SLF001 - aiortc's
+        if self._state is State.CONNECTING and flight:
+            self._copies.sent(flight)
 
     # ---- receiving --------------------------------------------------------------------------
 
