@@ -28,10 +28,10 @@ def film_of(cell: Cell) -> Film:
 
 
 def _endpoint(
-    letter: str, end: End, film: Film, folder: Path
+    letter: str, other: str, end: End, film: Film, folder: Path
 ) -> AbstractAsyncContextManager[Endpoint]:
     if letter == "c":
-        return browser_endpoint(end, film)
+        return browser_endpoint(end, film, patients_page=other == "o")
     files = (str(film.file()), str(speech_file()))
     if letter == "a":
         command = [sys.executable, "-m", "benchmarks.stock_aiortc", *files]
@@ -79,8 +79,10 @@ async def hold(task: Task, before: Awaitable[None]) -> HeldCall:
         async with AsyncExitStack() as stack:
             link = await stack.enter_async_context(EmulatedLink(condition.link, seed=task.seed))
             contexts = [
-                _endpoint(letter, end, film, folder / who)
-                for who, letter, end in zip("ab", cell.pair, (link.a, link.b), strict=True)
+                _endpoint(letter, other, end, film, folder / who)
+                for who, letter, other, end in zip(
+                    "ab", cell.pair, reversed(cell.pair), (link.a, link.b), strict=True
+                )
             ]
             # Both at once: starting takes longer than anything else beside the call.
             a, b = await asyncio.gather(*(stack.enter_async_context(one) for one in contexts))

@@ -81,6 +81,7 @@ export class Call {
     const videos = lines.filter((line) => line.receiver.track.kind === "video");
     if (audio) audio.direction = "sendrecv";
     if (videos[0]) videos[0].direction = "sendrecv";
+    videos.forEach(wantNoParity);
     if (videos[1]) videos[1].direction = "recvonly";
     this.audioSender = audio && audio.sender;
     this.videoSender = videos[0] && videos[0].sender;
@@ -256,5 +257,25 @@ export class Call {
     this.pc.onconnectionstatechange = null;
     if (this.channel) this.channel.onmessage = null;
     this.pc.close();
+  }
+}
+
+const PARITY = ["video/red", "video/ulpfec", "video/flexfec-03"];
+
+/**
+ * Take pictures without parity. libwebrtc keeps pictures back for repeats only where there is none
+ * (its jitter buffer leaves the round trip out as soon as parity was agreed on), and on a long, lossy
+ * link what parity does not bring back then stands for a round trip. The desk sends twice instead. What
+ * this phone sends is not touched: an answer says what it takes.
+ */
+function wantNoParity(line) {
+  const known = window.RTCRtpReceiver && RTCRtpReceiver.getCapabilities
+    ? RTCRtpReceiver.getCapabilities("video") : null;
+  if (!known || !line.setCodecPreferences) return;
+  try {
+    line.setCodecPreferences(
+      known.codecs.filter((codec) => !PARITY.includes(codec.mimeType.toLowerCase())));
+  } catch (error) {
+    line.parity = true; // a browser that knows the name and not the thing
   }
 }

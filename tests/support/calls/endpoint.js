@@ -132,7 +132,8 @@ class Recorder extends AudioWorkletProcessor {
 }
 registerProcessor('recorder', Recorder)`;
 
-async function prepare({width, height, fps}) {
+async function prepare({width, height, fps, parity = true}) {
+  takesParity = parity;
   local = await navigator.mediaDevices.getUserMedia({
     video: {width, height, frameRate: fps},
     audio: {echoCancellation: false, noiseSuppression: false, autoGainControl: false, channelCount: 1},
@@ -214,6 +215,15 @@ async function useRemote(description) {
   for (const candidate of waiting.splice(0)) await peer.addIceCandidate(candidate);
 }
 
+// As the patient's page does: call.js says why.
+let takesParity = true;
+
+function wantNoParity() {
+  const codecs = RTCRtpReceiver.getCapabilities('video').codecs.filter(
+    ({mimeType}) => !['video/ulpfec', 'video/red'].includes(mimeType.toLowerCase()));
+  for (const line of peer.getTransceivers())
+    if (line.receiver.track.kind === 'video') line.setCodecPreferences(codecs);
+}
 const commands = {
   async offer({cfg}) {
     begin(cfg);
@@ -224,6 +234,7 @@ const commands = {
   async onoffer({sdp, cfg}) {
     if (!peer) begin(cfg);
     await useRemote({type: 'offer', sdp});
+    if (!takesParity) wantNoParity();
     await peer.setLocalDescription();
     emit({ev: 'answer', sdp: peer.localDescription.sdp});
   },

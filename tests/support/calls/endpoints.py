@@ -117,8 +117,14 @@ class BrowserEndpoint:
 
 
 @asynccontextmanager
-async def browser_endpoint(end: End, film: Film) -> AsyncIterator[BrowserEndpoint]:
-    """Start a browser on one side of a link, camera and microphone open."""
+async def browser_endpoint(
+    end: End, film: Film, *, patients_page: bool = True
+) -> AsyncIterator[BrowserEndpoint]:
+    """Start a browser on one side of a link, camera and microphone open.
+
+    Args:
+        patients_page: Answer as the patient's page does (no parity for itself); False = as any page.
+    """
     camera = await asyncio.to_thread(film.file)
     microphone = await asyncio.to_thread(speech_file)
     options = BrowserOptions(
@@ -135,7 +141,12 @@ async def browser_endpoint(end: End, film: Film) -> AsyncIterator[BrowserEndpoin
     }
     async with running_chromium(options) as browser:
         page = await browser.open_page(f"{_ORIGIN}/", routes=routes)
-        wanted = {"width": film.width, "height": film.height, "fps": film.fps}
+        wanted = {
+            "width": film.width,
+            "height": film.height,
+            "fps": film.fps,
+            "parity": not patients_page,
+        }
         await page.evaluate(f"endpoint.prepare({json.dumps(wanted)})", _READY_TIMEOUT_S)
         endpoint = BrowserEndpoint(page, browser.pid)
         try:

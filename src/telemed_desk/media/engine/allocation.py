@@ -19,6 +19,10 @@ START_PATIENCE_NS: Final = 300_000_000
 COARSE, FINE = 54, 40
 """Quantisers of VP8 (of 63) above which a picture is blocks, and below which it is clean."""
 MOST_COARSE: Final = 1.8
+DOWN_AFTER_NS: Final = 1_500_000_000
+"""A size that is left costs a key frame, and soon another: a rate that dips is borne with coarseness."""
+FAR_BELOW: Final = 0.6
+FAR_BELOW_ON_TRIAL: Final = 0.35
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +31,7 @@ class Step:
 
     Attributes:
         enter_bps: Video rate from which it is worth it.
-        leave_bps: Video rate below which it is left at once.
+        leave_bps: Video rate below which it is left, after a moment if it is not far below.
     """
 
     width: int
@@ -45,7 +49,7 @@ def _of(rung: Rung, enter_bps: int, leave_bps: int) -> Step:
 
 STEPS: Final = (
     Step(320, 180, 8.0, 0, 0, Rung.LOW_VIDEO),
-    Step(320, 180, 15.0, 60_000, 45_000, Rung.LOW_VIDEO),
+    Step(320, 180, 15.0, 42_000, 30_000, Rung.LOW_VIDEO),
     _of(Rung.LOW_VIDEO, 130_000, 90_000),
     _of(Rung.VIDEO, 300_000, 200_000),
     _of(Rung.HD_VIDEO, 900_000, 600_000),
@@ -148,6 +152,7 @@ class Allocator:
         self._step: int | None = None
         self._paused = False
         self._above_ns: int | None = None
+        self._below_ns: int | None = None
         self._resumed_ns = 0
         self._resume_at_ns = 0
         self._pause_ns = PAUSE_NS
@@ -163,6 +168,7 @@ class Allocator:
         most: Rung = Rung.HD_VIDEO,
         patience_ns: int = UP_AFTER_NS,
         voice_extra_bps: float = 0.0,
+        trial: bool = False,
     ) -> Allocation:
         """Split the target.
 
@@ -175,6 +181,7 @@ class Allocator:
                 that cannot carry more would be late for seconds after one second of too much.
             most: The rung; no picture is larger than its own, and none is sent below low video.
             patience_ns: For so long a larger picture must fit before it is sent.
+            trial: Less is sent for a moment only, to see whose the loss is: sizes stay.
             voice_extra_bps: What copies of the voice take beside it.
         """
         sound = voice_plan(target_bps if informed else min(target_bps, 59_000.0), loss_ratio)
@@ -183,10 +190,10 @@ class Allocator:
         self._judge_pause(target_bps, now_ns)
         reason = "loss" if loss_ratio > 0.08 else "rate"
         if self._paused or most < Rung.LOW_VIDEO:
-            self._step, self._above_ns = None, None
+            self._step, self._above_ns, self._below_ns = None, None, None
             rung = min(most, Rung.AUDIO_PHOTOS)
             return Allocation(rung, reason, sound.bps, 0, 0, 0, 1.0, sound.frame_ms)
-        step = STEPS[self._choose(video, now_ns, most, patience_ns)]
+        step = STEPS[self._choose(video, now_ns, most, patience_ns, trial=trial)]
         video = min(max(video, 30_000), MOST_VIDEO_BPS[most])
         return Allocation(
             step.rung,
@@ -216,14 +223,24 @@ class Allocator:
             self._paused = True
             self._resume_at_ns = now_ns + self._pause_ns
 
-    def _choose(self, video_bps: float, now_ns: int, most: Rung, patience_ns: int) -> int:
+    def _choose(
+        self, video_bps: float, now_ns: int, most: Rung, patience_ns: int, *, trial: bool
+    ) -> int:
         video_bps /= self.coarseness.factor
         allowed = [i for i, step in enumerate(STEPS) if step.rung <= most]
         fitting = max(i for i in allowed if video_bps >= STEPS[i].enter_bps)
         if self._step is None or self._step > allowed[-1]:
             self._step = fitting
-        if video_bps < STEPS[self._step].leave_bps:
-            self._step, self._above_ns = fitting, None
+        leave_bps = STEPS[self._step].leave_bps
+        if video_bps >= leave_bps:
+            self._below_ns = None
+        elif self._below_ns is None:
+            self._below_ns = now_ns
+        if video_bps < leave_bps:
+            since_ns = now_ns if self._below_ns is None else self._below_ns
+            lasts = not trial and now_ns - since_ns >= DOWN_AFTER_NS
+            if lasts or video_bps < (FAR_BELOW_ON_TRIAL if trial else FAR_BELOW) * leave_bps:
+                self._step, self._above_ns, self._below_ns = fitting, None, None
         elif fitting > self._step:
             if self._above_ns is None:
                 self._above_ns = now_ns

@@ -144,6 +144,11 @@ class CongestionControl:
 
     # ---- transport-wide feedback ------------------------------------------------------------
 
+    @property
+    def on_trial(self) -> bool:
+        """Less is sent for a moment, to see whose the loss is."""
+        return self._loss.on_trial
+
     def on_feedback(self, results: list[PacketResult], now_ns: int, rtt_ms: float) -> None:
         """Take what became of a batch of packets."""
         self.informed = self._twcc = True

@@ -24,6 +24,8 @@ _TRIAL_PACKETS: Final = 120
 _ENOUGH: Final = 60
 _SAME: Final = 0.7
 _MOST_RUN: Final = 8
+_MOST_USUAL: Final = 0.3
+_KNOWN_NS: Final = 30_000_000_000
 
 Verdict = Literal["nothing", "less", "own"]
 
@@ -50,6 +52,7 @@ class LossSense:
         self._trial: _Trial | None = None
         self.caused = False
         """What the last trial found: it is the sending that makes the loss."""
+        self._own_ns: int | None = None
         self._run = 0
         self._run_mean = 1.5
 
@@ -82,7 +85,9 @@ class LossSense:
             self.usual += _RISE * (self.ratio - self.usual)
         if verdict != "nothing":
             return verdict
-        return "less" if self.excess > 1 and not self.on_trial else "nothing"
+        # what was just found to be the link's own is asked about again only when it is much more
+        known = self._own_ns is not None and now_ns - self._own_ns < _KNOWN_NS
+        return "less" if self.excess > (2 if known else 1) and not self.on_trial else "nothing"
 
     @property
     def on_trial(self) -> bool:
@@ -127,5 +132,7 @@ class LossSense:
         self._trial = None
         if self.caused:
             return "nothing"
-        self.usual = max(self.usual, ratio)
+        # neither rate made it: all that was lost on the way here tells what is usual
+        self.usual = max(self.usual, ratio, min(before, _MOST_USUAL))
+        self._own_ns = now_ns
         return "own"

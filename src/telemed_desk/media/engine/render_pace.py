@@ -22,7 +22,9 @@ MOST_MS: Final = 700.0
 _STEP_MS: Final = 20.0
 _HOLDS: Final = np.arange(0.0, MOST_MS + _STEP_MS, _STEP_MS)
 _LOOK_EVERY: Final = 5
-_FORGET: Final = 0.995
+_GROWS: Final = 0.25
+"""Of the time: pictures are shown a quarter slower until they are as late as they must be, not held."""
+_SHRINKS: Final = 0.06
 FROZEN_MS: Final = 160.0
 FROZEN_SHARE: Final = 0.01
 STUTTER_MS: Final = 120.0
@@ -71,13 +73,19 @@ class RenderPace:
             self._base = (whole_ms, lag, lag)
             self._late.clear()
             return whole_ns
+        elapsed_ms = 0.0
+        if self._late:
+            elapsed_ms = min(max(at_ms - self._late[-1][0], 0.0), _MOST_INTERVAL_MS)
         self._late.append((at_ms, late))
         self._count += 1
         if self._count % _LOOK_EVERY == 0 or late > self._hold_ms + STUTTER_MS:
             self._wanted_ms = self._needed_ms()
-        self._hold_ms = max(self._wanted_ms, self._hold_ms * _FORGET - 0.5)
+        self._hold_ms = min(
+            max(self._wanted_ms, self._hold_ms - _SHRINKS * elapsed_ms),
+            self._hold_ms + _GROWS * elapsed_ms,
+        )
         if self._wanted_ms < _WORTH_MS and self._hold_ms < _WORTH_MS:
-            self._hold_ms = 0.0
+            self._hold_ms = max(0.0, self._hold_ms - _GROWS * elapsed_ms)
         return max(whole_ns, int((at_ms + base + self.waits_ms) * 1e6))
 
     def _needed_ms(self) -> float:

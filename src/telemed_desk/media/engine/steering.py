@@ -118,6 +118,7 @@ class Steering:
             most=self.standing.rung,
             patience_ns=START_PATIENCE_NS if starting else UP_AFTER_NS,
             voice_extra_bps=outside.voice_extra_bps,
+            trial=rate.on_trial,
         )
         rate.wanted_bps = self._wanted_bps()
         self.allocation = replace(chosen, reason=self.standing.reason or chosen.reason)

@@ -13,14 +13,11 @@ from typing import Any, Final
 
 import aiortc
 import aiortc.rtcpeerconnection
-from aiortc.rtcrtpparameters import (
-    RTCRtcpFeedback,
-    RTCRtpCodecParameters,
-    RTCRtpHeaderExtensionParameters,
-)
+from aiortc.rtcrtpparameters import RTCRtpHeaderExtensionParameters
 
 from telemed_protocol.errors import KnownError
 
+from .codec_table import codecs
 from .dtls import MediaTransport
 from .ice import PatientGatherer
 from .receiver import PacketReceiver
@@ -30,13 +27,6 @@ from .twcc import TWCC_URI
 
 MODULE_NAME: Final = "aiortc._telemed_rtcpeerconnection"
 EXPECTED: Final = {"aiortc": "1.16.0", "aioice": "0.13.0"}
-OPUS_PAYLOAD_TYPE: Final = 111
-VOICE_RED_PAYLOAD_TYPE: Final = 63
-VP8_PAYLOAD_TYPE: Final = 96
-RTX_PAYLOAD_TYPE: Final = 97
-RED_PAYLOAD_TYPE: Final = 118
-RED_RTX_PAYLOAD_TYPE: Final = 119
-FEC_PAYLOAD_TYPE: Final = 120
 MID_URI: Final = "urn:ietf:params:rtp-hdrext:sdes:mid"
 SEND_TIME_URI: Final = "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time"
 
@@ -56,69 +46,6 @@ class ForeignLibraryVersion(KnownError):
     code = "TD-MED-011"
     sentence = "A part needed for calls is of another version than this program was made for."
     next_step = "Install TeleMed Desk again. If it stays, send the report for IT."
-
-
-def _codecs() -> dict[str, list[RTCRtpCodecParameters]]:
-    feedback = [
-        RTCRtcpFeedback(type="transport-cc"),
-        RTCRtcpFeedback(type="ccm", parameter="fir"),
-        RTCRtcpFeedback(type="nack"),
-        RTCRtcpFeedback(type="nack", parameter="pli"),
-        RTCRtcpFeedback(type="goog-remb"),
-    ]
-    return {
-        "audio": [
-            RTCRtpCodecParameters(
-                mimeType="audio/opus",
-                clockRate=48_000,
-                channels=2,
-                payloadType=OPUS_PAYLOAD_TYPE,
-                rtcpFeedback=[RTCRtcpFeedback(type="transport-cc")],
-                parameters={
-                    "minptime": 10,
-                    "useinbandfec": 1,
-                    "usedtx": 1,
-                    "stereo": 0,
-                    "maxaveragebitrate": 40_000,  # from here on Opus adds its copy at once
-                },
-            ),
-            RTCRtpCodecParameters(
-                mimeType="audio/red",
-                clockRate=48_000,
-                channels=2,
-                payloadType=VOICE_RED_PAYLOAD_TYPE,
-                # each frame inside may be Opus: RFC 2198, 5
-                parameters={f"{OPUS_PAYLOAD_TYPE}/{OPUS_PAYLOAD_TYPE}": None},
-            ),
-        ],
-        "video": [
-            RTCRtpCodecParameters(
-                mimeType="video/VP8",
-                clockRate=90_000,
-                payloadType=VP8_PAYLOAD_TYPE,
-                rtcpFeedback=feedback,
-            ),
-            RTCRtpCodecParameters(
-                mimeType="video/rtx",
-                clockRate=90_000,
-                payloadType=RTX_PAYLOAD_TYPE,
-                parameters={"apt": VP8_PAYLOAD_TYPE},
-            ),
-            # a browser protects pictures on long and lossy links for whoever takes it: fec.py
-            RTCRtpCodecParameters(
-                mimeType="video/red", clockRate=90_000, payloadType=RED_PAYLOAD_TYPE
-            ),
-            RTCRtpCodecParameters(
-                mimeType="video/rtx",
-                clockRate=90_000,
-                payloadType=RED_RTX_PAYLOAD_TYPE,
-                parameters={"apt": RED_PAYLOAD_TYPE},
-            ),
-            RTCRtpCodecParameters(
-                mimeType="video/ulpfec", clockRate=90_000, payloadType=FEC_PAYLOAD_TYPE
-            ),
-        ],
-    }
 
 
 def _extensions() -> dict[str, list[RTCRtpHeaderExtensionParameters]]:
@@ -150,7 +77,7 @@ def install() -> ModuleType:
     spec.loader.exec_module(module)
     replacements: dict[str, Any] = {
         **REPLACED,
-        "CODECS": _codecs(),
+        "CODECS": codecs(),
         "HEADER_EXTENSIONS": _extensions(),
     }
     for name, value in replacements.items():

@@ -25,6 +25,7 @@ from aiortc.rtp import (
 )
 from aiortc.stats import RTCStatsReport
 
+from .codec_table import with_protection
 from .dtls import THIN_BPS, MediaTransport
 from .fec import FecReceiver, Recovered, stilled, summand, unwrap_red
 from .reception import ReceptionStats
@@ -109,6 +110,8 @@ class PacketReceiver:
         """Begin: the transport is up and codecs are agreed on. Later calls change nothing."""
         if self._task is not None:
             return
+        if self._kind == "video":
+            parameters = with_protection(parameters)
         for codec in parameters.codecs:
             if codec.payloadType is None:
                 continue
