@@ -30,6 +30,7 @@ from .dtls import THIN_BPS, MediaTransport
 from .fec import FecReceiver, Recovered, stilled, summand, unwrap_red
 from .reception import ReceptionStats
 from .repair import LossTracker
+from .sequence import StrayGuard
 from .twcc import TWCC_URI
 
 TICK_S: Final = 0.01
@@ -174,9 +175,13 @@ class PacketReceiver:
             if len(packet.payload) <= 2 or self.ssrc is None:
                 return  # padding, sent to probe the link
             packet = unwrap_rtx(packet, self._rtx[packet.payload_type], self.ssrc)
+            if not self._guard.fits(packet.sequence_number, repeated=True):
+                return
         elif packet.payload_type in self._clock_rates:
             if packet.ssrc != self.ssrc:
                 self._switch_to(packet.ssrc)
+            if not self._guard.fits(packet.sequence_number):
+                return
             self._streams[packet.ssrc].add(packet.sequence_number, packet.timestamp, now_ns)
         else:
             return
@@ -234,6 +239,7 @@ class PacketReceiver:
         if self.losses is not None:
             self.losses = LossTracker()
         self.fec = FecReceiver()
+        self._guard = StrayGuard()
 
     async def _handle_rtcp_packet(self, packet: AnyRtcpPacket) -> None:
         if isinstance(packet, RtcpSrPacket) and packet.ssrc in self._streams:
