@@ -24,6 +24,9 @@ OURS, BROWSER = "our engine", "chromium"
 SETTLED_S = 8.0
 BUSY_MS = 150.0
 """What a machine with much other work may add; how well it does on a quiet one is in benchmarks/."""
+APART_MS = 300.0
+"""Between two desks on a long link pictures wait for repairs, and voice waits for them by 80 ms at
+most: a late voice is worse than late lips."""
 
 
 def _endpoint(kind: str, end: End, folder: Path) -> AbstractAsyncContextManager[Endpoint]:
@@ -58,5 +61,7 @@ async def test_lips_and_voice_are_together_at_both_ends(
     to_us = _apart_ms(call, call.b, call.a)
     to_them = _apart_ms(call, call.a, call.b)
     figures = [line.get("lip_offset_ms") for line in call.a.stats]
+    if other == OURS and link_spec == RURAL:
+        most_ms = APART_MS
     assert abs(to_us) <= most_ms + BUSY_MS, (to_us, figures)
     assert abs(to_them) <= most_ms + BUSY_MS, (to_them, figures)
