@@ -7,6 +7,7 @@ What differs between the browsers' debugging protocols is in :mod:`.page` (Chrom
 import asyncio
 import json
 import time
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,7 +65,7 @@ _FIND_POINT = """(selector => {
 })(%s)"""
 
 
-class Tab:
+class Tab(ABC):
     """A tab. Attributes grow while it lives: ``messages``, and ``emitted``."""
 
     def __init__(self) -> None:
@@ -79,31 +80,31 @@ class Tab:
 
     # ---- what each browser does in its own way
 
+    @abstractmethod
     async def evaluate(self, expression: str, timeout_s: float = 60.0) -> Any:
         """Value of a JavaScript expression (promises are awaited). Raises PageError."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def navigate(self, url: str, timeout_s: float = WAIT_TIMEOUT_S) -> None:
         """Go to a URL and wait for its load event. A change of #fragment alone loads nothing."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def reload(self, timeout_s: float = WAIT_TIMEOUT_S) -> None:
         """Reload as the person would, and wait for the load event."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def screenshot(self, path: Path, *, full_page: bool = False) -> None:
         """Write a PNG of the window, or of the whole page."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def close(self) -> None:
         """Close the tab, as the person would: the page's unload handlers run."""
-        raise NotImplementedError
 
-    async def _press_at(self, x: float, y: float) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    async def _press_at(self, x: float, y: float) -> None: ...
 
-    async def _insert(self, text: str) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    async def _insert(self, text: str) -> None: ...
 
     # ---- looking
 

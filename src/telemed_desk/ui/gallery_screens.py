@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QWidget
 from telemed_desk.clinical.ladder import Rung
 from telemed_desk.clinical.notes import Section
 from telemed_desk.devices.findings import Finding, Group, Outcome, Verdict
+from telemed_desk.media.control import ScreenState
 from telemed_desk.sync.status import Phase, SyncStatus
 from telemed_desk.ui import gallery_call
 from telemed_desk.ui.gallery_days import NOW_MS, at, booked, waiting
@@ -377,6 +378,10 @@ SCENES: dict[str, Scene] = {
         lambda: gallery_call.visit("ended"), gallery_call.note(), lambda p: p.review()
     ),
     "04-call-signed": in_call(lambda: gallery_call.visit("ended"), gallery_call.signed()),
+    "04-call-share": in_call(gallery_call.visit, gallery_call.note(), lambda p: p.toggle_share()),
+    "04-call-shared": in_call(
+        lambda: replace(gallery_call.visit(), screen=ScreenState(on=True)), gallery_call.note()
+    ),
     "04-call-calling": in_call(
         lambda: replace(gallery_call.visit("calling"), photos=(), remote_memory=""), None
     ),

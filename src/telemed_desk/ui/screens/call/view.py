@@ -11,6 +11,7 @@ from telemed_desk.ui import words
 from telemed_desk.ui.screens.call.controls import CallControls
 from telemed_desk.ui.screens.call.note_editor import NoteEditor
 from telemed_desk.ui.screens.call.people_view import PeopleView
+from telemed_desk.ui.screens.call.question import Question
 from telemed_desk.ui.screens.call.stage import OpenFrames, StageView
 from telemed_desk.ui.screens.call.state import PhotoTile, State
 from telemed_desk.ui.text import t
@@ -57,8 +58,18 @@ class CallView(QWidget):
         super().__init__()
         self.setProperty("page", "true")
         self._state = State()
-        self._ask: Dialog | None = None
-        self._share: Dialog | None = None
+        self._end_question = Question(
+            self,
+            lambda: Button(t("call.end"), "danger", icon="phone-off"),
+            self.end_confirmed.emit,
+            self.went_on.emit,
+        )
+        self._share_question = Question(
+            self,
+            lambda: Button(t("call.share"), "primary", icon="screen-share"),
+            self.share_confirmed.emit,
+            self.share_declined.emit,
+        )
         self._sign: Dialog | None = None
         self.stage = StageView(open_frames)
         self.stage.voice.phone_asked.connect(self.show_phone)
@@ -195,8 +206,7 @@ class CallView(QWidget):
         self._make_room()
         self.editor.show_state(state.note, state.notice)
         self.editor.setVisible(not state.notes_hidden)
-        self._show_end_question(state)
-        self._show_share_question(state)
+        self._show_questions(state)
         self._show_sign(state)
 
     def set_levels(self, speaker_dbfs: float) -> None:
@@ -237,47 +247,17 @@ class CallView(QWidget):
             self.strip.addWidget(Text(t("call.photos.none"), "caption", "second"))
         self.photos_card.setFixedHeight(sizes.PHOTO[1] + 2 * sizes.M + 2 * sizes.HAIR)
 
-    def _show_end_question(self, state: State) -> None:
-        if not state.asks_end:
-            if self._ask is not None:
-                dialog, self._ask = self._ask, None
-                dialog.close()
-            return
-        if self._ask is None:
-            dialog = Dialog(
-                self.window(), t("call.end.title"), t("call.end.words"), t("call.end.go_on")
-            )
-            yes = Button(t("call.end"), "danger", icon="phone-off")
-            yes.clicked.connect(self.end_confirmed)
-            dialog.add_action(yes)
-            dialog.rejected.connect(self.went_on)
-            dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-            self._ask = dialog
-            dialog.open()
-            dialog.cancel.setFocus(Qt.FocusReason.TabFocusReason)
-
-    def _show_share_question(self, state: State) -> None:
-        if not state.asks_share:
-            if self._share is not None:
-                dialog, self._share = self._share, None
-                dialog.close()
-            return
-        if self._share is None:
-            name = state.header.given_name
-            dialog = Dialog(
-                self.window(),
-                t("call.share.title", name=name),
-                t("call.share.words", name=name),
-                t("button.cancel"),
-            )
-            yes = Button(t("call.share"), "primary", icon="screen-share")
-            yes.clicked.connect(self.share_confirmed)
-            dialog.add_action(yes)
-            dialog.rejected.connect(self.share_declined)
-            dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-            self._share = dialog
-            dialog.open()
-            dialog.cancel.setFocus(Qt.FocusReason.TabFocusReason)
+    def _show_questions(self, state: State) -> None:
+        name = state.header.given_name
+        self._end_question.show(
+            t("call.end.title"), t("call.end.words"), t("call.end.go_on"), asked=state.asks_end
+        )
+        self._share_question.show(
+            t("call.share.title", name=name),
+            t("call.share.words", name=name),
+            t("button.cancel"),
+            asked=state.asks_share,
+        )
 
     def _show_sign(self, state: State) -> None:
         if state.sign is None:
