@@ -249,7 +249,7 @@ def test_the_screen_is_shown_only_after_a_question_and_says_so_all_the_time(desk
     assert not desk.state.controls.sharing  # not before the media process says so
     desk.presenter.visit(replace(visit(), screen=ScreenState(on=True)))
     assert desk.state.controls.sharing
-    assert desk.state.banner == "Nyambura sees this screen"
+    assert desk.state.banner == "Everybody in this call sees this screen"
     desk.presenter.toggle_share()
     assert desk.calls[-1] == ("share", False)
     desk.presenter.visit(replace(visit(), screen=ScreenState(on=False, code="TD-SCR-001")))

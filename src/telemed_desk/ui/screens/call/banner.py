@@ -44,8 +44,7 @@ def _of_the_screen(visit: VisitState) -> Said | None:
     if visit.screen.code:
         return "warn", t("call.share.failed"), t("call.share.failed.words")
     if visit.screen.on:
-        name = visit.waiting.patient.given_name
-        return "warn", t("call.share.banner", name=name), t("call.share.banner.words")
+        return "warn", t("call.share.banner"), t("call.share.banner.words")
     return None
 
 

@@ -248,13 +248,12 @@ class CallView(QWidget):
         self.photos_card.setFixedHeight(sizes.PHOTO[1] + 2 * sizes.M + 2 * sizes.HAIR)
 
     def _show_questions(self, state: State) -> None:
-        name = state.header.given_name
         self._end_question.show(
             t("call.end.title"), t("call.end.words"), t("call.end.go_on"), asked=state.asks_end
         )
         self._share_question.show(
-            t("call.share.title", name=name),
-            t("call.share.words", name=name),
+            t("call.share.title"),
+            t("call.share.words"),
             t("button.cancel"),
             asked=state.asks_share,
         )
