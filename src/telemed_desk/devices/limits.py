@@ -8,11 +8,12 @@ finding allows.
 from telemed_desk.clinical.ladder import Rung
 from telemed_desk.devices.findings import Group
 from telemed_desk.devices.judging import Limit
+from telemed_desk.devices.limits_computer import COMPUTER_LIMITS
+from telemed_desk.devices.limits_network import NETWORK_LIMITS
 
 _HD, _VIDEO, _LOW = Rung.HD_VIDEO, Rung.VIDEO, Rung.LOW_VIDEO
 _AUDIO, _PHONE, _NONE = Rung.AUDIO_PHOTOS, Rung.PHONE, Rung.NO_LINK
 _C, _M, _S = Group.CAMERA, Group.MICROPHONE, Group.SPEAKER
-_N, _P = Group.NETWORK, Group.COMPUTER
 
 _TABLE = (
     Limit(
@@ -232,133 +233,10 @@ _TABLE = (
         _PHONE,
         _PHONE,
     ),
-    Limit(
-        "P1",
-        _P,
-        "Power to send HD video",
-        "ms",
-        20,
-        33,
-        False,
-        "This PC is too slow, or too busy, to send HD video.",
-        "Close other programs.",
-        _HD,
-        _VIDEO,
-    ),
-    Limit(
-        "P2.cpu",
-        _P,
-        "Processor free",
-        "%",
-        60,
-        85,
-        False,
-        "Other programs keep this PC busy.",
-        "Close other programs before the visit.",
-        _HD,
-        _VIDEO,
-    ),
-    Limit(
-        "P2.memory",
-        _P,
-        "Memory free",
-        "GB",
-        1.0,
-        0.3,
-        True,
-        "Memory is nearly full.",
-        "Close other programs before the visit.",
-        _HD,
-        _LOW,
-    ),
-    Limit(
-        "P2.disk",
-        _P,
-        "Disk space free",
-        "GB",
-        2.0,
-        0.5,
-        True,
-        "The disk is nearly full.",
-        "Make room on the disk; notes need it.",
-    ),
-    Limit(
-        "P2.battery",
-        _P,
-        "Power for the visit",
-        "%",
-        50,
-        20,
-        True,
-        "This PC runs on battery.",
-        "Plug the power cable in.",
-        _HD,
-        _HD,
-    ),
-    Limit(
-        "N1",
-        _N,
-        "Server reachable and trusted",
-        "s",
-        1,
-        3,
-        False,
-        "The clinic's server cannot be reached.",
-        "Check the network cable or Wi-Fi. Notes go on working.",
-        _HD,
-        _HD,
-        _AUDIO,
-    ),
-    Limit(
-        "N4",
-        _N,
-        "Clock right",
-        "s",
-        2,
-        60,
-        False,
-        "The clock of this PC is wrong; calls through the relay will be refused.",
-        "Set the clock to automatic in the system's settings.",
-        _HD,
-        _AUDIO,
-    ),
-    Limit(
-        "N8.down",
-        _N,
-        "Speed towards this PC",
-        "kbit/s",
-        1875,
-        250,
-        True,
-        "The link is slow towards this PC.",
-        "Stop downloads, or use a cable instead of Wi-Fi.",
-        unknown_rung=_AUDIO,
-    ),
-    Limit(
-        "N8.up",
-        _N,
-        "Speed from this PC",
-        "kbit/s",
-        1875,
-        250,
-        True,
-        "The link is slow from this PC.",
-        "Stop uploads, or use a cable instead of Wi-Fi.",
-        unknown_rung=_AUDIO,
-    ),
-    Limit(
-        "N9",
-        _N,
-        "Delay while busy",
-        "ms",
-        250,
-        600,
-        False,
-        "The link gets slow to answer when it is busy.",
-        "Stop uploads and downloads, or use a cable instead of Wi-Fi.",
-    ),
 )
-LIMITS: dict[str, Limit] = {limit.check: limit for limit in _TABLE}
+LIMITS: dict[str, Limit] = {
+    limit.check: limit for limit in (*_TABLE, *COMPUTER_LIMITS, *NETWORK_LIMITS)
+}
 N1_UNREACHABLE_RUNG = _NONE
 """A slow answer costs nothing by itself; none at all costs the call."""
 RATE_CAP_BPS = 8_000_000
