@@ -93,6 +93,7 @@ class MemberChain:
         self.records: list[SignedRecord] = []
         self._members: dict[bytes, DevicePublic] = {}
         self._known: dict[bytes, DevicePublic] = {}
+        self._removed: dict[bytes, int] = {}
         self.clinic = b""
         self.epoch = 0
 
@@ -114,6 +115,10 @@ class MemberChain:
     def public_of(self, device: bytes) -> DevicePublic | None:
         """Keys of a device that is or was a member; its old segments stay valid."""
         return self._known.get(device)
+
+    def removed_at(self, device: bytes) -> int | None:
+        """Return the epoch that began when a device was removed; None while it is a member."""
+        return self._removed.get(device)
 
     def extend(self, signed: SignedRecord) -> MemberRecord:
         """Verify and append the next record.
@@ -148,6 +153,7 @@ class MemberChain:
         if record.action == "revoke":
             if self._members.pop(device, None) is None:
                 raise ForgeryError("member chain revokes a stranger")
+            self._removed[device] = record.epoch
         else:
             if device in self._known:
                 raise ForgeryError("member chain repeats a device")

@@ -30,3 +30,15 @@ class Cursor:
 
     sseq: int
     log_hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class HeldBack:
+    """A segment that is kept as it came because it could not be read yet.
+
+    ``mark`` is the store's own name for it.
+    """
+
+    mark: int
+    wire: bytes
+    reason: str

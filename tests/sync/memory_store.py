@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from telemed_desk.sync.ports import Cursor, LaneHead, PendingBatch
+from telemed_desk.sync.ports import Cursor, HeldBack, LaneHead, PendingBatch
 from telemed_protocol.errors import FormatError
 from telemed_protocol.membership import SignedRecord
 from telemed_protocol.op import OP_VERSION, READER_VERSION, Op, OpId, encode_op, pack_payload
@@ -125,6 +125,25 @@ class MemoryStore:
         self.heads[header.device, header.lane] = LaneHead(header.n, segment.hash)
         self.at = cursor
         self.log_hashes[cursor.sseq] = cursor.log_hash
+
+    def held_back(self) -> list[HeldBack]:
+        return [HeldBack(i, wire, why) for i, (wire, why) in enumerate(self.quarantined)]
+
+    def take_held(self, held: HeldBack, segment: SealedSegment, ops: tuple[Op, ...]) -> None:
+        self.commit()
+        if (held.wire, held.reason) in self.quarantined:
+            self.quarantined.remove((held.wire, held.reason))
+        self.kept.setdefault(segment.hash, Kept(segment))
+        for op in ops:
+            self.ops.setdefault(op.op_id, op)
+
+    def first_of_epoch(self, epoch: int) -> int | None:
+        found = (
+            k.log_sseq
+            for k in self.kept.values()
+            if k.log_sseq is not None and k.segment.header.epoch >= epoch
+        )
+        return min(found, default=None)
 
     def epoch_key(self, epoch: int) -> bytes | None:
         return self.keys.get(epoch)

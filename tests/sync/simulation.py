@@ -194,7 +194,7 @@ class Desk:
     def _begin(self, activity: Activity) -> None:
         match activity:
             case Seal():
-                self._come_back(activity, self.hands.seal, 0)
+                self._come_back(activity, lambda: self.hands.seal(activity), 0)
             case Send(queued):
                 self._send(activity, queued)
             case Pull():

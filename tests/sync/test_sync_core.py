@@ -183,7 +183,7 @@ def test_a_head_announced_during_a_pull_is_looked_at_afterwards() -> None:
 def test_an_op_too_large_to_send_is_shown_and_not_tried_in_a_loop() -> None:
     core = connected()
     assert work(core.handle(OpsPending(1, 999), 1)) == [Seal()]
-    assert work(core.handle(Sealed((), 1, 999, stuck=True), 2)) == []
+    assert work(core.handle(Sealed((), 1, 999, stuck_lanes=(1,)), 2)) == []
     assert core.status().problem == "TD-SYN-002"
 
 

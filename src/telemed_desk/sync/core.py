@@ -5,7 +5,6 @@ and comes back with what came of it. The same events give the same effects, so a
 replay any history from a seed.
 """
 
-from dataclasses import dataclass, field
 from typing import Final
 
 from telemed_desk.sync.backoff import Backoff
@@ -31,44 +30,30 @@ from telemed_desk.sync.events import (
     TryNow,
     WaitUntil,
 )
+from telemed_desk.sync.lanes import Lane, Lanes
+from telemed_desk.sync.link_meter import LinkMeter
 from telemed_desk.sync.problems import NotAuthorised
 from telemed_desk.sync.sealing import TooLargeToSend
 from telemed_desk.sync.status import Phase, SyncStatus
+from telemed_protocol.op import Lane as LaneNumber
 
-MAX_IN_FLIGHT: Final = 2
-"""Two segments on the way: one alone waits a round trip between any two (measured 75 against 92 %)."""
-REFUSALS_UNTIL_HELP: Final = 3
 POLL_MS: Final = 60_000
 POLL_WITH_SOCKET_MS: Final = 300_000
 """Pull this often without being told to: a head frame may be lost."""
-
-
-@dataclass(slots=True)
-class _Lane:
-    """The segments of one lane that have no receipt, in order of n; only the first may travel."""
-
-    waiting: list[Queued] = field(default_factory=list)
-    in_flight: bool = False
-    refusals: int = 0
-    backoff: Backoff = field(default_factory=Backoff)
-    detail: str = ""
-
-    @property
-    def needs_help(self) -> bool:
-        return self.refusals >= REFUSALS_UNTIL_HELP
 
 
 class SyncCore:
     """The state of sync on one desk. Not thread-safe; time is Unix ms and handed in."""
 
     def __init__(self, queued: tuple[Queued, ...] = (), cursor_sseq: int = 0) -> None:
-        self._lanes: dict[int, _Lane] = {}
-        self._enqueue(queued)
+        self._lanes = Lanes()
+        self._lanes.enqueue(queued)
+        self._meter = LinkMeter()
         self._cursor = cursor_sseq
         self._head = cursor_sseq
         self._pending = OpsPending(0, 0)
-        self._sealing = False
-        self._seal_due = False
+        self._sealing: Seal | None = None
+        self._dry: set[int] = set()
         self._pulling = False
         self._pull_again = False
         self._refreshing = False
@@ -89,7 +74,7 @@ class SyncCore:
 
     def status(self) -> SyncStatus:
         """Return where sync stands."""
-        queued = [q for lane in self._lanes.values() for q in lane.waiting]
+        queued = self._lanes.waiting
         problem, detail = self._problem, self._detail
         if not problem and self._stuck:
             problem = TooLargeToSend.code
@@ -106,11 +91,11 @@ class SyncCore:
         )
 
     def _phase(self) -> Phase:
-        sending = any(lane.in_flight for lane in self._lanes.values())
+        sending = self._lanes.sending
         busy = sending or self._pulling or self._refreshing
         if self._inconsistent:
             phase = Phase.INCONSISTENT
-        elif self._problem == NotAuthorised.code or self._refused():
+        elif self._problem == NotAuthorised.code or self._lanes.need_help:
             phase = Phase.REFUSED
         elif not self._connected:
             phase = Phase.CONNECTING if busy else Phase.OFFLINE
@@ -122,9 +107,6 @@ class SyncCore:
             phase = Phase.IDLE
         return phase
 
-    def _refused(self) -> bool:
-        return any(lane.needs_help for lane in self._lanes.values())
-
     # ---- events ----------------------------------------------------------------------------
 
     def handle(self, event: Event, now_ms: int) -> list[Effect]:
@@ -133,18 +115,14 @@ class SyncCore:
             case OpsPending() | HeadAnnounced() | LinkChanged() | TryNow() | Paused():
                 self._news(event)
             case Sealed():
-                self._sealing = False
-                self._pending = OpsPending(event.left_ops, event.left_bytes)
-                self._stuck = event.stuck
-                # A store hands out a large outbox in parts; stop when a part brought nothing.
-                self._seal_due = event.left_ops > 0 and bool(event.segments)
-                self._enqueue(event.segments)
+                self._sealed(event)
             case Sent():
                 self._sent(event, now_ms)
             case Pulled():
                 self._pulled(event, now_ms)
             case Refreshed():
                 self._refreshing = self._need_refresh = False
+                self._quarantined = max(0, self._quarantined - event.reopened)
                 self._contact(now_ms)
             case Failed():
                 self._failed(event, now_ms)
@@ -156,7 +134,7 @@ class SyncCore:
         match event:
             case OpsPending():
                 self._pending = event
-                self._seal_due = event.ops > 0
+                self._dry.clear()
             case HeadAnnounced(sseq):
                 self._head = max(self._head, sseq)
                 self._pull_again = self._pulling
@@ -170,22 +148,22 @@ class SyncCore:
             case Paused(paused):
                 self._paused = paused
 
-    def _enqueue(self, segments: tuple[Queued, ...]) -> None:
-        for queued in segments:
-            lane = self._lanes.setdefault(queued.lane, _Lane())
-            if all(queued.hash != known.hash for known in lane.waiting):
-                lane.waiting.append(queued)
-                lane.waiting.sort(key=lambda q: q.n)
-
-    def _forget(self, segment_hash: bytes) -> None:
-        for lane in self._lanes.values():
-            lane.waiting = [q for q in lane.waiting if q.hash != segment_hash]
+    def _sealed(self, event: Sealed) -> None:
+        asked = self._sealing.lanes if self._sealing else ()
+        self._sealing = None
+        self._pending = OpsPending(event.left_ops, event.left_bytes, event.left_lanes)
+        self._stuck = bool(event.stuck_lanes)
+        # A store hands out a large outbox in parts; a lane that brought nothing is not asked again.
+        self._dry |= set(event.stuck_lanes)
+        if not event.segments:
+            self._dry |= set(asked or LaneNumber.ALL)
+        self._lanes.enqueue(event.segments)
 
     def _contact(self, now_ms: int) -> None:
         self._connected = True
         self._last_contact_ms = now_ms
         self._link.reset()
-        if not self._inconsistent and not self._refused():
+        if not self._inconsistent and not self._lanes.need_help:
             self._problem = self._detail = ""
 
     def _try_now(self) -> None:
@@ -193,17 +171,18 @@ class SyncCore:
         self._last_pull_ms = None
         self._need_refresh = True
         self._inconsistent = False
-        for lane in self._lanes.values():
-            lane.refusals = 0
-            lane.backoff.reset()
+        self._dry.clear()
+        self._lanes.try_now()
         self._problem = self._detail = ""
 
     def _sent(self, event: Sent, now_ms: int) -> None:
         lane = self._lanes[event.lane]
-        lane.in_flight = False
+        if lane.in_flight is not None:
+            self._meter.carried(lane.in_flight.size, now_ms - lane.sent_ms)
+        lane.in_flight = None
         lane.refusals = 0
         lane.backoff.reset()
-        self._forget(event.hash)
+        self._lanes.forget(event.hash)
         self._cursor = max(self._cursor, event.cursor_sseq)
         self._head = max(self._head, event.sseq)
         self._contact(now_ms)
@@ -219,7 +198,7 @@ class SyncCore:
         if event.need_members:
             self._need_refresh = True
         for segment_hash in event.own:
-            self._forget(segment_hash)
+            self._lanes.forget(segment_hash)
         self._contact(now_ms)
 
     def _failed(self, event: Failed, now_ms: int) -> None:
@@ -235,6 +214,8 @@ class SyncCore:
                 lane.backoff.failed(now_ms)
                 self._note(event)
             case _:
+                if lane is not None and event.failure is Failure.LINK:
+                    self._meter.cut()
                 self._connected = event.failure is Failure.STORE and self._connected
                 if self._link.may_try(now_ms):
                     self._link.failed(now_ms, event.retry_after_ms)
@@ -244,15 +225,15 @@ class SyncCore:
     def _note(self, event: Failed) -> None:
         self._problem, self._detail = event.code, event.detail
 
-    def _end_activity(self, event: Failed) -> _Lane | None:
+    def _end_activity(self, event: Failed) -> Lane | None:
         match event.during:
             case Send(queued):
                 lane = self._lanes[queued.lane]
-                lane.in_flight = False
+                lane.in_flight = None
                 return lane
             case Seal():
                 # Perhaps the clinic's key has changed hands: ask for it before the next try.
-                self._sealing, self._seal_due, self._need_refresh = False, True, True
+                self._sealing, self._need_refresh = None, True
             case Pull():
                 self._pulling = False
             case Refresh():
@@ -273,29 +254,37 @@ class SyncCore:
         effects: list[Effect] = []
         if self._need_refresh and not self._refreshing:
             effects.append(self._refresh())
-        free = MAX_IN_FLIGHT - sum(lane.in_flight for lane in self._lanes.values())
-        if self._seal_due and not self._sealing and free > 0:
-            effects.append(self._seal())
-        effects += self._sends(now_ms, free)
+        seal = self._seal()
+        if seal is not None:
+            effects.append(seal)
+        effects += [Send(q) for q in self._lanes.send(now_ms, self._meter.window_bytes)]
         if not self._pulling and not self._need_refresh and self._pull_is_due(now_ms):
             effects.append(self._pull())
         return effects
 
     def _probe(self, now_ms: int) -> list[Effect]:
         """Ask for one thing only until the server answers: the most useful one."""
-        lanes = self._lanes.values()
-        if self._sealing or self._pulling or self._refreshing or any(x.in_flight for x in lanes):
+        if self._sealing or self._pulling or self._refreshing or self._lanes.sending:
             return []
-        if self._seal_due:
-            return [self._seal()]
-        sends = self._sends(now_ms, 1)
+        seal = self._seal()
+        if seal is not None:
+            return [seal]
+        sends = self._lanes.send(now_ms, self._meter.window_bytes, at_most=1)
         if sends:
-            return sends
+            return [Send(sends[0])]
         return [self._refresh() if self._need_refresh else self._pull()]
 
-    def _seal(self) -> Effect:
-        self._sealing, self._seal_due = True, False
-        return Seal()
+    def _seal(self) -> Seal | None:
+        """Ask for segments of the lanes that run short of them, sized for the line as it is now."""
+        if self._sealing or not self._pending.ops:
+            return None
+        named = self._pending.lanes
+        lanes = tuple(n for n in named or LaneNumber.ALL if n not in self._dry)
+        lanes = self._lanes.hungry(lanes)
+        if not lanes:
+            return None
+        self._sealing = Seal(self._meter.segment_bytes, lanes if named else ())
+        return self._sealing
 
     def _refresh(self) -> Effect:
         self._refreshing = True
@@ -304,18 +293,6 @@ class SyncCore:
     def _pull(self) -> Effect:
         self._pulling = True
         return Pull()
-
-    def _sends(self, now_ms: int, free: int) -> list[Effect]:
-        effects: list[Effect] = []
-        for _, lane in sorted(self._lanes.items()):
-            if len(effects) >= free:
-                break
-            if not lane.waiting or lane.in_flight or lane.needs_help:
-                continue
-            if lane.backoff.may_try(now_ms):
-                lane.in_flight = True
-                effects.append(Send(lane.waiting[0]))
-        return effects
 
     def _pull_is_due(self, now_ms: int) -> bool:
         if self._head > self._cursor or self._last_pull_ms is None:
@@ -330,11 +307,7 @@ class SyncCore:
 
         What is due and was not started now waits for an activity to end, not for time to pass.
         """
-        times = [
-            lane.backoff.next_try_ms
-            for lane in self._lanes.values()
-            if lane.waiting and not lane.needs_help and lane.backoff.next_try_ms is not None
-        ]
+        times = self._lanes.wake_times()
         if self._last_pull_ms is not None:
             times.append(self._last_pull_ms + self._poll_ms())
         return min((at_ms for at_ms in times if at_ms > now_ms), default=None)

@@ -180,7 +180,7 @@ class SyncDriver:
     async def _outcome(self, activity: Activity, hands: StoreHands) -> Event:
         match activity:
             case Seal():
-                return await self._stored(hands.seal)
+                return await self._stored(lambda: hands.seal(activity))
             case Send(queued):
                 receipt = await self._client.push(hands.segment(queued))
                 return await self._stored(lambda: hands.take_receipt(queued, receipt))

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from telemed_desk.sync.link_meter import FIRST_SEGMENT
+
 
 @dataclass(frozen=True, slots=True)
 class Queued:
@@ -31,7 +33,15 @@ class Failure(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Seal:
-    """Seal what is pending and keep it; answer with :class:`Sealed`."""
+    """Seal what is pending and keep it; answer with :class:`Sealed`.
+
+    Attributes:
+        target_bytes: How large a segment should be at most.
+        lanes: Only these; empty = all.
+    """
+
+    target_bytes: int = FIRST_SEGMENT
+    lanes: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +81,14 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class OpsPending:
-    """How much is recorded and not sealed yet; ``size`` in bytes before packing."""
+    """How much is recorded and not sealed yet; ``size`` in bytes before packing.
+
+    ``lanes`` says in which lanes; empty when that is not known.
+    """
 
     ops: int
     size: int
+    lanes: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +119,13 @@ class Paused:
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """New segments are kept; ``stuck`` when an op is too large for any."""
+    """New segments are kept; ``stuck_lanes`` hold an op that is too large for any."""
 
     segments: tuple[Queued, ...]
     left_ops: int = 0
     left_bytes: int = 0
-    stuck: bool = False
+    left_lanes: tuple[int, ...] = ()
+    stuck_lanes: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +151,12 @@ class Pulled:
 
 @dataclass(frozen=True, slots=True)
 class Refreshed:
-    """Member chain and keys are as the server has them."""
+    """Member chain and keys are as the server has them.
+
+    ``reopened`` = how many segments that were kept aside could be read with a new key.
+    """
+
+    reopened: int = 0
 
 
 @dataclass(frozen=True, slots=True)

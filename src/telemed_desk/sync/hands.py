@@ -15,12 +15,15 @@ from telemed_desk.sync.events import (
     Pulled,
     Queued,
     Refreshed,
+    Seal,
     Sealed,
+    Send,
     Sent,
 )
 from telemed_desk.sync.membership import grown_chain, verified_chain
 from telemed_desk.sync.ports import SegmentStore
 from telemed_desk.sync.problems import (
+    DeviceTwin,
     NotAuthorised,
     Refused,
     ServerBusy,
@@ -28,7 +31,7 @@ from telemed_desk.sync.problems import (
     ServerUnreachable,
 )
 from telemed_desk.sync.receiving import LogReader, Position, Taken
-from telemed_desk.sync.sealing import Sealer
+from telemed_desk.sync.sealing import TARGET_WIRE_BYTES, Sealer
 from telemed_protocol.api import PulledSegments, Receipt, WrappedKey
 from telemed_protocol.errors import ForgeryError, FormatError, KnownError
 from telemed_protocol.identity import DeviceIdentity
@@ -37,6 +40,8 @@ from telemed_protocol.op import Op, encode_op
 from telemed_protocol.segment import SealedSegment
 
 _EVERYTHING: Final = 2**40
+_OTHER_BYTES: Final = frozenset({"segment_conflict", "segment_fork"})
+"""The server has something else under our number, or before it: sending again cannot help."""
 
 
 class StoreHands:
@@ -76,18 +81,20 @@ class StoreHands:
         """Return how much is recorded and not sealed."""
         batches = self._store.pending_batches(_EVERYTHING)
         ops = [op for batch in batches for op in batch.ops]
-        return OpsPending(len(ops), sum(len(encode_op(op)) for op in ops))
+        lanes = tuple(dict.fromkeys(batch.lane for batch in batches))
+        return OpsPending(len(ops), sum(len(encode_op(op)) for op in ops), lanes)
 
-    def seal(self) -> Sealed:
-        """Seal what is pending.
+    def seal(self, wanted: Seal | None = None) -> Sealed:
+        """Seal what is pending, or what is wanted of it.
 
         Raises:
             KeyMissing: The current epoch's key is not here.
         """
-        outcome = self._sealer.seal_pending(self._chain.epoch)
+        wanted = wanted or Seal(TARGET_WIRE_BYTES)
+        outcome = self._sealer.seal_pending(self._chain.epoch, wanted.target_bytes, wanted.lanes)
         left = self.count_pending()
         queued = tuple(self._queued(s) for s in outcome.segments)
-        return Sealed(queued, left.ops, left.size, bool(outcome.stuck_lanes))
+        return Sealed(queued, left.ops, left.size, left.lanes, outcome.stuck_lanes)
 
     def segment(self, queued: Queued) -> SealedSegment:
         """Return the bytes to send."""
@@ -139,7 +146,14 @@ class StoreHands:
                     raise ServerInconsistent("members", len(chain.records)) from error
                 self._store.keep_epoch_key(wrapped.epoch, key)
         self._chain = chain
-        return Refreshed()
+        return Refreshed(self.take_held())
+
+    def take_held(self) -> int:
+        """Read what was kept aside and can be read by now; return how many segments that was."""
+        taken, ops = self._reader.take_held(self._chain)
+        if ops:
+            self._on_applied(ops)
+        return taken
 
     def _queued(self, segment: SealedSegment) -> Queued:
         self._segments[segment.hash] = segment
@@ -151,8 +165,10 @@ def failed(during: Activity, error: KnownError) -> Failed:
     """Say what kind of failure a known error is."""
     retry_after_ms = 0
     match error:
-        case ServerInconsistent():
+        case ServerInconsistent() | DeviceTwin():
             failure = Failure.INCONSISTENT
+        case Refused() if error.reason in _OTHER_BYTES:
+            error, failure = DeviceTwin("server", _number_of(during)), Failure.INCONSISTENT
         case ServerBusy():
             failure = Failure.BUSY
             retry_after_ms = int((error.retry_after_s or 0.0) * 1000)
@@ -167,3 +183,7 @@ def failed(during: Activity, error: KnownError) -> Failed:
         case _:
             failure = Failure.STORE
     return Failed(during, failure, error.code, error.detail, retry_after_ms)
+
+
+def _number_of(during: Activity) -> int:
+    return during.segment.n if isinstance(during, Send) else 0

@@ -4,10 +4,10 @@ from typing import Protocol
 
 from telemed_protocol.membership import SignedRecord
 from telemed_protocol.op import Op
-from telemed_protocol.progress import Cursor, LaneHead, PendingBatch
+from telemed_protocol.progress import Cursor, HeldBack, LaneHead, PendingBatch
 from telemed_protocol.segment import SealedSegment
 
-__all__ = ["Cursor", "LaneHead", "PendingBatch", "SegmentStore"]
+__all__ = ["Cursor", "HeldBack", "LaneHead", "PendingBatch", "SegmentStore"]
 
 
 class SegmentStore(Protocol):
@@ -50,6 +50,21 @@ class SegmentStore(Protocol):
 
     def quarantine(self, wire: bytes, reason: str, cursor: Cursor) -> None:
         """Keep what could not be read and advance the cursor; nothing is ever dropped."""
+        ...
+
+    def held_back(self) -> list[HeldBack]:
+        """Return the segments that are kept unread, oldest first."""
+        ...
+
+    def take_held(self, held: HeldBack, segment: SealedSegment, ops: tuple[Op, ...]) -> None:
+        """Apply the ops of a segment that can be read now, and take it out of those kept aside.
+
+        The cursor passed over it when it arrived, so it stays where it is.
+        """
+        ...
+
+    def first_of_epoch(self, epoch: int) -> int | None:
+        """Return the number in the log of the first segment sealed under this epoch or later."""
         ...
 
     def epoch_key(self, epoch: int) -> bytes | None:

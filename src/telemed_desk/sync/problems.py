@@ -83,7 +83,7 @@ class ServerInconsistent(ForgeryError):
 
     Args:
         reason: ``gap``, ``rollback``, ``fork``, ``withheld``, ``lane-chain``, ``signature``,
-            ``stranger``, ``clinic``, ``seen`` or ``members``.
+            ``stranger``, ``removed``, ``clinic``, ``seen`` or ``members``.
         sseq: At which number of the log it showed.
     """
 
@@ -95,6 +95,27 @@ class ServerInconsistent(ForgeryError):
         super().__init__(f"{reason} at {sseq}")
         self.reason = reason
         self.sseq = sseq
+
+
+class DeviceTwin(ForgeryError):
+    """Two machines, or a machine and its own older copy, write under this PC's name.
+
+    The numbers of segments and entries are used twice, so neither side's word can be taken for the
+    other's. Everything stays where it is until this PC has a name of its own again.
+
+    Args:
+        what: ``segment``, ``entry`` or ``server`` (the server has other bytes under our number).
+        number: Which number is used twice.
+    """
+
+    code = "TD-SEC-003"
+    sentence = "Another PC, or an older copy of this one, works under this PC's name."
+    next_step = "Go on working: everything is kept here. Ask your IT contact to add this PC anew."
+
+    def __init__(self, what: str, number: int) -> None:
+        super().__init__(f"{what} {number}")
+        self.what = what
+        self.number = number
 
 
 class CodeRefused(KnownError):

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from telemed_desk.sync.ports import Cursor, LaneHead, SegmentStore
-from telemed_desk.sync.problems import ServerInconsistent
+from telemed_desk.sync.problems import DeviceTwin, ServerInconsistent
 from telemed_protocol.api import PulledSegment, PulledSegments, Receipt
 from telemed_protocol.errors import ForgeryError, FormatError
 from telemed_protocol.membership import MemberChain
@@ -74,9 +74,11 @@ class _Page:
     receipts: dict[int, bytes]
     heads: dict[tuple[bytes, int], LaneHead] = field(default_factory=dict)
     log_hashes: dict[int, bytes] = field(default_factory=dict)
+    newest_epoch: int = 0
 
 
 _TRY_MEMBERS: Final = "try-members"
+_EVERYTHING: Final = 2**40
 
 
 class LogReader:
@@ -91,6 +93,30 @@ class LogReader:
         self._own_device = own_device
         self._wall_ms = wall_ms
         self._asked_at = 0
+
+    def take_held(self, chain: MemberChain) -> tuple[int, tuple[Op, ...]]:
+        """Try again what was kept unread: a key may have come, or a newer version of this program.
+
+        Returns:
+            How many can be read now, and the ops of other desks in them.
+        """
+        taken, ops = 0, list[Op]()
+        for held in self._store.held_back():
+            try:
+                segment = parse_segment(held.wire)
+                public = chain.public_of(segment.header.device)
+                key = self._store.epoch_key(segment.header.epoch)
+                if public is None or key is None:
+                    continue
+                verify_segment(segment, public.signing)
+                opened = open_segment(segment, key)
+            except (ForgeryError, FormatError):
+                continue  # still unreadable: it stays where it is
+            self._store.take_held(held, segment, opened)
+            taken += 1
+            if segment.header.device != self._own_device:
+                ops += opened
+        return taken, tuple(ops)
 
     def position(self) -> Position:
         """Return where to pull from; take it before asking the server."""
@@ -131,6 +157,7 @@ class LogReader:
 
         Raises:
             ServerInconsistent: The page contradicts what is known. Nothing was applied.
+            DeviceTwin: It holds other things under this PC's own numbers. Nothing was applied.
         """
         cursor = self._store.cursor()
         if page.head < asked.known_head:
@@ -171,16 +198,62 @@ class LogReader:
         except ForgeryError as error:
             # An honest server checks signatures before it stores; this one did not, or changed it.
             raise ServerInconsistent("signature", pulled.sseq) from error
+        self._check_removal(segment, pulled.sseq, chain, page)
         self._check_chains(segment, pulled.sseq, page)
         key = self._store.epoch_key(header.epoch)
         if key is None:
             reason = "no-key" if asked_before else _TRY_MEMBERS
             return _Step(cursor, pulled.wire, reason=reason)
         page.heads[header.device, header.lane] = LaneHead(header.n, segment.hash)
+        page.newest_epoch = max(page.newest_epoch, header.epoch)
         try:
-            return _Step(cursor, pulled.wire, segment, open_segment(segment, key))
+            ops = open_segment(segment, key)
         except (ForgeryError, FormatError) as error:
             return _Step(cursor, pulled.wire, reason=error.code)
+        if header.device == self._own_device:
+            self._check_twin(segment, ops)
+        return _Step(cursor, pulled.wire, segment, ops)
+
+    def _check_removal(
+        self, segment: SealedSegment, sseq: int, chain: MemberChain, page: _Page
+    ) -> None:
+        """Refuse what a removed device wrote behind its removal.
+
+        The log says where that is, the same for every desk: at the first segment sealed with the
+        key that the removed device was not given. An honest server takes nothing of it after that.
+        """
+        removed_at = chain.removed_at(segment.header.device)
+        if removed_at is None or removed_at == 0:
+            return
+        first = self._store.first_of_epoch(removed_at)
+        if segment.header.epoch >= removed_at or page.newest_epoch >= removed_at or first:
+            raise ServerInconsistent("removed", sseq)
+
+    def _check_twin(self, segment: SealedSegment, ops: tuple[Op, ...]) -> None:
+        """Notice that this PC's name is used elsewhere too: a copied disk, a restored backup.
+
+        An older copy of ourselves that has not written anything since simply catches up.
+        """
+        header = segment.header
+        waiting = self._store.unacknowledged()
+        if any(segment.hash == mine.hash for mine in waiting):
+            return
+        for mine in waiting:
+            if (mine.header.lane, mine.header.n) == (header.lane, header.n):
+                raise DeviceTwin("segment", header.n)
+        if header.n <= self._store.lane_head(header.lane).n:
+            return
+        numbers = {op.number for op in ops}
+        batches = self._store.pending_batches(_EVERYTHING)
+        unsent = [op for batch in batches for op in batch.ops]
+        sealed = [op for mine in waiting for op in self._opened(mine)]
+        for op in (*unsent, *sealed):
+            if op.number in numbers:
+                raise DeviceTwin("entry", op.number)
+
+    def _opened(self, mine: SealedSegment) -> tuple[Op, ...]:
+        key = self._store.epoch_key(mine.header.epoch)
+        return open_segment(mine, key) if key is not None else ()
 
     def _check_chains(self, segment: SealedSegment, sseq: int, page: _Page) -> None:
         header = segment.header

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
+from telemed_desk.sync.link_meter import LARGEST_SEGMENT
 from telemed_desk.sync.ports import PendingBatch, SegmentStore
 from telemed_protocol.errors import KnownError
 from telemed_protocol.identity import DeviceIdentity
@@ -15,9 +16,10 @@ from telemed_protocol.segment import (
     seal_segment,
 )
 
-TARGET_WIRE_BYTES: Final = 48 * 1024
+TARGET_WIRE_BYTES: Final = LARGEST_SEGMENT
 """A segment is split above this: one cut of a weak line costs at most so much again."""
-BATCH_PLAIN_BYTES: Final = 64 * 1024
+_PLAIN_PER_WIRE: Final = 3
+"""Notes pack to about a third; what packs worse is split in halves until it fits."""
 
 
 class KeyMissing(KnownError):
@@ -57,10 +59,17 @@ class Sealer:
         self._identity = identity
         self._clinic = clinic
 
-    def seal_pending(self, epoch: int) -> SealOutcome:
-        """Seal every pending batch, most urgent lane first.
+    def seal_pending(
+        self, epoch: int, target_bytes: int = TARGET_WIRE_BYTES, lanes: tuple[int, ...] = ()
+    ) -> SealOutcome:
+        """Seal a batch of each lane, most urgent lane first.
 
         A lane stops at an op that is too large for any segment; the other lanes go on.
+
+        Args:
+            epoch: The clinic's current key generation.
+            target_bytes: How large a segment should be at most; one op alone may be larger.
+            lanes: Only these; empty = all.
 
         Raises:
             KeyMissing: The key of the clinic's current epoch is not in the store.
@@ -70,29 +79,29 @@ class Sealer:
             raise KeyMissing
         sealed: list[SealedSegment] = []
         stuck: set[int] = set()
-        for batch in self._store.pending_batches(BATCH_PLAIN_BYTES):
-            if batch.lane in stuck:
+        for batch in self._store.pending_batches(target_bytes * _PLAIN_PER_WIRE):
+            if batch.lane in stuck or (lanes and batch.lane not in lanes):
                 continue
-            segments, complete = self._seal_batch(batch, epoch, key)
+            segments, complete = self._seal_batch(batch, epoch, key, target_bytes)
             sealed += segments
             if not complete:
                 stuck.add(batch.lane)
         return SealOutcome(tuple(sealed), tuple(sorted(stuck)))
 
     def _seal_batch(
-        self, batch: PendingBatch, epoch: int, key: bytes
+        self, batch: PendingBatch, epoch: int, key: bytes, target_bytes: int
     ) -> tuple[list[SealedSegment], bool]:
         segment = self._seal(batch.lane, batch.ops, epoch, key)
-        if len(segment.wire) > TARGET_WIRE_BYTES and len(batch.ops) > 1:
+        if len(segment.wire) > target_bytes and len(batch.ops) > 1:
             # What was sealed here is dropped unsent and unkept, so its number may be used again.
             half = len(batch.ops) // 2
             first, complete = self._seal_batch(
-                PendingBatch(batch.lane, batch.ops[:half]), epoch, key
+                PendingBatch(batch.lane, batch.ops[:half]), epoch, key, target_bytes
             )
             if not complete:
                 return first, False
             second, complete = self._seal_batch(
-                PendingBatch(batch.lane, batch.ops[half:]), epoch, key
+                PendingBatch(batch.lane, batch.ops[half:]), epoch, key, target_bytes
             )
             return first + second, complete
         if len(segment.wire) > MAX_SEGMENT_BYTES:

@@ -25,6 +25,8 @@ from telemed_protocol.op import (
 
 T = TypeVar("T")
 _CHUNK: Final = 400
+SINGLE_OP_REASONS: Final = ("op-range", "op-clash")
+"""Why a single op, and not a whole segment, is kept aside."""
 _FOLDER_TABLES: Final[dict[Folder, tuple[sa.Table, ...]]] = {
     "clinic": (schema.clinic,),
     "clinician": (schema.clinician,),

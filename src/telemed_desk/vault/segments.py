@@ -9,14 +9,14 @@ import sqlalchemy as sa
 
 from telemed_desk.vault import schema
 from telemed_desk.vault.core import VaultCore
-from telemed_desk.vault.oplog import op_of_row
+from telemed_desk.vault.oplog import SINGLE_OP_REASONS, op_of_row
 from telemed_desk.vault.payloads import KINDS
 from telemed_desk.vault.values import Change
 from telemed_desk.vault.writer import Transaction
 from telemed_protocol.errors import BugError, FormatError
 from telemed_protocol.membership import SignedRecord
 from telemed_protocol.op import READER_VERSION, Lane, Op, encode_op
-from telemed_protocol.progress import Cursor, LaneHead, PendingBatch
+from telemed_protocol.progress import Cursor, HeldBack, LaneHead, PendingBatch
 from telemed_protocol.segment import GENESIS_HASH, SealedSegment, parse_segment
 
 _MOST_OPS_PER_BATCH: Final = 1000
@@ -28,8 +28,10 @@ class VaultSegments(VaultCore):
     def pending_batches(self, max_plain_bytes: int) -> list[PendingBatch]:
         """Return unsealed ops by lane, most urgent lane first, each at most this large.
 
-        An op that is larger than that alone is a batch of its own.
+        An op that is larger than that alone is a batch of its own. Nothing while :attr:`push_held`.
         """
+        if self.push_held is not None:
+            return []
         c = schema.op.c
         batches = []
         with self._read() as connection:
@@ -55,7 +57,7 @@ class VaultSegments(VaultCore):
     def lane_head(self, lane: int) -> LaneHead:
         """Return the last segment of this device in a lane; n = 0 and zeros when none."""
         with self._read() as connection:
-            return _lane_head(connection, self.identity.device, lane)
+            return head_of_lane(connection, self.identity.device, lane)
 
     def keep_sealed(self, segment: SealedSegment, ops: tuple[Op, ...]) -> None:
         """Store a sealed segment and mark its ops, in one transaction, before it is sent.
@@ -88,6 +90,7 @@ class VaultSegments(VaultCore):
                 .values(sseq=sseq, stored_ms=stored_ms, wire=None)
             ).rowcount
             if done:
+                transaction.receipts += 1
                 transaction.changes.add(Change("outbox", segment_hash))
 
         self._writer.submit(job).result()
@@ -132,6 +135,32 @@ class VaultSegments(VaultCore):
                 sa.select(sa.func.count()).select_from(schema.quarantine)
             ).scalar_one()
 
+    def held_back(self) -> list[HeldBack]:
+        """Return the segments that are kept unread, oldest first."""
+        c = schema.quarantine.c
+        with self._read() as connection:
+            rows = connection.execute(
+                sa.select(c.id, c.raw, c.reason)
+                .where(c.reason.not_in(SINGLE_OP_REASONS))
+                .order_by(c.id)
+            ).all()
+        return [HeldBack(row.id, row.raw, row.reason) for row in rows]
+
+    def take_held(self, held: HeldBack, segment: SealedSegment, ops: tuple[Op, ...]) -> None:
+        """Apply the ops of a segment that can be read now, and take it out of those kept aside.
+
+        Doing it twice is harmless.
+        """
+        self._writer.submit(lambda t: self._take_held(t, held, segment, ops)).result()
+
+    def first_of_epoch(self, epoch: int) -> int | None:
+        """Return the number in the log of the first segment sealed under this epoch or later."""
+        c = schema.segment.c
+        with self._read() as connection:
+            return connection.execute(
+                sa.select(sa.func.min(c.sseq)).where(c.epoch >= epoch)
+            ).scalar()
+
     def epoch_key(self, epoch: int) -> bytes | None:
         """Return a clinic key, or None when this desk was not given it."""
         c = schema.epoch_key.c
@@ -152,6 +181,7 @@ class VaultSegments(VaultCore):
             ).scalar()
             if there is None:
                 transaction.connection.execute(sa.insert(table).values(epoch=epoch, secret=key))
+                transaction.changes.add(Change("epoch_key", b""))
             elif there != key:
                 raise BugError("a second key for an epoch")
 
@@ -223,44 +253,11 @@ class VaultSegments(VaultCore):
     def _keep_sealed(
         self, transaction: Transaction, segment: SealedSegment, ops: tuple[Op, ...]
     ) -> None:
-        connection, header = transaction.connection, segment.header
-        head = _lane_head(connection, self.identity.device, header.lane)
-        # (lane, n) becomes ours with this commit, and nothing is sent before it: a segment that was
-        # sealed and lost with the power was seen by nobody, so its n is still unused.
-        if (
-            header.device != self.identity.device
-            or header.n != head.n + 1
-            or header.prev_hash != head.hash
-        ):
-            raise BugError("a segment that does not follow its lane's head")
-        connection.execute(
-            sa.insert(schema.segment).values(
-                device=header.device,
-                lane=header.lane,
-                n=header.n,
-                hash=segment.hash,
-                epoch=header.epoch,
-                size=len(segment.wire),
-                own=1,
-                wire=segment.wire,
-            )
-        )
-        c = schema.op.c
-        marked = 0
-        for start in range(0, len(ops), 500):
-            numbers = [op.number for op in ops[start : start + 500]]
-            marked += connection.execute(
-                sa.update(schema.op)
-                .where(
-                    c.device == self.identity.device,
-                    c.number.in_(numbers),
-                    c.lane == header.lane,
-                    c.segment_n.is_(None),
-                )
-                .values(segment_n=header.n)
-            ).rowcount
-        if marked != len(ops):
-            raise BugError("an op that is sealed already")
+        if self.push_held is not None:
+            raise self.push_held
+        numbers = [op.number for op in ops]
+        store_sealed(transaction.connection, self.identity.device, segment, numbers)
+        transaction.sealed.append((segment, ops))
         transaction.changes.add(Change("outbox", segment.hash))
 
     def _apply_pulled(
@@ -270,8 +267,31 @@ class VaultSegments(VaultCore):
         ops: tuple[Op, ...],
         cursor: Cursor,
     ) -> None:
+        _advance(transaction.connection, cursor, segment)
+        self._take(transaction, segment, ops, cursor.sseq)
+
+    def _take_held(
+        self,
+        transaction: Transaction,
+        held: HeldBack,
+        segment: SealedSegment,
+        ops: tuple[Op, ...],
+    ) -> None:
+        connection = transaction.connection
+        c = schema.log.c
+        sseq = connection.execute(sa.select(c.sseq).where(c.segment_hash == segment.hash)).scalar()
+        self._take(transaction, segment, ops, sseq)
+        connection.execute(sa.delete(schema.quarantine).where(schema.quarantine.c.id == held.mark))
+        transaction.changes.add(Change("quarantine", b""))
+
+    def _take(
+        self,
+        transaction: Transaction,
+        segment: SealedSegment,
+        ops: tuple[Op, ...],
+        sseq: int | None,
+    ) -> None:
         connection, header = transaction.connection, segment.header
-        _advance(connection, cursor, segment)
         c = schema.segment.c
         own = header.device == self.identity.device
         known = connection.execute(
@@ -291,7 +311,7 @@ class VaultSegments(VaultCore):
                     epoch=header.epoch,
                     size=len(segment.wire),
                     own=int(own),
-                    sseq=cursor.sseq,
+                    sseq=sseq,
                     stored_ms=self._wall_ms(),
                     wire=segment.wire if newer else None,
                 )
@@ -301,22 +321,11 @@ class VaultSegments(VaultCore):
             connection.execute(
                 sa.update(schema.segment)
                 .where(c.hash == segment.hash)
-                .values(sseq=cursor.sseq, stored_ms=self._wall_ms(), wire=None)
+                .values(sseq=sseq, stored_ms=self._wall_ms(), wire=None)
             )
             transaction.changes.add(Change("outbox", segment.hash))
         entities = self._oplog.apply(connection, ops, lane=header.lane, segment_n=header.n)
         transaction.changes |= self._oplog.refold(connection, entities)
-
-
-def _lane_head(connection: sa.Connection, device: bytes, lane: int) -> LaneHead:
-    c = schema.segment.c
-    row = connection.execute(
-        sa.select(c.n, c.hash)
-        .where(c.device == device, c.lane == lane)
-        .order_by(c.n.desc())
-        .limit(1)
-    ).first()
-    return LaneHead(0, GENESIS_HASH) if row is None else LaneHead(row.n, row.hash)
 
 
 def _advance(connection: sa.Connection, cursor: Cursor, segment: SealedSegment | None) -> None:
