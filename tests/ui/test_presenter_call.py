@@ -38,6 +38,9 @@ class Desk:
     def use_clinical_sound(self, *, on: bool) -> None:
         self.calls.append(("clinical", on))
 
+    def choose_rung(self, rung: Rung) -> None:
+        self.calls.append(("rung", rung))
+
     def share_screen(self, *, on: bool) -> None:
         self.calls.append(("share", on))
 
@@ -149,6 +152,37 @@ def test_a_weak_link_turns_to_voice_and_says_so(desk: Desk) -> None:
     assert state.banner == "Video is off so that you can keep hearing each other"
     assert state.link.path.legs[0].tone == "danger"
     assert state.link.path.legs[0].words == "640 ms · 9% loss · through the relay"
+
+
+def test_voice_by_choice_is_said_as_a_choice_and_not_as_a_bad_link(desk: Desk) -> None:
+    desk.presenter.choose_rung(Rung.AUDIO_PHOTOS)
+    assert desk.calls == [("rung", Rung.AUDIO_PHOTOS)]
+    chosen = replace(visit(rung=Rung.AUDIO_PHOTOS), chosen=Rung.AUDIO_PHOTOS, reason="choice")
+    desk.presenter.visit(chosen)
+    state = desk.state
+    assert state.link.chosen is Rung.AUDIO_PHOTOS
+    assert state.link.sentence == "You chose: Voice and photos."
+    assert state.link.path.legs[0].tone == "ok"
+    assert (state.banner_tone, state.banner) == ("info", "You chose voice without pictures")
+    assert state.controls.camera_by_choice
+    assert not state.controls.camera_by_link
+    desk.presenter.choose_rung(Rung.AUDIO_PHOTOS)
+    assert len(desk.calls) == 1  # it is so already
+    desk.presenter.choose_rung(Rung.HD_VIDEO)
+    assert desk.calls[-1] == ("rung", Rung.HD_VIDEO)
+
+
+def test_a_link_that_carries_less_than_was_chosen_is_named_and_not_the_choice(desk: Desk) -> None:
+    desk.presenter.visit(replace(visit(rung=Rung.AUDIO_PHOTOS), chosen=Rung.LOW_VIDEO))
+    assert desk.state.banner == "Video is off so that you can keep hearing each other"
+    assert desk.state.controls.camera_by_link
+    assert "You chose" not in desk.state.link.sentence
+
+
+def test_nothing_is_chosen_for_a_call_that_is_over(desk: Desk) -> None:
+    desk.presenter.visit(visit("ended"))
+    desk.presenter.choose_rung(Rung.LOW_VIDEO)
+    assert desk.calls == []
 
 
 def test_a_frozen_picture_carries_its_time(desk: Desk) -> None:
@@ -265,7 +299,7 @@ def test_the_screen_is_shown_only_after_a_question_and_says_so_all_the_time(desk
         ("delay", "What is sent takes 118 ms there and back; that keeps it lower."),
         ("processor", "This PC cannot make larger pictures in time."),
         ("other-side", "Nyambura's phone takes no more."),
-        ("choice", "Kept lower by your own choice."),
+        ("choice", "You chose: As good as the link allows."),
     ],
 )
 def test_the_link_names_what_limits_it(desk: Desk, reason: str, said: str) -> None:

@@ -1,4 +1,4 @@
-"""What the doctor chose for the sound holds for the whole visit, over every connection of it."""
+"""What the doctor chose holds for the whole visit, over every connection of it."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -50,12 +50,15 @@ def test_a_fresh_call_is_neither_muted_nor_clinical(place: Place) -> None:
 
 
 @pytest.mark.parametrize("again", ["page", "process"])
-def test_mute_and_clinical_sound_outlive_the_connection(place: Place, again: str) -> None:
+def test_mute_clinical_sound_and_chosen_rung_outlive_the_connection(
+    place: Place, again: str
+) -> None:
     """A muted doctor whose patient reloads the page must not be heard again by surprise."""
     desk = Surroundings(place)
     desk.visit.start()
     desk.visit.mute(microphone=True, camera=False)
     desk.visit.use_clinical_sound(on=True)
+    desk.visit.choose(Rung.LOW_VIDEO)
     if again == "page":
         desk.visit.on_page(talk.NeedOffer())
     else:
@@ -64,7 +67,9 @@ def test_mute_and_clinical_sound_outlive_the_connection(place: Place, again: str
     assert desk.after_the_last_start() == [
         control.Mute(microphone=True, camera=False),
         control.ClinicalSound(on=True),
+        control.ChooseRung(int(Rung.LOW_VIDEO)),
     ]
+    desk.visit.choose(Rung.HD_VIDEO)
     desk.visit.use_clinical_sound(on=False)
     desk.visit.on_page(talk.NeedOffer())
     assert desk.after_the_last_start() == [control.Mute(microphone=True, camera=False)]

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import structlog
 
+from telemed_desk.clinical.ladder import Rung
 from telemed_desk.media import control
 from telemed_desk.media.bridge.bridge import PATIENT, Bridge
 from telemed_desk.media.bridge.sharing import Limit, Need
@@ -121,6 +122,12 @@ class CallSession:
         """Code sound that is not speech, or speech."""
         if self._call is not None:
             self._call.set_clinical(on)
+
+    def choose(self, rung: Rung) -> None:
+        """Neither send nor ask for more than this."""
+        if self._call is not None:
+            self._call.choose_at_most(rung)
+        self._advice.wanted = rung
 
     def show_screen(self, source: PictureSource | None) -> None:
         """Share this screen, or none."""

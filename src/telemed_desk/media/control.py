@@ -14,6 +14,10 @@ from .control_paths import IceServerSpec as IceServerSpec  # noqa: PLC0414 - par
 from .control_paths import PathWanted as PathWanted  # noqa: PLC0414 - part of this module for all others
 from .control_paths import RelayState as RelayState  # noqa: PLC0414 - part of this module for all others
 from .control_paths import UseServers as UseServers  # noqa: PLC0414 - part of this module for all others
+from .control_wishes import ChooseRung as ChooseRung  # noqa: PLC0414 - part of this module for all others
+from .control_wishes import ClinicalSound as ClinicalSound  # noqa: PLC0414 - part of this module for all others
+from .control_wishes import Mute as Mute  # noqa: PLC0414 - part of this module for all others
+from .control_wishes import ShareScreen as ShareScreen  # noqa: PLC0414 - part of this module for all others
 
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 """A full-resolution photo is the largest message."""
@@ -84,33 +88,6 @@ class RemoteCandidate(msgspec.Struct, frozen=True, tag_field="t", tag="remote-ca
     mline: int | None = None
 
 
-class Mute(msgspec.Struct, frozen=True, tag_field="t", tag="mute"):
-    """Stop or go on sending sound and picture; devices stay open, the call is untouched."""
-
-    microphone: bool
-    camera: bool
-
-
-class ClinicalSound(msgspec.Struct, frozen=True, tag_field="t", tag="clinical-sound"):
-    """Send cough, breath and stethoscope as they sound: no suppression, no gain, the codec at its best.
-
-    Holds until the last call ends. Answered by a :class:`SoundState` when it changes anything.
-    """
-
-    on: bool
-
-
-class ShareScreen(msgspec.Struct, frozen=True, tag_field="t", tag="share-screen"):
-    """Show this PC's screen to all others of the consultation, or stop that; ends with the last call.
-
-    ``source``: ``screen``, ``screen:<X11 display>``, or as for a camera ``pattern...``, ``file:...``.
-    Answered by a :class:`ScreenState`.
-    """
-
-    on: bool
-    source: str = "screen"
-
-
 class TakePhoto(msgspec.Struct, frozen=True, tag_field="t", tag="take-photo"):
     """Ask the patient's page for a full-resolution still; the current frame is the fall-back."""
 
@@ -145,6 +122,7 @@ ToMedia = (
     | UseServers
     | Mute
     | ClinicalSound
+    | ChooseRung
     | ShareScreen
     | TakePhoto
     | EndCall

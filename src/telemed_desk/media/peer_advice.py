@@ -2,21 +2,29 @@
 
 import time
 
+from telemed_desk.clinical.ladder import Rung
 from telemed_desk.media.control import CallStats
 from telemed_desk.media.engine.call import Call
 from telemed_desk.media.engine.peer_hint import PeerLadder, Reception, rung_asked
 
 
 class PeerAdvice:
-    """One call's. Loop thread."""
+    """One call's. Loop thread.
+
+    Attributes:
+        wanted: The most that the person at this desk wants to get.
+    """
 
     def __init__(self) -> None:
         self._ladder = PeerLadder()
+        self.wanted = Rung.HD_VIDEO
 
     def tell(self, call: Call, stats: CallStats) -> None:
         """Say what is of use here, when that has changed; once a second."""
         decode_share = (stats.decode_ms or 0.0) / 1000 * stats.shown_fps
-        reception = Reception(stats.receive_loss_ratio, stats.concealed_ratio, decode_share)
+        reception = Reception(
+            stats.receive_loss_ratio, stats.concealed_ratio, decode_share, self.wanted
+        )
         hint = self._ladder.advise(reception, time.monotonic_ns())
         if hint is not None and not call.send_data(hint.message()):
             self._ladder.forget()  # the channel is not open yet: tell it later

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from telemed_desk.clinical.ladder import Rung
 from telemed_desk.media import control
 from telemed_desk.media.channel import ControlChannel
 from telemed_desk.media.device_checks import run_device_checks
@@ -146,7 +147,7 @@ class MediaWorker:
                     await self._sessions.end(call, "")
             case control.Mute():
                 self._mute(message)
-            case control.ClinicalSound() | control.ShareScreen():
+            case control.ClinicalSound() | control.ChooseRung() | control.ShareScreen():
                 await self._handle_for_all(message)
             case control.RunDeviceChecks():
                 self._start_checks(message)
@@ -160,10 +161,15 @@ class MediaWorker:
             case _:
                 pass
 
-    async def _handle_for_all(self, message: control.ClinicalSound | control.ShareScreen) -> None:
+    async def _handle_for_all(
+        self, message: control.ClinicalSound | control.ChooseRung | control.ShareScreen
+    ) -> None:
         match message:
             case control.ClinicalSound(on):
                 self._clinical(on=on)
+            case control.ChooseRung(rung):
+                if self._sessions is not None:
+                    self._sessions.choose(Rung(min(max(rung, Rung.AUDIO_PHOTOS), Rung.HD_VIDEO)))
             case control.ShareScreen(on, source):
                 if self._sessions is not None:
                     await self._sessions.share_screen(source if on else None)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
+from telemed_desk.clinical.ladder import Rung
 from telemed_desk.media import control
 from telemed_desk.media.bridge.bridge import Bridge
 from telemed_desk.media.bridge.sharing import share
@@ -29,8 +30,8 @@ class Sessions:
         self._shelf = PhotoShelf()
         self._sessions: dict[str, CallSession] = {}
         self._muted = control.Mute(microphone=False, camera=False)
+        self._chosen = Rung.HD_VIDEO
         self._screen = SharedScreen(report)
-
         self._sharing: asyncio.Task[None] | None = None
 
     def __len__(self) -> int:
@@ -55,6 +56,7 @@ class Sessions:
             await session.close()
             raise
         self.mute(muted)
+        session.choose(self._chosen)
         if self._sharing is None:
             self._sharing = asyncio.create_task(self._share(), name="sharing")
         session.show_screen(self._screen.source)
@@ -71,6 +73,7 @@ class Sessions:
         self.mute(self._muted if self._sessions else control.Mute(microphone=False, camera=False))
         if not self._sessions and reason != "replaced":
             self.clinical(on=False)
+            self._chosen = Rung.HD_VIDEO
             await self.share_screen(None)
         self._report(control.CallState(call, "ended", reason))
 
@@ -88,6 +91,12 @@ class Sessions:
         self._station.set_clinical(on=on)
         for session in self._sessions.values():
             session.set_clinical(on=on)
+
+    def choose(self, rung: Rung) -> None:
+        """Neither send to anybody nor ask anybody for more than this; until the last call ends."""
+        self._chosen = rung
+        for session in self._sessions.values():
+            session.choose(rung)
 
     async def share_screen(self, source: str | None) -> None:
         """Show this PC's screen to all, or stop that."""

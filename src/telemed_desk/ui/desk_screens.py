@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from telemed_desk import __version__
 from telemed_desk.clinical.consultations import ConsultationState
+from telemed_desk.clinical.ladder import Rung
 from telemed_desk.devices.findings import Verdict
 from telemed_desk.ui import words
 from telemed_desk.ui.screens.call.people import PeoplePresenter
@@ -266,6 +267,7 @@ class OpenScreens:
         view.camera.connect(presenter.toggle_camera)
         view.photo.connect(presenter.take_photo)
         view.clinical.connect(presenter.toggle_clinical_sound)
+        view.rung_chosen.connect(lambda rung: presenter.choose_rung(Rung(rung)))
         view.share.connect(presenter.toggle_share)
         view.share_confirmed.connect(presenter.confirm_share)
         view.share_declined.connect(presenter.decline_share)

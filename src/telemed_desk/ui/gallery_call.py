@@ -157,6 +157,12 @@ def visit(
     )
 
 
+def voice_chosen() -> VisitState:
+    """Return it with voice alone, because the doctor wants it so."""
+    voice = Rung.AUDIO_PHOTOS
+    return replace(visit(rung=voice), chosen=voice, reason="choice")
+
+
 def note() -> NoteState:
     """Return her note."""
     return NoteState(b"n" * 16, b"c" * 16, TEXT, saved_ms=NOW_MS - 2000)

@@ -104,6 +104,9 @@ class Nobody:
     def mute(self, *, microphone: bool, camera: bool) -> None:
         """Mute nothing."""
 
+    def choose_rung(self, rung: Rung) -> None:
+        """Nothing is chosen."""
+
     def share_screen(self, *, on: bool) -> None:
         """Nothing is shared."""
 
@@ -371,6 +374,7 @@ SCENES: dict[str, Scene] = {
         ),
         gallery_call.note(),
     ),
+    "04-call-chosen": in_call(gallery_call.voice_chosen, gallery_call.note()),
     "04-call-reconnecting": in_call(
         lambda: gallery_call.visit("reconnecting"), gallery_call.note()
     ),

@@ -6,67 +6,23 @@ lead to a fresh offer inside it. Lives on the core thread.
 
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from typing import Literal
+from dataclasses import replace
 
 import structlog
 
-from telemed_desk.clinical.call_record import CallSummary, summarise
+from telemed_desk.clinical.call_record import summarise
 from telemed_desk.clinical.consultations import ConsultationState
 from telemed_desk.clinical.ladder import Rung
 from telemed_desk.clinical.queue import Waiting
 from telemed_desk.media import control
 from telemed_desk.vault import OpDraft, Vault
 from telemed_desk.workflow.black_box import BlackBox
+from telemed_desk.workflow.visit_state import PhotoTaken, VisitPhase, VisitState
 from telemed_protocol import talk
 
 _log = structlog.get_logger("visit")
 
-VisitPhase = Literal["calling", "connected", "reconnecting", "patient-away", "restarting", "ended"]
-
-
-@dataclass(frozen=True, slots=True)
-class PhotoTaken:
-    """A photo of this visit; the full picture is in the vault."""
-
-    entity: bytes
-    preview_jpeg: bytes
-    at_ms: int
-    source: str
-
-
-@dataclass(frozen=True, slots=True)
-class VisitState:
-    """Everything the call screen shows. Times are Unix milliseconds UTC."""
-
-    waiting: Waiting
-    phase: VisitPhase
-    started_ms: int
-    call: str
-    connected_ms: int | None = None
-    lost_ms: int | None = None
-    rung: Rung = Rung.VIDEO
-    reason: str = ""
-    stats: control.CallStats | None = None
-    remote_memory: str = ""
-    local_memory: str = ""
-    microphone_muted: bool = False
-    camera_off: bool = False
-    patient_camera: bool = True
-    patient_microphone: bool = True
-    microphone_dbfs: float = -96.0
-    speaker_dbfs: float = -96.0
-    speaking_while_muted: bool = False
-    clinical_sound: bool = False
-    sound: control.SoundState = field(default_factory=control.SoundState)
-    screen: control.ScreenState = field(default_factory=lambda: control.ScreenState(on=False))
-    photos: tuple[PhotoTaken, ...] = ()
-    photo_progress: control.PhotoProgress | None = None
-    devices: dict[str, control.DeviceState] = field(default_factory=dict)
-    restarts: int = 0
-    relays: dict[str, str] = field(default_factory=dict)  # by server: what is wrong, or nothing
-    problem: str = ""
-    summary: CallSummary | None = None
+__all__ = ["PhotoTaken", "Visit", "VisitPhase", "VisitPorts", "VisitState"]
 
 
 class VisitPorts:
@@ -158,6 +114,11 @@ class Visit:
         """Send cough, breath and stethoscope as they sound, or a voice without noise."""
         self._ports.media(control.ClinicalSound(on))
         self._set(clinical_sound=on)
+
+    def choose(self, rung: Rung) -> None:
+        """Neither send nor ask for more than this, for the rest of the visit; all = HD video."""
+        self._ports.media(control.ChooseRung(int(rung)))
+        self._set(chosen=rung)
 
     def share_screen(self, *, on: bool) -> None:
         """Show this PC's screen to everybody in the call, or stop."""
@@ -349,6 +310,8 @@ class Visit:
             self.mute(microphone=self.state.microphone_muted, camera=self.state.camera_off)
         if self.state.clinical_sound:
             self.use_clinical_sound(on=True)
+        if self.state.chosen < Rung.HD_VIDEO:
+            self.choose(self.state.chosen)
         if self.state.screen.on:
             self.share_screen(on=True)
 

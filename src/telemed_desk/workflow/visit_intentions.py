@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 
+from telemed_desk.clinical.ladder import Rung
 from telemed_desk.workflow.visit import Visit
 
 
@@ -19,6 +20,10 @@ class VisitIntentions(ABC):
     def use_clinical_sound(self, *, on: bool) -> None:
         """Send cough, breath and stethoscope as they sound, or a voice without noise."""
         self._with_visit(lambda v: v.use_clinical_sound(on=on))
+
+    def choose_rung(self, rung: Rung) -> None:
+        """Neither send nor ask for more than this rung; HD video = as good as the link allows."""
+        self._with_visit(lambda v: v.choose(rung))
 
     def share_screen(self, *, on: bool) -> None:
         """Show this PC's screen to everybody in the call, or stop."""

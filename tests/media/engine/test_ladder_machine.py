@@ -113,6 +113,29 @@ def test_what_people_want_counts_at_once_and_is_not_held_against_the_link(high: 
     assert high.go(HD, 0) == Standing(Rung.HD_VIDEO, "")
 
 
+def test_a_choice_is_never_above_what_the_link_allows_and_the_link_says_so(high: Walk) -> None:
+    thin = replace(HD, target_bps=needs(Rung.LOW_VIDEO) * 1.1, chosen=Rung.VIDEO)
+    assert high.go(thin, 10) == Standing(Rung.LOW_VIDEO, "rate")
+    assert high.go(replace(thin, chosen=Rung.HD_VIDEO), 1) == Standing(Rung.LOW_VIDEO, "rate")
+    assert high.go(replace(thin, target_bps=1.0), 10) == Standing(Rung.PHONE, "rate")
+
+
+def test_a_choice_stays_the_reason_though_nothing_is_probed_for_above_it(high: Walk) -> None:
+    sunk = replace(HD, target_bps=needs(Rung.LOW_VIDEO) * 1.1, chosen=Rung.LOW_VIDEO)
+    assert high.go(sunk, 20) == Standing(Rung.LOW_VIDEO, "choice")
+
+
+def test_a_wish_that_is_lifted_is_followed_at_once(high: Walk) -> None:
+    sunk = replace(HD, target_bps=needs(Rung.LOW_VIDEO) * 1.1, chosen=Rung.LOW_VIDEO)
+    high.go(sunk, 60)
+    high.ladder.hope(high.now)
+    assert high.go(HD, 1) == Standing(Rung.HD_VIDEO, "")
+
+
+def test_what_the_other_calls_of_this_pc_leave_is_no_choice_of_the_doctor(high: Walk) -> None:
+    assert high.go(replace(HD, carried=Rung.VIDEO), 0) == Standing(Rung.VIDEO, "processor")
+
+
 def test_a_processor_too_slow_for_the_next_rung_is_not_asked_to_climb(high: Walk) -> None:
     high.go(Circumstances(2e6, encode_share=0.95), 6)
     assert high.go(Circumstances(2e6, encode_share=0.4), 60) == Standing(Rung.VIDEO, "processor")

@@ -221,6 +221,10 @@ class Call:
         """Send no larger pictures than the other side has use for."""
         self._streams.steering.outside.taken = rung
 
+    def choose_at_most(self, rung: Rung) -> None:
+        """Send no larger pictures than the person at this PC wants."""
+        self._streams.steering.outside.chosen = rung
+
     def _path(self) -> str:
         transport = self._streams.transport
         return "" if transport is None else transport.connection.paths.kind

@@ -44,6 +44,7 @@ class Circumstances:
         encode_share: Time that making a picture takes, as a share of the time between two.
         chosen: The most that the doctor wants.
         taken: The most that the other side takes.
+        carried: The most that this PC encodes for this call, beside its other calls.
     """
 
     target_bps: float
@@ -55,6 +56,16 @@ class Circumstances:
     encode_share: float = 0.0
     chosen: Rung = Rung.HD_VIDEO
     taken: Rung = Rung.HD_VIDEO
+    carried: Rung = Rung.HD_VIDEO
+
+    def most(self) -> tuple[Rung, Reason]:
+        """Return what people and the two PCs want at most, and which of them it is."""
+        wishes: tuple[tuple[Rung, Reason], ...] = (
+            (self.chosen, "choice"),
+            (self.taken, "other-side"),
+            (self.carried, "processor"),
+        )
+        return min(wishes, key=lambda wish: wish[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +108,11 @@ class Ladder:
             self._move(now, now_ns)
         return self._limited(now)
 
+    def hope(self, now_ns: int) -> None:
+        """More is wanted than before: as at the start, the rung follows what probes find."""
+        if self._informed_ns is not None:
+            self._informed_ns = now_ns
+
     def _wait(self, now_ns: int) -> Standing:
         """Silence says nothing about the rate; but voice that does not come is a matter of phones."""
         if self._silent_ns is None:
@@ -108,10 +124,14 @@ class Ladder:
         return Standing(self.rung, "" if self.rung is Rung.HD_VIDEO else self._reason)
 
     def _limited(self, now: Circumstances) -> Standing:
-        """Apply what people and the other side want; that needs no patience."""
-        most = min(now.chosen, now.taken)
-        if most < self.rung:
-            return Standing(most, "choice" if now.chosen <= now.taken else "other-side")
+        """Apply what people and the other side want; that needs no patience.
+
+        Nothing is probed for above it, so that the link's own rung sinks there and says nothing of the
+        link: at the same rung it is still the wish that counts.
+        """
+        most, whose = now.most()
+        if most <= self.rung and most < Rung.HD_VIDEO:
+            return Standing(most, whose)
         return Standing(self.rung, "" if self.rung is Rung.HD_VIDEO else self._reason)
 
     def _move(self, now: Circumstances, now_ns: int) -> None:

@@ -61,6 +61,7 @@ class Steering:
         self.outside = Outside()
         self.protection = Protection()
         self._begun_ns: int | None = None
+        self._chosen = self.outside.chosen
         self.repair: RepairPlan = self.protection.plan(0.0, 100.0)
         self.standing = Standing(self.ladder.rung, "")
         self.allocation: Allocation = self.allocator.decide(
@@ -92,6 +93,10 @@ class Steering:
         rate, outside = self.rate, self.outside
         if rate.informed:
             self._begun_ns = self._begun_ns or now_ns
+        if outside.chosen > self._chosen and self._begun_ns is not None:
+            self._begun_ns = now_ns  # what lay above the choice was not looked for: begin anew
+            self.ladder.hope(now_ns)
+        self._chosen = outside.chosen
         self.standing = self.ladder.stand(
             Circumstances(
                 target_bps=self.target_bps,
@@ -101,8 +106,9 @@ class Steering:
                 informed=rate.informed,
                 silent=rate.silent,
                 encode_share=outside.encode_share,
-                chosen=min(outside.chosen, outside.carried),
+                chosen=outside.chosen,
                 taken=outside.taken,
+                carried=outside.carried,
             ),
             now_ns,
         )

@@ -54,6 +54,8 @@ def _of_the_rung(visit: VisitState) -> Said | None:
     voice = visit.rung is Rung.AUDIO_PHOTOS
     key = "call.banner.voice" if voice else "call.banner.phone"
     name = visit.waiting.patient.given_name
+    if voice and visit.reason == "choice":
+        return "info", t("call.banner.chosen"), t("call.banner.chosen.words", name=name)
     return "warn" if voice else "danger", t(key), t(f"{key}.words", name=name)
 
 

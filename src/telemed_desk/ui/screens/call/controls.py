@@ -103,12 +103,14 @@ class CallControls(Card):
         self.mute_button.show_as(
             muted, "mic-off" if controls.muted else "mic", "off" if controls.muted else "plain", tip
         )
-        off = controls.camera_off or controls.camera_by_link
+        off = controls.camera_off or controls.camera_by_link or controls.camera_by_choice
         said = t("call.camera")
         if controls.camera_off:
             said = t("call.camera.off")
         elif controls.camera_by_link:
             said = t("call.camera.by_link")
+        elif controls.camera_by_choice:
+            said = t("call.camera.by_choice")
         tip = t("call.tip", name=said, key="F3")
         self.camera_button.show_as(
             said, "video-off" if off else "video", "off" if off else "plain", tip

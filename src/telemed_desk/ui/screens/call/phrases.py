@@ -106,7 +106,8 @@ def _voice_quality(visit: VisitState) -> str:
 
 def controls(visit: VisitState) -> Controls:
     """Say what the buttons do now."""
-    by_link = visit.phase == "connected" and visit.rung <= Rung.AUDIO_PHOTOS
+    off = visit.phase == "connected" and visit.rung <= Rung.AUDIO_PHOTOS and not visit.camera_off
+    by_choice = off and visit.reason == "choice"
     reason = ""
     if not visit.waiting.consultation.consent_photos and not visit.waiting.consent_photos:
         reason = t("call.photo.consent", name=visit.waiting.patient.given_name)
@@ -118,11 +119,12 @@ def controls(visit: VisitState) -> Controls:
         muted=visit.microphone_muted,
         speaking_while_muted=visit.speaking_while_muted and visit.microphone_muted,
         camera_off=visit.camera_off,
-        camera_by_link=by_link and not visit.camera_off,
+        camera_by_link=off and not by_choice,
+        camera_by_choice=by_choice,
         clinical_sound=visit.clinical_sound,
         clinical_tip=_clinical_tip(visit),
         sharing=visit.screen.on,
-        photo_label=t("call.photo.ask" if by_link else "call.photo.take"),
+        photo_label=t("call.photo.ask" if off else "call.photo.take"),
         photo_enabled=not reason,
         photo_reason=reason,
     )
@@ -145,14 +147,16 @@ def link(visit: VisitState, now_ms: int) -> Link:
     if visit.phase != "connected":
         sentence = _summary(visit.summary) or t(f"call.link.{visit.phase}", name=name)
         word = t(f"call.phase.{visit.phase}")
-        return Link(rung, word, sentence, PathState(nodes, (Leg("", "none"),)))
+        return Link(rung, word, sentence, visit.chosen, PathState(nodes, (Leg("", "none"),)))
     since = now_ms - (visit.connected_ms or now_ms)
     sentence = t("call.link.steady", span=words.ago(since)) if since >= 0 else ""
     sentence = _limited_by(visit) or sentence
     leg, tone = _leg(visit)
     if stats is not None and "relay" in stats.path:
         leg = " · ".join(part for part in (leg, t("call.link.relay")) if part)
-    return Link(rung, words.rung_word(rung), sentence, PathState(nodes, (Leg(leg, tone),)))
+    return Link(
+        rung, words.rung_word(rung), sentence, visit.chosen, PathState(nodes, (Leg(leg, tone),))
+    )
 
 
 def _limited_by(visit: VisitState) -> str:
@@ -160,6 +164,10 @@ def _limited_by(visit: VisitState) -> str:
     stats = visit.stats
     if stats is None:
         return ""
+    if visit.reason == "choice":
+        return t("call.link.choice", choice=t(f"call.choice.{int(visit.chosen)}"))
+    name = visit.waiting.patient.given_name
+    said = {key: t(f"call.link.{key}", name=name) for key in ("processor", "other-side")}
     if visit.reason == "loss":
         return t("call.link.loss", n=_percent(_loss(visit)))
     if visit.reason == "rate" and stats.estimate_bps is not None:
@@ -167,9 +175,7 @@ def _limited_by(visit: VisitState) -> str:
         return t(key, rate=words.rate(stats.estimate_bps))
     if visit.reason == "delay" and stats.rtt_ms is not None:
         return t("call.link.delay", delay=t("unit.ms", n=round(stats.rtt_ms)))
-    if visit.reason in {"processor", "other-side", "choice"}:
-        return t(f"call.link.{visit.reason}", name=visit.waiting.patient.given_name)
-    return ""
+    return said.get(visit.reason, "")
 
 
 def _summary(summary: CallSummary | None) -> str:
@@ -219,8 +225,10 @@ def _leg(visit: VisitState) -> tuple[str, LegTone]:
     rtt = visit.stats.rtt_ms if visit.stats is not None else None
     delay = rtt or 0.0
     tone: LegTone = "ok"
-    if delay > FAILING_RTT_MS or loss > FAILING_LOSS or visit.rung <= Rung.AUDIO_PHOTOS:
+    # A rung that was chosen says nothing of the way.
+    rung = Rung.HD_VIDEO if visit.reason == "choice" else visit.rung
+    if delay > FAILING_RTT_MS or loss > FAILING_LOSS or rung <= Rung.AUDIO_PHOTOS:
         tone = "danger"
-    elif delay > WEAK_RTT_MS or loss > WEAK_LOSS or visit.rung is Rung.LOW_VIDEO:
+    elif delay > WEAK_RTT_MS or loss > WEAK_LOSS or rung is Rung.LOW_VIDEO:
         tone = "warn"
     return figures(visit), tone

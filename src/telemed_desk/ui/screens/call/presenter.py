@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Protocol
 
+from telemed_desk.clinical.ladder import Rung
 from telemed_desk.clinical.notes import Section
 from telemed_desk.ui import words
 from telemed_desk.ui.screens.call import phrases
@@ -22,6 +23,10 @@ class CallPort(Protocol):
 
     def mute(self, *, microphone: bool, camera: bool) -> None:
         """Stop or go on sending."""
+        ...
+
+    def choose_rung(self, rung: Rung) -> None:
+        """Neither send nor ask for more than this; HD video = as good as the link allows."""
         ...
 
     def share_screen(self, *, on: bool) -> None:
@@ -177,6 +182,11 @@ class CallPresenter:
         """Clinical sound on or off (Ctrl+Shift+C)."""
         if self._visit is not None and self.state.live:
             self._port.use_clinical_sound(on=not self._visit.clinical_sound)
+
+    def choose_rung(self, rung: Rung) -> None:
+        """Want at most this of pictures (Ctrl+Shift+L); the link decides below it."""
+        if self._visit is not None and self.state.live and rung is not self._visit.chosen:
+            self._port.choose_rung(rung)
 
     def toggle_share(self) -> None:
         """Show this PC's screen, after a question, or stop (Ctrl+Shift+S)."""

@@ -55,6 +55,7 @@ class Controls:
     speaking_while_muted: bool = False
     camera_off: bool = False
     camera_by_link: bool = False
+    camera_by_choice: bool = False
     clinical_sound: bool = False
     clinical_tip: str = ""
     sharing: bool = False
@@ -70,6 +71,7 @@ class Link:
     rung: Rung = Rung.NO_LINK
     word: str = ""
     sentence: str = ""
+    chosen: Rung = Rung.HD_VIDEO
     path: PathState = field(default_factory=PathState)
 
 

@@ -8,6 +8,7 @@ from telemed_desk.clinical.ladder import Rung
 from telemed_desk.clinical.notes import Section
 from telemed_desk.clinical.people import Programme
 from telemed_desk.ui import words
+from telemed_desk.ui.screens.call.choice import RungChoice
 from telemed_desk.ui.screens.call.controls import CallControls
 from telemed_desk.ui.screens.call.note_editor import NoteEditor
 from telemed_desk.ui.screens.call.people_view import PeopleView
@@ -38,6 +39,7 @@ class CallView(QWidget):
     camera = Signal()
     photo = Signal()
     clinical = Signal()
+    rung_chosen = Signal(int)
     share = Signal()
     share_confirmed = Signal()
     share_declined = Signal()
@@ -119,6 +121,7 @@ class CallView(QWidget):
         on_key(self, "F3", self.camera.emit)
         on_key(self, "F7", self.add_person.emit)
         on_key(self, "Ctrl+Shift+C", self.clinical.emit)
+        on_key(self, "Ctrl+Shift+L", self.choice.open)
         on_key(self, "Ctrl+Shift+S", self.share.emit)
         on_key(self, "F8", self.photo.emit)
         on_key(self, "F10", self.show_phone)
@@ -163,9 +166,12 @@ class CallView(QWidget):
         card.setAccessibleName(t("call.link"))
         self.rung = LadderWord(Rung.NO_LINK, words.rung_word(Rung.NO_LINK), "strong")
         self.sentence = ElidedText("", "body", "second")
+        self.choice = RungChoice()
+        self.choice.chosen.connect(self.rung_chosen)
         self.path = LinkPath()
         top = row(self.rung, gap=sizes.M)
         top.addWidget(self.sentence, 1)
+        top.addWidget(self.choice)
         pad = (sizes.CARD_PAD, sizes.M + 2, sizes.CARD_PAD, sizes.M)
         card.add(column(top, self.path, gap=sizes.M, pad=pad))
         return card
@@ -200,6 +206,7 @@ class CallView(QWidget):
         self.controls.show_state(state)
         self.rung.set_rung(state.link.rung, state.link.word)
         self.sentence.setText(state.link.sentence)
+        self.choice.show_chosen(state.link.chosen)
         self.path.set_path(state.link.path)
         self.link_card.setVisible(state.live)
         self._show_photos(state.photos)
