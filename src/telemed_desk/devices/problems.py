@@ -57,6 +57,22 @@ class MicrophoneFailed(DeviceProblem):
     next_step = "Close other programs that use it, or choose another one."
 
 
+class MicrophoneDenied(DeviceProblem):
+    """The system does not let this program listen."""
+
+    code = "TD-MIC-003"
+    sentence = "The system blocks the microphone for this program."
+    next_step = "Allow the microphone in the system's privacy settings, or ask your IT contact."
+
+
+class MicrophoneMuted(DeviceProblem):
+    """It is open and gives silence, because somebody muted it outside this program."""
+
+    code = "TD-MIC-004"
+    sentence = "The microphone is muted in the system's sound settings."
+    next_step = "Switch it on in the sound settings."
+
+
 class SpeakerMissing(DeviceProblem):
     """No speaker, or the chosen one is gone."""
 
@@ -100,6 +116,8 @@ PROBLEMS: dict[str, type[DeviceProblem]] = {
         CameraStalled,
         MicrophoneMissing,
         MicrophoneFailed,
+        MicrophoneDenied,
+        MicrophoneMuted,
         SpeakerMissing,
         SpeakerFailed,
         SpeakerUnplugged,
