@@ -41,6 +41,14 @@ class CameraStalled(DeviceProblem):
     next_step = "Unplug it, wait five seconds, and plug it in again."
 
 
+class CameraSwitchedOff(DeviceProblem):
+    """The system keeps the camera from all programs."""
+
+    code = "TD-CAM-005"
+    sentence = "The camera is switched off for all programs in the system's settings."
+    next_step = "Switch it on in the system's privacy settings, or ask your IT contact."
+
+
 class MicrophoneMissing(DeviceProblem):
     """No microphone, or the chosen one is gone."""
 
@@ -114,6 +122,7 @@ PROBLEMS: dict[str, type[DeviceProblem]] = {
         CameraBusy,
         CameraDenied,
         CameraStalled,
+        CameraSwitchedOff,
         MicrophoneMissing,
         MicrophoneFailed,
         MicrophoneDenied,

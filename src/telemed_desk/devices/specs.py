@@ -14,6 +14,8 @@ from telemed_protocol.errors import KnownError
 MAX_SIDE = 4096
 MAX_FPS = 120
 TONE_HZ = 440.0
+NAME_MARK = "\t"
+"""Between a device's id and its name; neither has one."""
 _PATTERN = re.compile(r"(\d{1,5})x(\d{1,5})@(\d{1,4})")
 
 
@@ -45,9 +47,15 @@ class UseNone:
 
 @dataclass(frozen=True, slots=True)
 class UseListed:
-    """A device from the list, by its stable id."""
+    """A device from the list, by its stable id.
+
+    Attributes:
+        stable_id: As listed.
+        name: As people call it; finds the device again in another port. Empty = not remembered.
+    """
 
     stable_id: str
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +89,11 @@ class UseNull:
 DeviceSpec = UseDefault | UseNone | UseListed | UsePattern | UseFile | UseTone | UseNull
 
 
+def listed_spec(stable_id: str, name: str = "") -> str:
+    """Return the spec that finds a listed device again."""
+    return f"id:{stable_id}{NAME_MARK}{name}" if name else f"id:{stable_id}"
+
+
 def parse_spec(kind: DeviceKind, text: str) -> DeviceSpec:
     """Read a spec. Raises :class:`SpecNotUnderstood`, which never repeats the text."""
     word, colon, rest = text.partition(":")
@@ -91,7 +104,8 @@ def parse_spec(kind: DeviceKind, text: str) -> DeviceSpec:
         case "none" if not colon:
             spec = UseNone()
         case "id" if rest:
-            spec = UseListed(rest)
+            stable_id, _, name = rest.partition(NAME_MARK)
+            spec = UseListed(stable_id, name) if stable_id else None
         case "file" if rest and "\0" not in rest:
             spec = UseFile(Path(rest))
         case "pattern" if kind is DeviceKind.CAMERA:
