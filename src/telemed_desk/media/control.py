@@ -10,6 +10,11 @@ import msgspec
 
 from telemed_protocol.errors import FormatError
 
+from .control_checks import CheckResult as CheckResult  # noqa: PLC0414 - part of this module for all others
+from .control_checks import ChecksDone as ChecksDone  # noqa: PLC0414 - part of this module for all others
+from .control_checks import RunDeviceChecks as RunDeviceChecks  # noqa: PLC0414 - part of this module for all others
+from .control_checks import RunLinkTrial as RunLinkTrial  # noqa: PLC0414 - part of this module for all others
+from .control_checks import StopDeviceChecks as StopDeviceChecks  # noqa: PLC0414 - part of this module for all others
 from .control_paths import IceServerSpec as IceServerSpec  # noqa: PLC0414 - part of this module for all others
 from .control_paths import PathWanted as PathWanted  # noqa: PLC0414 - part of this module for all others
 from .control_paths import RelayState as RelayState  # noqa: PLC0414 - part of this module for all others
@@ -101,13 +106,6 @@ class EndCall(msgspec.Struct, frozen=True, tag_field="t", tag="end-call"):
     call: str
 
 
-class RunDeviceChecks(msgspec.Struct, frozen=True, tag_field="t", tag="run-device-checks"):
-    """Run the self-check's probes that need devices or codecs; refused during a call."""
-
-    run: str
-    names: list[str]
-
-
 class Shutdown(msgspec.Struct, frozen=True, tag_field="t", tag="shutdown"):
     """Stop in good order."""
 
@@ -127,6 +125,8 @@ ToMedia = (
     | TakePhoto
     | EndCall
     | RunDeviceChecks
+    | RunLinkTrial
+    | StopDeviceChecks
     | Shutdown
 )
 
@@ -176,9 +176,12 @@ class CallState(msgspec.Struct, frozen=True, tag_field="t", tag="call-state"):
 
 
 class VideoStream(msgspec.Struct, frozen=True, tag_field="t", tag="video-stream"):
-    """A picture to draw lives in shared memory under this name (:mod:`.frames`)."""
+    """A picture to draw lives in shared memory under this name (:mod:`.frames`).
 
-    stream: Literal["remote", "local"]
+    ``screen`` is one that the other side of a call shares; an empty name = no longer.
+    """
+
+    stream: Literal["remote", "local", "screen"]
     memory: str
     call: str = ""
 
@@ -297,26 +300,6 @@ class ScreenState(msgspec.Struct, frozen=True, tag_field="t", tag="screen-state"
     on: bool
     code: str = ""
     detail: str = ""
-
-
-class CheckResult(msgspec.Struct, frozen=True, tag_field="t", tag="check-result"):
-    """One finding of the self-check; fields as in :class:`telemed_desk.devices.findings.Finding`."""
-
-    run: str
-    check: str
-    outcome: Literal["pass", "warn", "fail", "cannot-tell"]
-    value: float | None
-    unit: str
-    limit: float | None
-    cause: str
-    action: str
-    ceiling: int = 5
-
-
-class ChecksDone(msgspec.Struct, frozen=True, tag_field="t", tag="checks-done"):
-    """All asked-for checks have reported."""
-
-    run: str
 
 
 class Fault(msgspec.Struct, frozen=True, tag_field="t", tag="fault"):
