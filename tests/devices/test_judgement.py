@@ -20,17 +20,10 @@ from telemed_desk.devices.checks.computer import (
     encode_finding,
     free_memory_bytes,
 )
-from telemed_desk.devices.checks.sound import (
-    SoundObservation,
-    a_weights,
-    microphone_findings,
-    noise_floor_dbfs,
-    speaker_findings,
-)
 from telemed_desk.devices.findings import Finding, Outcome
 from telemed_desk.devices.judging import Limit
 from telemed_desk.devices.limits import LIMITS
-from telemed_desk.devices.problems import CameraDenied, MicrophoneFailed, SpeakerMissing
+from telemed_desk.devices.problems import CameraDenied
 from telemed_desk.devices.specs import UsePattern
 from telemed_desk.devices.verdict import SENTENCES, verdict
 from telemed_desk.media.encode_trial import encode_trial
@@ -112,61 +105,6 @@ def test_denied_is_not_called_busy() -> None:
     found = by_check(camera_findings(CameraObservation(CameraDenied.code)))
     assert found["C3"].action == CameraDenied.next_step
     assert "C6" not in found
-
-
-# ---- sound ---------------------------------------------------------------------------------------
-
-
-def noise(dbfs: float, seconds: float = 2.0) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
-    return (RNG.standard_normal(int(48_000 * seconds)) * 10 ** (dbfs / 20)).astype(np.float32)
-
-
-def tone(hz: float, peak: float) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
-    return (peak * np.sin(2 * np.pi * hz * np.arange(96_000) / 48_000)).astype(np.float32)
-
-
-def hear(
-    samples: np.ndarray[tuple[int, ...], np.dtype[np.float32]], volume: float | None = 1.0
-) -> dict[str, Finding]:
-    return by_check(microphone_findings(SoundObservation("", samples, volume)))
-
-
-def test_a_quiet_room_passes() -> None:
-    assert {f.outcome for f in hear(noise(-70)).values()} == {Outcome.PASS}
-
-
-@pytest.mark.parametrize(
-    ("samples", "check", "outcome"),
-    [
-        (np.zeros(96_000, np.float32), "M3", Outcome.FAIL),
-        (noise(-49), "M4", Outcome.WARN),
-        (noise(-30), "M4", Outcome.FAIL),
-        (tone(300, 1.0), "M6", Outcome.FAIL),
-        (tone(300, 0.5), "M6", Outcome.PASS),
-        (noise(-70, 0.1), "M3", Outcome.CANNOT_TELL),
-    ],
-)
-def test_microphone(
-    samples: np.ndarray[tuple[int, ...], np.dtype[np.float32]], check: str, outcome: Outcome
-) -> None:
-    assert hear(samples)[check].outcome is outcome
-
-
-def test_volume_and_problems() -> None:
-    assert hear(noise(-70), 0.0)["M2"].outcome is Outcome.FAIL
-    assert hear(noise(-70), 0.2)["M2"].outcome is Outcome.WARN
-    assert hear(noise(-70), None)["M2"].outcome is Outcome.CANNOT_TELL
-    failed = microphone_findings(SoundObservation(MicrophoneFailed.code, np.zeros(0, np.float32)))
-    assert by_check(failed)["M3"].ceiling is Rung.PHONE
-    assert speaker_findings("", 4800)[0].outcome is Outcome.PASS
-    assert speaker_findings("", 0)[0].outcome is Outcome.FAIL
-    assert speaker_findings(SpeakerMissing.code, 0)[0].action == SpeakerMissing.next_step
-
-
-def test_the_noise_floor_is_calibrated() -> None:
-    assert noise_floor_dbfs(tone(1000, 0.1)) == pytest.approx(-23.0, abs=0.3)  # peak -20 = RMS -23
-    weights = 20 * np.log10(a_weights(np.array([31.5, 100.0, 1000.0, 8000.0])))
-    assert weights == pytest.approx([-39.4, -19.1, 0.0, -1.1], abs=0.2)  # IEC 61672-1, table 3
 
 
 # ---- computer ------------------------------------------------------------------------------------

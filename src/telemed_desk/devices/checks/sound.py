@@ -1,21 +1,32 @@
-"""What a few seconds of sound say about a microphone, and whether the speaker plays."""
+"""What a few seconds of sound say about a microphone, and what a sweep says about a speaker."""
 
-import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from telemed_desk.devices.findings import Finding
+from telemed_desk.devices.checks.sound_clock import clock_drift
+from telemed_desk.devices.checks.sound_levels import (
+    FRAME_SAMPLES,
+    RATE_HZ,
+    Sound,
+    clipped_percent,
+    is_exact_silence,
+    noise_floor_dbfs,
+    peak_dbfs,
+    speech_dbfs,
+)
+from telemed_desk.devices.checks.sound_spectrum import band_khz, hum_of
+from telemed_desk.devices.checks.sound_sweep import SweepHeard
+from telemed_desk.devices.findings import Finding, Outcome
 from telemed_desk.devices.limits import LIMITS
-from telemed_desk.devices.problems import PROBLEMS, MicrophoneMissing
+from telemed_desk.devices.problems import PROBLEMS, MicrophoneMissing, MicrophoneMuted
 
-FRAME_SAMPLES = 2400
-"""50 ms at 48 kHz: the noise floor is the quietest tenth of such frames."""
-MIN_FRAMES = 10
-CLIP_LEVEL = 0.99
-CLIP_RUN = 3
-FLOOR_DBFS = -120.0
+MIN_FRAMES = 20
+"""A second: less says too little of hum and noise."""
+MUTED_CAUSE = "The microphone is muted in the system's sound settings."
+MUTED_ACTION = "Switch it on in the sound settings."
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,29 +37,60 @@ class SoundObservation:
         problem: Code of :mod:`telemed_desk.devices.problems`, empty if it works.
         samples: Mono, 48 kHz, -1 to 1.
         system_volume: 0 to 1 as the system has it, 0 when muted there; None = cannot tell.
+        channels: What each channel gives, when there is more than one.
+        counts: Samples that had come in all at each block; empty = the clock was not watched.
+        times_s: When that block came, monotonic.
+        usual: False when another microphone than the one used last is open.
     """
 
     problem: str
-    samples: NDArray[np.float32]
+    samples: Sound
     system_volume: float | None = None
+    channels: Sequence[Sound] = ()
+    counts: NDArray[np.int64] | None = None
+    times_s: NDArray[np.float64] | None = None
+    usual: bool = True
 
 
 def microphone_findings(heard: SoundObservation) -> list[Finding]:
-    """Judge a microphone (M1 to M4, M6)."""
-    if heard.problem:
+    """Judge a microphone (M1 to M9). M5 is told only when somebody spoke."""
+    if heard.problem and heard.problem != MicrophoneMuted.code:
         problem = PROBLEMS[heard.problem]
         if problem is MicrophoneMissing:
             return [LIMITS["M1"].failed(problem.sentence, problem.next_step)]
         return [LIMITS["M1"].passed(), LIMITS["M3"].failed(problem.sentence, problem.next_step)]
-    findings = [LIMITS["M1"].passed(), _volume(heard.system_volume)]
+    connected = LIMITS["M1"].passed() if heard.usual else LIMITS["M1"].judge(0)
+    findings = [connected, _volume(heard.system_volume)]
+    if heard.system_volume == 0:
+        # All else follows from this, and would send people to look at cables.
+        return [*findings, LIMITS["M3"].unknown(MUTED_CAUSE, MUTED_ACTION)]
     if heard.samples.size < MIN_FRAMES * FRAME_SAMPLES:
         return [*findings, LIMITS["M3"].unknown("Too little sound came to tell.")]
-    peak = peak_dbfs(heard.samples)
-    findings.append(LIMITS["M3"].judge(round(peak, 1)))
-    if peak > LIMITS["M3"].good:
-        findings.append(LIMITS["M4"].judge(round(noise_floor_dbfs(heard.samples), 1)))
-        findings.append(LIMITS["M6"].judge(round(clipped_percent(heard.samples), 3)))
-    return findings
+    findings.append(_alive(heard.samples))
+    if findings[-1].outcome is not Outcome.PASS:
+        return findings
+    if len(heard.channels) > 1:
+        findings.append(_channels(heard.channels))
+    findings += [
+        LIMITS["M4"].judge(round(noise_floor_dbfs(heard.samples), 1)),
+        LIMITS["M6"].judge(round(clipped_percent(heard.samples), 3)),
+        LIMITS["M7"].judge(round(hum_of(heard.samples).judged_db, 1)),
+        _clock(heard),
+        LIMITS["M9"].judge(band_khz(heard.samples)),
+    ]
+    spoken = voice_findings(heard.samples)
+    return findings + [f for f in spoken if f.outcome is not Outcome.CANNOT_TELL]
+
+
+def voice_findings(samples: Sound) -> list[Finding]:
+    """Judge how loud somebody speaks (M5): one of two findings, too faint or too loud."""
+    level = speech_dbfs(samples)
+    if level is None:
+        return [
+            LIMITS["M5"].unknown("Nobody was heard to speak.", "Say a few words, and try again.")
+        ]
+    name = "M5.loud" if level > LIMITS["M5.loud"].good else "M5"
+    return [LIMITS[name].judge(round(level, 1))]
 
 
 def _volume(volume: float | None) -> Finding:
@@ -57,7 +99,37 @@ def _volume(volume: float | None) -> Finding:
             "The system does not say how loud the microphone is set.",
             "Look into the sound settings if others hear you badly.",
         )
-    return LIMITS["M2"].judge(round(100 * volume))
+    if volume == 0:
+        return LIMITS["M2"].judge(0, cause=MUTED_CAUSE, action=MUTED_ACTION)
+    return LIMITS["M2"].judge(
+        round(100 * volume), cause="The microphone is set very low in the system's sound settings."
+    )
+
+
+def _alive(samples: Sound) -> Finding:
+    if is_exact_silence(samples):
+        return LIMITS["M3"].judge(
+            round(peak_dbfs(samples), 1),
+            cause="The microphone gives exact silence: a switch on it, or its driver, holds it back.",
+            action="Look for a mute switch on the headset, or choose another microphone.",
+        )
+    return LIMITS["M3"].judge(round(peak_dbfs(samples), 1))
+
+
+def _channels(channels: Sequence[Sound]) -> Finding:
+    """Judge the weaker channel, once it is known that one of them is alive."""
+    return LIMITS["M3.channel"].judge(round(min(peak_dbfs(one) for one in channels), 1))
+
+
+def _clock(heard: SoundObservation) -> Finding:
+    drift = None
+    if heard.counts is not None and heard.times_s is not None:
+        drift = clock_drift(heard.counts, heard.times_s, RATE_HZ)
+    if drift is None:
+        return LIMITS["M8"].unknown("The microphone was not heard long enough to tell its speed.")
+    if drift.unsure_ppm > LIMITS["M8"].usable and drift.certain_ppm < LIMITS["M8"].good:
+        return LIMITS["M8"].unknown("This PC was too busy to tell the microphone's speed.")
+    return LIMITS["M8"].judge(round(drift.certain_ppm))
 
 
 def speaker_findings(problem: str, pulled_samples: int) -> list[Finding]:
@@ -66,45 +138,55 @@ def speaker_findings(problem: str, pulled_samples: int) -> list[Finding]:
         cause = PROBLEMS[problem]
         return [LIMITS["S1"].failed(cause.sentence, cause.next_step)]
     if pulled_samples == 0:
-        return [LIMITS["S1"].failed()]
+        return [
+            LIMITS["S1"].failed(
+                "The speaker cannot be opened.", "Choose another one, or plug a headset in."
+            )
+        ]
     return [LIMITS["S1"].passed()]
 
 
-def peak_dbfs(samples: NDArray[np.float32]) -> float:
-    """Return the largest sample in dBFS."""
-    return _dbfs(float(np.abs(samples).max()))
+def sweep_findings(heard: SweepHeard, latency_s: float, *, worn: bool) -> list[Finding]:
+    """Judge what the microphone heard of the speaker's sweep (S1 to S3).
+
+    Args:
+        heard: Of the second sweep; the first wakes the devices up.
+        latency_s: From the speaker's buffer to the microphone's, heard.delay_s on one clock.
+        worn: The speaker is known to be worn on the head: then not hearing it is no fault.
+    """
+    if heard.over_db < LIMITS["S1"].usable:
+        if worn:
+            first = LIMITS["S1"].unknown(
+                "The headset plays into the ear, where the microphone does not hear it.",
+                "Say whether you heard the sweep.",
+            )
+        else:
+            first = LIMITS["S1"].judge(round(heard.over_db, 1))
+        return [first, *_not_heard()]
+    return [
+        LIMITS["S1"].judge(
+            round(heard.over_db, 1), cause="The microphone hardly hears the speaker."
+        ),
+        LIMITS["S2"].judge(round(1000 * latency_s)),
+        LIMITS["S3"].judge(round(heard.loss_db, 1)),
+    ]
 
 
-def noise_floor_dbfs(samples: NDArray[np.float32]) -> float:
-    """Return the A-weighted level of the quietest tenth of 50 ms frames, in dBFS."""
-    count = samples.size // FRAME_SAMPLES
-    frames = samples[: count * FRAME_SAMPLES].reshape(count, FRAME_SAMPLES)
-    window = np.hanning(FRAME_SAMPLES)
-    spectrum = np.fft.rfft(frames * window, axis=1)
-    weighted = spectrum * a_weights(np.fft.rfftfreq(FRAME_SAMPLES, 1 / 48_000))
-    # Parseval, one-sided; the window's own power is taken out again.
-    power = 2 * (np.abs(weighted) ** 2).sum(axis=1) / FRAME_SAMPLES / (window**2).sum()
-    return _dbfs(math.sqrt(float(np.percentile(power, 10))))
+def _not_heard() -> list[Finding]:
+    sentence = "The microphone did not hear the sweep."
+    return [LIMITS[check].unknown(sentence) for check in ("S2", "S3")]
 
 
-def a_weights(hz: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Return the A-weighting at these frequencies, 1.0 at 1 kHz (IEC 61672-1:2013, annex E)."""
-    f2 = np.square(hz)
-    top = 12194.0**2 * f2**2
-    bottom = (f2 + 20.6**2) * np.sqrt((f2 + 107.7**2) * (f2 + 737.9**2)) * (f2 + 12194.0**2)
-    weights: NDArray[np.float64] = 1.2589 * top / bottom
-    return weights
+def answered_findings(*, heard: bool) -> list[Finding]:
+    """Judge a sweep that the microphone did not hear by what the doctor says (S1).
 
-
-def clipped_percent(samples: NDArray[np.float32]) -> float:
-    """Return the share of samples in runs of three or more at full scale."""
-    full = np.abs(samples) >= CLIP_LEVEL
-    if not full.any():
-        return 0.0
-    edges = np.flatnonzero(np.diff(np.concatenate(([0], full.view(np.int8), [0]))))
-    runs = edges[1::2] - edges[::2]
-    return 100 * float(runs[runs >= CLIP_RUN].sum()) / samples.size
-
-
-def _dbfs(level: float) -> float:
-    return max(FLOOR_DBFS, 20 * math.log10(level)) if level > 0 else FLOOR_DBFS
+    Args:
+        heard: The doctor heard it: a headset, which has no echo; its delay stays unknown.
+    """
+    if heard:
+        return [LIMITS["S1"].passed(), LIMITS["S3"].passed()]
+    return [
+        LIMITS["S1"].failed(
+            "Nobody hears the speaker.", "Turn it up, or choose another one or a headset."
+        )
+    ]

@@ -1,0 +1,68 @@
+"""How fast a microphone's clock really runs, from when its blocks came. Pure.
+
+A thread may be woken late, never early: the earliest arrivals lie on a line, whose slope is the drift.
+How far that slope may be trusted is told with it, so that a busy PC is not taken for a bad device.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+_PARTS: Final = 8
+_LEAST_S: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class ClockDrift:
+    """What was seen of a clock, in parts per million of this computer's.
+
+    Attributes:
+        ppm: Positive = the device is fast.
+        unsure_ppm: May be off by as much.
+    """
+
+    ppm: float
+    unsure_ppm: float
+
+    @property
+    def certain_ppm(self) -> float:
+        """How much drift there is at least, without sign: what is compared with the limits."""
+        return max(0.0, abs(self.ppm) - self.unsure_ppm)
+
+
+def clock_drift(
+    counts: NDArray[np.int64], times_s: NDArray[np.float64], rate_hz: float
+) -> ClockDrift | None:
+    """Return a device's drift; None when the time is too short to tell.
+
+    Args:
+        counts: Samples that had come in all, at each block.
+        times_s: When that block came, this computer's monotonic clock.
+        rate_hz: What the device should give.
+    """
+    if counts.size < 4 * _PARTS or times_s[-1] - times_s[0] < _LEAST_S:
+        return None
+    at = times_s - times_s[0]
+    late = at - (counts - counts[0]) / rate_hz  # grows when the device is slow
+    edges = np.linspace(0, at[-1], _PARTS + 1)
+    parts = np.clip(np.searchsorted(edges, at, "right") - 1, 0, _PARTS - 1)
+    middles, least = [], []
+    for part in range(_PARTS):
+        inside = parts == part
+        if inside.any():
+            first = int(np.flatnonzero(inside)[np.argmin(late[inside])])
+            middles.append(at[first])
+            least.append(late[first])
+    if len(middles) < _PARTS // 2:
+        return None
+    when, early = np.array(middles), np.array(least)
+    first_i, second_i = np.triu_indices(when.size, 1)
+    apart = when[second_i] - when[first_i]
+    far = apart > at[-1] / 3
+    slope = float(np.median((early[second_i] - early[first_i])[far] / apart[far]))
+    rest = early - slope * when
+    # The lowest and the highest line that the earliest arrivals allow.
+    unsure = 2 * float(rest.max() - rest.min()) / float(when[-1] - when[0])
+    return ClockDrift(-slope * 1e6, unsure * 1e6)

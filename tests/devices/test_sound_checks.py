@@ -1,0 +1,413 @@
+"""What the self-check says about microphone and speaker: each limit from both sides, no false alarm."""
+
+import os
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy.signal import butter, resample_poly, sosfilt
+
+from telemed_desk.clinical.ladder import Rung
+from telemed_desk.devices.checks.sound import (
+    SoundObservation,
+    answered_findings,
+    microphone_findings,
+    speaker_findings,
+    sweep_findings,
+    voice_findings,
+)
+from telemed_desk.devices.checks.sound_clock import clock_drift
+from telemed_desk.devices.checks.sound_levels import Sound, a_weights, noise_floor_dbfs
+from telemed_desk.devices.checks.sound_spectrum import FULL_KHZ, band_khz, hum_of
+from telemed_desk.devices.checks.sound_sweep import SweepHeard, agreed, listen_for_sweep, sweep
+from telemed_desk.devices.findings import Finding, Outcome
+from telemed_desk.devices.limits import LIMITS
+from telemed_desk.devices.problems import (
+    MicrophoneDenied,
+    MicrophoneFailed,
+    MicrophoneMissing,
+    SpeakerMissing,
+)
+from tests.support.media import make_speech
+
+RATE = 48_000
+SEEDS = range(int(os.environ.get("TELEMED_SEEDS", "3")))
+PASS, WARN, FAIL = Outcome.PASS, Outcome.WARN, Outcome.FAIL
+RNG = np.random.default_rng(5)
+
+
+def sampled(sound: NDArray[np.floating]) -> Sound:
+    """As a sound card gives it: clipped, and rounded to 16 bit."""
+    return (np.round(np.clip(sound, -1, 1 - 2**-15) * 32768) / 32768).astype(np.float32)
+
+
+def noise(dbfs: float, seconds: float = 2.5, rng: np.random.Generator = RNG) -> Sound:
+    return sampled(rng.standard_normal(int(RATE * seconds)) * 10 ** (dbfs / 20))
+
+
+def tone(hz: float, dbfs: float, seconds: float = 2.5) -> Sound:
+    at = np.arange(int(RATE * seconds)) / RATE
+    return sampled(10 ** (dbfs / 20) * np.sqrt(2) * np.sin(2 * np.pi * hz * at))
+
+
+def spoken(dbfs: float, seed: int = 5) -> Sound:
+    """Speech in a quiet room; the level is that of the speech itself."""
+    speech = make_speech(3, seed).astype(np.float64)
+    loud = speech[np.abs(speech) > 0.02 * np.abs(speech).max()]
+    speech *= 10 ** (dbfs / 20) / np.sqrt((loud**2).mean())
+    return sampled(speech + noise(-68, 3)[: speech.size])
+
+
+def hear(
+    samples: Sound, volume: float | None = 1.0, channels: tuple[Sound, ...] = (), ppm: float = 0.0
+) -> dict[str, Finding]:
+    counts = np.arange(1, samples.size // 480 + 1) * 480
+    times = counts / RATE / (1 + ppm / 1e6) + RNG.exponential(0.001, counts.size)
+    seen = SoundObservation("", samples, volume, channels, counts, times)
+    return {finding.check: finding for finding in microphone_findings(seen)}
+
+
+def odd(found: dict[str, Finding]) -> set[str]:
+    """Return the checks that cry."""
+    return {check for check, finding in found.items() if finding.outcome is not PASS}
+
+
+# ---- nothing wrong -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_healthy_microphone_is_all_green(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    quiet = hear(
+        noise(rng.uniform(-90, -62), rng=rng), rng.uniform(0.35, 1.0), ppm=rng.uniform(-90, 90)
+    )
+    assert odd(quiet) == set()
+    assert set(quiet) == {"M1", "M2", "M3", "M4", "M6", "M7", "M8", "M9"}
+    talking = hear(spoken(rng.uniform(-32, -16), seed))
+    assert odd(talking) == set()
+    assert talking.keys() & {"M5", "M5.loud"}
+
+
+# ---- each fault, and nothing else ----------------------------------------------------------------
+
+
+def hummed(mains_hz: float, dbfs: float) -> Sound:
+    at = np.arange(int(RATE * 2.5)) / RATE
+    wave = sum(np.sin(2 * np.pi * mains_hz * n * at) / n for n in (1, 2, 3))
+    return sampled(noise(-66) + 10 ** (dbfs / 20) * np.sqrt(2) * np.asarray(wave))
+
+
+def narrowed(rate: int) -> Sound:
+    """As it comes out of a Bluetooth headset that works at this rate."""
+    return sampled(
+        resample_poly(noise(-58).astype(np.float64)[: RATE * 2 // (RATE // rate)], RATE // rate, 1)
+    )
+
+
+@pytest.mark.parametrize(
+    ("samples", "check", "outcome"),
+    [
+        (noise(-46), "M4", WARN),
+        (noise(-30), "M4", FAIL),
+        (hummed(50, -50), "M7", FAIL),
+        (hummed(60, -50), "M7", FAIL),
+        (hummed(50, -72), "M7", WARN),
+        (narrowed(16_000), "M9", WARN),
+        (narrowed(8_000), "M9", FAIL),
+    ],
+)
+def test_a_fault_is_found_and_nothing_else_is(samples: Sound, check: str, outcome: Outcome) -> None:
+    found = hear(samples)
+    assert odd(found) == {check}, found
+    assert found[check].outcome is outcome
+    assert found[check].value is not None
+    assert found[check].limit is not None
+    assert found[check].cause
+    assert found[check].action
+
+
+def test_silence_and_near_silence_are_told_apart() -> None:
+    exact, faint = hear(np.zeros(120_000, np.float32)), hear(tone(300, -90))
+    assert odd(exact) == odd(faint) == {"M3"}
+    assert exact["M3"].ceiling is Rung.PHONE
+    assert "switch" in exact["M3"].action
+    assert exact["M3"].cause != faint["M3"].cause
+    assert hear(tone(300, -82))["M3"].outcome is PASS  # its peak is 3 dB above
+
+
+def test_a_muted_microphone_is_not_called_dead() -> None:
+    muted = hear(np.zeros(120_000, np.float32), 0.0)
+    assert {check for check in odd(muted) if muted[check].outcome is FAIL} == {"M2"}
+    assert muted["M3"].outcome is Outcome.CANNOT_TELL
+    assert "muted" in muted["M2"].cause
+    low = hear(noise(-70), 0.1)
+    assert odd(low) == {"M2"}
+    assert "low" in low["M2"].cause
+    assert hear(noise(-70), None)["M2"].outcome is Outcome.CANNOT_TELL
+
+
+@pytest.mark.parametrize(("volume", "outcome"), [(0.30, PASS), (0.29, WARN), (0.0, FAIL)])
+def test_volume(volume: float, outcome: Outcome) -> None:
+    assert hear(noise(-70), volume)["M2"].outcome is outcome
+
+
+def test_one_dead_channel_of_two() -> None:
+    alive, dead = noise(-60), np.zeros(120_000, np.float32)
+    found = hear(sampled((alive + dead) / 2), channels=(alive, dead))
+    assert odd(found) == {"M3.channel"}
+    assert found["M3.channel"].outcome is WARN
+    assert hear(alive, channels=(alive, noise(-60)))["M3.channel"].outcome is PASS
+    assert "M3.channel" not in hear(alive)
+
+
+@pytest.mark.parametrize(
+    ("dbfs", "check", "outcome"),
+    [
+        (-50, "M5", FAIL),
+        (-42, "M5", WARN),
+        (-33, "M5", PASS),
+        (-15, "M5", PASS),
+        (-10, "M5.loud", WARN),
+    ],
+)
+def test_how_loud_somebody_speaks(dbfs: float, check: str, outcome: Outcome) -> None:
+    (finding,) = voice_findings(spoken(dbfs))
+    assert (finding.check, finding.outcome) == (check, outcome), finding
+    assert finding.value == pytest.approx(dbfs, abs=2.5)
+
+
+def test_a_voice_that_shouts_is_too_loud() -> None:
+    (finding,) = voice_findings(sampled(spoken(-12) * 5))
+    assert (finding.check, finding.outcome) == ("M5.loud", FAIL)
+
+
+def test_noise_hum_and_a_slammed_door_are_nobodys_voice() -> None:
+    slam = noise(-66)
+    slam[40_000:50_000] += noise(-20)[:10_000]
+    for sound in (noise(-40), hummed(50, -40), slam, np.zeros(120_000, np.float32)):
+        assert voice_findings(sound)[0].outcome is Outcome.CANNOT_TELL
+        assert "M5" not in hear(sound)
+
+
+@pytest.mark.parametrize(
+    ("clipped", "outcome"), [(0, PASS), (2, PASS), (3, WARN), (110, WARN), (140, FAIL)]
+)
+def test_clipping(clipped: int, outcome: Outcome) -> None:
+    """Of 120,000 samples; two at full scale in a row may be the wave itself."""
+    sound = noise(-66)
+    sound[5000 : 5000 + clipped] = 1.0
+    assert hear(sound)["M6"].outcome is outcome
+
+
+def test_an_overdriven_voice_is_found() -> None:
+    assert hear(sampled(spoken(-12) * 12))["M6"].outcome is FAIL
+
+
+# ---- hum -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mains_hz", [50.0, 60.0])
+def test_hum_is_measured(mains_hz: float) -> None:
+    hum = hum_of(hummed(mains_hz, -50))
+    assert hum.hz == mains_hz
+    assert hum.level_dbfs == pytest.approx(-48.7, abs=0.7)  # 1 + 1/4 + 1/9 of the power
+    assert hum.over_db > 30
+
+
+@pytest.mark.parametrize(
+    ("over_db", "outcome"), [(5, PASS), (8.5, PASS), (14, WARN), (18, WARN), (24, FAIL), (30, FAIL)]
+)
+def test_hum_over_its_neighbours(over_db: float, outcome: Outcome) -> None:
+    """One line in loud noise, so that audibility does not decide: four lines share the mean."""
+    density = -42 - 10 * np.log10(RATE / 2)
+    line = density + over_db + 10 * np.log10(4 * 5)  # five bins a line, four lines
+    found = hear(sampled(noise(-42) + tone(50, line)))["M7"]
+    assert found.outcome is outcome, found
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_low_voices_are_no_hum(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    at = np.arange(RATE * 3) / RATE
+    pitch = 100 * (1 + 0.15 * np.sin(2 * np.pi * rng.uniform(0.4, 1.2) * at + rng.uniform(0, 6)))
+    phase = 2 * np.pi * np.cumsum(pitch) / RATE
+    voice = sum(np.sin(n * phase) / n for n in range(1, 20))
+    pauses = np.sin(2 * np.pi * 0.5 * at + rng.uniform(0, 6)) > -0.2
+    sound = sampled(0.05 * np.asarray(voice) * pauses + noise(-66, 3))
+    assert hum_of(sound).judged_db < LIMITS["M7"].good
+
+
+# ---- band ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("cut_hz", [3400, 4000, 6000, 8000, 11_000])
+def test_where_the_band_ends_is_found(cut_hz: int) -> None:
+    cut = sosfilt(butter(14, cut_hz, fs=RATE, output="sos"), noise(-55))
+    # Where the filter has taken 30 dB.
+    assert band_khz(sampled(cut)) == pytest.approx(cut_hz / 1000, rel=0.3)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_what_fades_is_not_cut(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    brown = np.cumsum(rng.standard_normal(RATE * 2))
+    brown -= np.convolve(brown, np.ones(2400) / 2400, "same")
+    assert band_khz(sampled(brown / np.abs(brown).max() * 0.05)) == FULL_KHZ
+    assert band_khz(noise(rng.uniform(-100, -60), rng=rng)) == FULL_KHZ
+    assert band_khz(spoken(-25, seed)) == FULL_KHZ
+    assert band_khz(tone(rng.uniform(100, 1000), -20)) == FULL_KHZ
+
+
+# ---- clock ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("ppm", "outcome"),
+    [
+        (0, PASS),
+        (200, PASS),
+        (-200, PASS),
+        (700, WARN),
+        (-1500, WARN),
+        (2500, FAIL),
+        (-90_000, FAIL),
+    ],
+)
+def test_clock(ppm: float, outcome: Outcome) -> None:
+    found = hear(noise(-70, 3.0), ppm=ppm)
+    assert found["M8"].outcome is outcome, found["M8"]
+    assert odd(found) <= {"M8"}
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_busy_pc_is_not_taken_for_a_bad_clock(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    counts = np.arange(1, 251) * 480
+    times = counts / RATE + rng.exponential(rng.choice([0.001, 0.005, 0.02]), counts.size)
+    times[100:130] += np.maximum(0, 0.3 - 0.01 * np.arange(30))  # a stall, and what had waited
+    seen = SoundObservation("", noise(-70), 1.0, (), counts, times)
+    (found,) = [f for f in microphone_findings(seen) if f.check == "M8"]
+    assert found.outcome in (PASS, Outcome.CANNOT_TELL), found
+
+
+def test_too_short_a_look_at_the_clock_tells_nothing() -> None:
+    counts = np.arange(1, 60) * 480
+    assert clock_drift(counts, counts / RATE, RATE) is None
+    assert hear(noise(-70, 0.5))["M3"].outcome is Outcome.CANNOT_TELL
+
+
+# ---- problems ------------------------------------------------------------------------------------
+
+
+def test_what_stops_a_microphone_is_named() -> None:
+    nothing = np.zeros(0, np.float32)
+    (missing,) = microphone_findings(SoundObservation(MicrophoneMissing.code, nothing))
+    assert (missing.check, missing.ceiling) == ("M1", Rung.NO_LINK)
+    for problem in (MicrophoneFailed, MicrophoneDenied):
+        found = microphone_findings(SoundObservation(problem.code, nothing))
+        assert found[-1].cause == problem.sentence
+        assert found[-1].ceiling is Rung.PHONE
+    other = microphone_findings(SoundObservation("", noise(-70), 1.0, usual=False))
+    assert (other[0].check, other[0].outcome, other[0].ceiling) == ("M1", WARN, Rung.HD_VIDEO)
+
+
+def test_a_speaker_that_takes_sound_passes() -> None:
+    assert speaker_findings("", 4800)[0].outcome is PASS
+    assert speaker_findings("", 0)[0].outcome is FAIL
+    assert speaker_findings(SpeakerMissing.code, 0)[0].action == SpeakerMissing.next_step
+
+
+def test_the_noise_floor_is_calibrated() -> None:
+    assert noise_floor_dbfs(tone(1000, -23)) == pytest.approx(-23.0, abs=0.3)
+    weights = 20 * np.log10(a_weights(np.array([31.5, 100.0, 1000.0, 8000.0])))
+    assert weights == pytest.approx([-39.4, -19.1, 0.0, -1.1], abs=0.2)  # IEC 61672-1, table 3
+
+
+# ---- sweep ---------------------------------------------------------------------------------------
+
+
+def played(loss_db: float, delay_s: float, noise_dbfs: float, seed: int = 0) -> SweepHeard:
+    rng = np.random.default_rng(seed)
+    room = noise(noise_dbfs, 2.0, rng).astype(np.float64)
+    at = 4800 + int(delay_s * RATE)
+    room[at : at + sweep().size] += sweep()[: room.size - at] * 10 ** (-loss_db / 20)
+    return listen_for_sweep(sampled(room), 4800)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("loss_db", [3.0, 15.0, 31.0])
+def test_delay_and_loss_are_measured(loss_db: float, seed: int) -> None:
+    heard = played(loss_db, 0.0621, -65, seed)
+    assert heard.delay_s == pytest.approx(0.0621, abs=0.0002)
+    assert heard.loss_db == pytest.approx(loss_db, abs=0.3)
+
+
+def test_a_room_that_rings_counts_as_echo() -> None:
+    rng = np.random.default_rng(3)
+    room = rng.standard_normal(2400) * np.exp(-np.arange(2400) / 600)
+    room *= 10 ** (-20 / 20) / np.sqrt((room**2).sum())
+    sound = np.convolve(np.concatenate((np.zeros(7200), sweep(), np.zeros(20_000))), room)
+    heard = listen_for_sweep(sampled(sound), 4800)
+    assert heard.loss_db == pytest.approx(20, abs=1.5)
+    assert heard.delay_s == pytest.approx(0.05, abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("over_db", "outcome"), [(25.0, PASS), (20.0, PASS), (19.9, WARN), (10.0, WARN), (9.9, FAIL)]
+)
+def test_heard_or_not(over_db: float, outcome: Outcome) -> None:
+    found = sweep_findings(SweepHeard(over_db, 0.06, 31), 0.06, worn=False)
+    assert found[0].outcome is outcome
+    assert (found[1].outcome is PASS) == (outcome is not FAIL)
+
+
+@pytest.mark.parametrize(
+    ("delay_ms", "outcome"), [(150, PASS), (151, WARN), (300, WARN), (301, FAIL)]
+)
+def test_delay_of_the_loop(delay_ms: int, outcome: Outcome) -> None:
+    found = sweep_findings(SweepHeard(40, 0.5, 31), delay_ms / 1000, worn=False)
+    assert found[1].outcome is outcome
+
+
+@pytest.mark.parametrize(("loss_db", "outcome"), [(30, PASS), (29.9, WARN), (6, WARN), (5.9, FAIL)])
+def test_echo_return_loss(loss_db: float, outcome: Outcome) -> None:
+    found = sweep_findings(SweepHeard(40, 0.06, loss_db), 0.06, worn=False)
+    assert found[2].outcome is outcome
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_noise_and_speech_are_no_sweep(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    for first, second in (
+        (noise(-20, 2, rng), noise(-20, 2, rng)),
+        (spoken(-15, seed), spoken(-15, seed + 1000)),
+    ):
+        heard = agreed(listen_for_sweep(first, 4800), listen_for_sweep(second, 4800))
+        found = sweep_findings(heard, heard.delay_s, worn=False)
+        assert [f.outcome for f in found] == [FAIL, Outcome.CANNOT_TELL, Outcome.CANNOT_TELL]
+    assert listen_for_sweep(np.zeros(96_000, np.float32), 4800).over_db == 0
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_sweep_is_heard_beside_a_voice(seed: int) -> None:
+    room = spoken(-30, seed).astype(np.float64)
+    room[6000 : 6000 + sweep().size] += 0.1 * sweep()
+    heard = listen_for_sweep(sampled(room), 4800)
+    assert heard.over_db > LIMITS["S1"].good
+    assert heard.delay_s == pytest.approx(0.025, abs=0.0005)
+
+
+def test_two_sweeps_must_agree() -> None:
+    early, late = SweepHeard(40, 0.06, 20), SweepHeard(30, 0.065, 21)
+    assert agreed(early, late) == late
+    assert agreed(early, SweepHeard(40, 0.16, 20)).over_db == 0
+
+
+def test_a_headset_that_nobody_hears_is_asked_about() -> None:
+    silent = SweepHeard(4.0, 0.3, 80)
+    worn = sweep_findings(silent, 0.3, worn=True)
+    assert {finding.outcome for finding in worn} == {Outcome.CANNOT_TELL}
+    assert "heard" in worn[0].action
+    assert "headset" in sweep_findings(silent, 0.3, worn=False)[0].action
+    assert {f.outcome for f in answered_findings(heard=True)} == {PASS}
+    assert answered_findings(heard=False)[0].ceiling is Rung.PHONE
