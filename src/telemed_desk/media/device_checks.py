@@ -24,7 +24,8 @@ from telemed_desk.devices.limits import LIMITS
 from telemed_desk.devices.problems import PROBLEMS
 from telemed_desk.devices.specs import DeviceKind, UseDefault, UseListed, parse_spec
 from telemed_desk.devices.system_volume import microphone_volume
-from telemed_desk.media.control import CheckResult, FromMedia, RunDeviceChecks
+from telemed_desk.media.check_results import as_result
+from telemed_desk.media.control import FromMedia, RunDeviceChecks
 from telemed_desk.media.encode_trial import encode_trial
 from telemed_desk.media.ports import SoundBlock
 from telemed_desk.media.sources.opening import Camera
@@ -53,7 +54,7 @@ async def run_device_checks(
     async def report(findings: Awaitable[list[Finding]]) -> None:
         for finding in await findings:
             if asked(finding.check.partition(".")[0]):
-                send(_result(message.run, finding))
+                send(as_result(message.run, finding))
 
     was_open = station.is_open
     opened_at = time.monotonic()
@@ -74,20 +75,6 @@ async def run_device_checks(
             await report(_encoder())
     finally:
         await station.release(user)
-
-
-def _result(run: str, finding: Finding) -> CheckResult:
-    return CheckResult(
-        run,
-        finding.check,
-        finding.outcome.value,
-        finding.value,
-        finding.unit,
-        finding.limit,
-        finding.cause,
-        finding.action,
-        int(finding.ceiling),
-    )
 
 
 async def _encoder() -> list[Finding]:

@@ -17,7 +17,7 @@ import structlog
 from telemed_desk.clinical.ladder import Rung
 from telemed_desk.media import control
 from telemed_desk.media.channel import ControlChannel
-from telemed_desk.media.device_checks import run_device_checks
+from telemed_desk.media.check_runs import CheckRuns
 from telemed_desk.media.shared_block import remove_orphans
 from telemed_desk.media.station import Station
 from telemed_protocol.errors import KnownError
@@ -42,7 +42,7 @@ class MediaWorker:
         self._station = Station(self.report)
         self._sessions: Sessions | None = None
         self._requests: asyncio.Queue[control.ToMedia] = asyncio.Queue(WAITING_REQUESTS)
-        self._checks: asyncio.Task[None] | None = None
+        self._checks = CheckRuns(self._station, self._send)
         self._heard_at = time.monotonic()
 
     async def _warm(self) -> None:
@@ -149,8 +149,10 @@ class MediaWorker:
                 self._mute(message)
             case control.ClinicalSound() | control.ChooseRung() | control.ShareScreen():
                 await self._handle_for_all(message)
-            case control.RunDeviceChecks():
-                self._start_checks(message)
+            case control.RunDeviceChecks() | control.RunLinkTrial():
+                self._checks.start(message, in_call=bool(self._sessions))
+            case control.StopDeviceChecks(run):
+                self._checks.stop(run)
             case (
                 control.RemoteDescription()
                 | control.RemoteCandidate()
@@ -200,8 +202,7 @@ class MediaWorker:
             # Not on the loop: on a busy PC the heartbeats would stop for as long as it takes.
             make = await asyncio.to_thread(_load_sessions)
             self._sessions = make(self._station, self.report)
-        if self._checks is not None:
-            self._checks.cancel()
+        self._checks.stop_all()
         await self._sessions.start(message)
 
     def _mute(self, message: control.Mute) -> None:
@@ -215,23 +216,6 @@ class MediaWorker:
             self._sessions.clinical(on=on)
         else:
             self._station.set_clinical(on=on)
-
-    def _start_checks(self, message: control.RunDeviceChecks) -> None:
-        if self._sessions:
-            self._send(control.Fault("checks-in-call", message.run))
-            self._send(control.ChecksDone(message.run))
-            return
-        if self._checks is not None:
-            self._checks.cancel()
-        self._checks = asyncio.create_task(self._run_checks(message), name="device-checks")
-
-    async def _run_checks(self, message: control.RunDeviceChecks) -> None:
-        try:
-            await run_device_checks(message, self._station, self._send)
-        except KnownError as error:
-            self._send(control.Fault(error.code, error.detail))
-        finally:
-            self._send(control.ChecksDone(message.run))
 
     async def _levels(self) -> None:
         while True:
@@ -249,9 +233,7 @@ class MediaWorker:
         _log.warning("desk_silent")
 
     async def _close(self) -> None:
-        if self._checks is not None:
-            self._checks.cancel()
-            await asyncio.gather(self._checks, return_exceptions=True)
+        await self._checks.close()
         if self._sessions is not None:
             await self._sessions.close()
         await self._station.release("preview")

@@ -121,7 +121,18 @@ class _Client(turn.TurnClientMixin):
 
 
 class UdpRelayClient(_Client, turn.TurnClientUdpProtocol):
-    """A relay over UDP."""
+    """A relay over UDP.
+
+    Attributes:
+        refused: The system was told that nothing listens there. In a call no reason to give up
+            (RFC 8445 takes ICMP for a hint), in a check the answer.
+    """
+
+    refused = False
+
+    def error_received(self, exc: Exception) -> None:
+        """Note what ICMP said; the retries go on."""
+        self.refused = self.refused or isinstance(exc, ConnectionRefusedError)
 
 
 class TcpRelayClient(_Client, turn.TurnClientTcpProtocol):
@@ -183,27 +194,20 @@ class RelayTransport(turn.TurnTransport):
         return self.client.backlog() if isinstance(self.client, TcpRelayClient) else 0
 
 
-async def allocate(
-    server: TurnServer,
-    address: tuple[str, int],
-    family: int,
-    protocol_factory: Callable[[], Any],
-    *,
-    component: int,
-    hide_related: bool,
-) -> tuple[Candidate, Any]:
-    """Get an address at a relay.
+async def open_client(
+    server: TurnServer, address: tuple[str, int]
+) -> tuple[Any, UdpRelayClient | TcpRelayClient]:
+    """Open the connection to a relay, without asking it for anything yet.
 
     Args:
         server: The relay.
         address: One of its IP addresses, and the port.
-        family: IP version of the address to get, 4 or 6.
-        protocol_factory: Makes the protocol that receives through it.
-        component: Of the candidate.
-        hide_related: Say nothing of our own address in the candidate.
+
+    Returns:
+        The transport, to be aborted when nothing comes of it, and the client.
 
     Raises:
-        OSError, stun.TransactionError, ssl.SSLError: See :func:`relay_problem`.
+        OSError, ssl.SSLError: See :func:`relay_problem`.
     """
     loop = asyncio.get_running_loop()
     settings: dict[str, Any] = {
@@ -229,6 +233,32 @@ async def allocate(
             ssl=context,
             server_hostname=server.host if context is not None else None,
         )
+    return opened, client
+
+
+async def allocate(
+    server: TurnServer,
+    address: tuple[str, int],
+    family: int,
+    protocol_factory: Callable[[], Any],
+    *,
+    component: int,
+    hide_related: bool,
+) -> tuple[Candidate, Any]:
+    """Get an address at a relay.
+
+    Args:
+        server: The relay.
+        address: One of its IP addresses, and the port.
+        family: IP version of the address to get, 4 or 6.
+        protocol_factory: Makes the protocol that receives through it.
+        component: Of the candidate.
+        hide_related: Say nothing of our own address in the candidate.
+
+    Raises:
+        OSError, stun.TransactionError, ssl.SSLError: See :func:`relay_problem`.
+    """
+    opened, client = await open_client(server, address)
     client.family = family
     transport = RelayTransport(client, server.way)
     protocol = protocol_factory()
