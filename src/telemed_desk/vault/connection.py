@@ -4,7 +4,7 @@ import contextlib
 import errno
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import sqlalchemy as sa
 import sqlcipher3.dbapi2 as sqlcipher
@@ -143,6 +143,47 @@ def translate(error: BaseException) -> KnownError | None:
         _READ_ONLY: DiskTrouble(f"sqlite {code}"),
     }
     return known.get(primary)
+
+
+@contextlib.contextmanager
+def raw_connection(path: Path, key: bytes, *, read_only: bool = True) -> Iterator[Any]:
+    """Open a file outside the pool, as it is: no setting of it is changed.
+
+    Args:
+        path: The file.
+        key: Raw.
+        read_only: For a file that nobody writes: its log, if any, is not looked at.
+    """
+    mode = "ro&immutable=1" if read_only else "rw"
+    connection = sqlcipher.connect(
+        f"{path.resolve().as_uri()}?mode={mode}", uri=True, isolation_level=None, timeout=10
+    )
+    try:
+        connection.execute(f"PRAGMA key = \"x'{_hex_key(key)}'\"")
+        connection.execute("PRAGMA cipher_log_level = NONE")
+        connection.execute("PRAGMA temp_store = MEMORY")
+        connection.execute("SELECT count(*) FROM sqlite_master")
+        yield connection
+    finally:
+        connection.close()
+
+
+def faults_of(path: Path, key: bytes) -> list[str]:
+    """Check every page of a file that nobody writes; return what is wrong with it."""
+    try:
+        with raw_connection(path, key) as connection:
+            return faults_in(connection)
+    except (sqlcipher.Error, OSError) as error:
+        return [type(error).__name__]
+
+
+def faults_in(connection: Any) -> list[str]:
+    """Check every page, then the trees they make; return what is wrong."""
+    faults = [str(row[0]) for row in connection.execute("PRAGMA cipher_integrity_check")]
+    if not faults:
+        told = [str(row[0]) for row in connection.execute("PRAGMA integrity_check(20)")]
+        faults = [line for line in told if line != "ok"]
+    return faults
 
 
 @contextlib.contextmanager

@@ -10,22 +10,25 @@ from typing import Final
 import sqlalchemy as sa
 
 from telemed_desk.clinical.people import Clinician
-from telemed_desk.vault import schema
 from telemed_desk.vault.attachments import AttachmentFolder
 from telemed_desk.vault.connection import known_errors, open_engine
+from telemed_desk.vault.journal import JournalFile
+from telemed_desk.vault.journal_frames import Scan
 from telemed_desk.vault.keys import MasterKey
 from telemed_desk.vault.oplog import OpLog
-from telemed_desk.vault.problems import VaultLocked
+from telemed_desk.vault.problems import RestoredCopy, VaultDamaged, VaultLocked
+from telemed_desk.vault.repair import RepairReport
+from telemed_desk.vault.second_copy import SecondCopy
 from telemed_desk.vault.space import InstanceLock, SpaceReserve
 from telemed_desk.vault.values import Change
 from telemed_desk.vault.writer import Writer
+from telemed_protocol.errors import KnownError
 from telemed_protocol.identity import DeviceIdentity
 
 DATABASE_NAME: Final = "vault.db"
 ATTACHMENTS_NAME: Final = "att"
-SETTING_IDENTITY: Final = "vault.identity"
-SETTING_CLINIC: Final = "vault.clinic"
-SETTING_FOLD: Final = "vault.fold"
+SUSPECT_NAME: Final = "suspect"
+"""A file that says: a page did not verify; check all before trusting the database again."""
 
 Listener = Callable[[frozenset[Change]], None]
 
@@ -40,6 +43,11 @@ class Opened:
     identity: DeviceIdentity
     clinician: Clinician
     clinic: bytes | None
+    held: str
+    floor: int
+    repair: RepairReport | None
+    journal: JournalFile
+    journal_found: Scan | None
     instance: InstanceLock
     reserve: SpaceReserve
     wall_ms: Callable[[], int]
@@ -64,13 +72,19 @@ class VaultCore:
         self._listeners: list[Listener] = []
         self._listeners_gate = threading.Lock()
         self._attachments = AttachmentFolder(opened.folder / ATTACHMENTS_NAME)
-        self._oplog = OpLog(opened.identity.device, opened.wall_ms)
+        self._oplog = OpLog(opened.identity.device, opened.wall_ms, opened.floor)
+        self.repair_report: RepairReport | None = opened.repair
+        self.push_held: KnownError | None = RestoredCopy(opened.held) if opened.held else None
+        self._journal = opened.journal
         database = opened.folder / DATABASE_NAME
         self._readers = open_engine(database, opened.master.database_key, "read")
         with known_errors(), self._readers.connect():
             pass  # makes the log's index while there is space, and keeps it: the pool stays open
         writing = open_engine(database, opened.master.database_key, "write")
-        self._writer = Writer(writing, self._tell, self._disk_is_full)
+        self._second = SecondCopy(opened.journal, opened.identity, database)
+        with known_errors(), self._readers.connect() as connection:
+            self._second.begin(connection, opened.journal_found)
+        self._writer = Writer(writing, self._second, self._tell, self._disk_is_full)
         self._notes_only = not opened.reserve.refill()
 
     @property
@@ -105,6 +119,11 @@ class VaultCore:
 
         return stop
 
+    @property
+    def has_second_copy(self) -> bool:
+        """Whether what is not sent yet lies in the outbox journal as well."""
+        return not self._journal.broken
+
     def lock(self) -> None:
         """Finish queued writes and running reads, close every handle, drop the keys.
 
@@ -116,6 +135,9 @@ class VaultCore:
                 return
             self._locked = True
             self._reading.wait_for(lambda: self._readers_inside == 0)
+        with contextlib.suppress(KnownError), known_errors(), self._readers.connect() as connection:
+            self._second.close(connection)
+        self._journal.close()
         self._readers.dispose()
         self._reserve.keep_what_fits()
         self._master.wipe()
@@ -140,6 +162,9 @@ class VaultCore:
         try:
             with known_errors(), self._readers.connect() as connection:
                 yield connection
+        except VaultDamaged:
+            self._suspect()
+            raise
         finally:
             with self._reading:
                 self._readers_inside -= 1
@@ -151,19 +176,11 @@ class VaultCore:
         for listener in listeners:
             listener(changes)
 
+    def _suspect(self) -> None:
+        """Have every page checked, and the file repaired, before it is opened again."""
+        with contextlib.suppress(OSError):
+            (self.folder / SUSPECT_NAME).touch()
+
     def _disk_is_full(self) -> None:
         self._reserve.release()
         self._notes_only = True
-
-
-def read_setting(connection: sa.Connection, name: str) -> bytes | None:
-    """Return a stored value."""
-    return connection.execute(
-        sa.select(schema.setting.c.value).where(schema.setting.c.name == name)
-    ).scalar()
-
-
-def write_setting(connection: sa.Connection, name: str, value: bytes) -> None:
-    """Store a value, replacing an older one."""
-    connection.execute(sa.delete(schema.setting).where(schema.setting.c.name == name))
-    connection.execute(sa.insert(schema.setting).values(name=name, value=value))

@@ -2,7 +2,6 @@
 
 import contextlib
 import hashlib
-import os
 import secrets
 import time
 from collections.abc import Callable
@@ -10,29 +9,17 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
-import sqlalchemy as sa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from telemed_desk.clinical.people import Clinician
-from telemed_desk.vault import migrate, recovery, schema
+from telemed_desk.vault import recovery
 from telemed_desk.vault.atomic import copy_of, fsync_directory, write_durably
-from telemed_desk.vault.connection import assert_safe_sqlite, known_errors, open_engine
-from telemed_desk.vault.core import (
-    ATTACHMENTS_NAME,
-    DATABASE_NAME,
-    SETTING_CLINIC,
-    SETTING_FOLD,
-    SETTING_IDENTITY,
-    Opened,
-    read_setting,
-    write_setting,
-)
+from telemed_desk.vault.connection import assert_safe_sqlite, known_errors
+from telemed_desk.vault.core import ATTACHMENTS_NAME, DATABASE_NAME
 from telemed_desk.vault.keys import MasterKey
-from telemed_desk.vault.oplog import OpLog
+from telemed_desk.vault.opening import make_database, open_vault
 from telemed_desk.vault.passphrase import TriesGuard, judge_passphrase, passphrase_bytes
 from telemed_desk.vault.problems import (
-    DiskFull,
-    DiskTrouble,
     UnknownRecord,
     VaultDamaged,
     VaultExists,
@@ -41,7 +28,6 @@ from telemed_desk.vault.problems import (
     WrongPassphrase,
     WrongRecoveryCode,
 )
-from telemed_desk.vault.row_values import to_clinician
 from telemed_desk.vault.slots import (
     COPIES,
     Argon2Cost,
@@ -55,7 +41,7 @@ from telemed_desk.vault.slots import (
     read_slot_file,
     write_slot_file,
 )
-from telemed_desk.vault.space import RESERVE_BYTES, InstanceLock, SpaceReserve
+from telemed_desk.vault.space import RESERVE_BYTES
 from telemed_desk.vault.values import OpDraft, SlotInfo
 from telemed_desk.vault.vault import Vault
 from telemed_protocol.identity import DeviceIdentity
@@ -63,10 +49,6 @@ from telemed_protocol.ids import new_id
 
 SLOTS_NAME: Final = "slots"
 RECENT_NAME: Final = "recent"
-LOCK_NAME: Final = "lock"
-RESERVE_NAME: Final = "reserve"
-FOLD_VERSION: Final = b"2"
-"""Raised when the same ops fold to other rows; vaults are then folded anew when unlocked."""
 _guard: Final = TriesGuard()
 
 
@@ -156,7 +138,7 @@ class VaultDirectory:
             fresh = self.path.with_name(f"{self.path.name}.new-{secrets.token_hex(4)}")
             fresh.mkdir(mode=0o700)
             (fresh / ATTACHMENTS_NAME).mkdir(mode=0o700)
-            _make_database(fresh / DATABASE_NAME, master, device)
+            make_database(fresh / DATABASE_NAME, master, device)
             write_slot_file(fresh / SLOTS_NAME, SlotFile(vault_id, master.check_value(), slots))
             if self.path.exists():
                 try:
@@ -278,70 +260,10 @@ class VaultDirectory:
                 raise
 
     def _open(self, content: SlotSecret, clinician: Clinician) -> Vault:
-        master = MasterKey(content.master)
-        reserve = SpaceReserve(self.path / RESERVE_NAME, self._reserve_bytes)
-        with known_errors():
-            instance = InstanceLock(self.path / LOCK_NAME)
-        try:
-            try:
-                opened = self._prepare(content, clinician, master, instance, reserve)
-            except (DiskFull, DiskTrouble):
-                # Even opening needs space for the write-ahead log; SQLite reports its lack as either.
-                reserve.release()
-                opened = self._prepare(content, clinician, master, instance, reserve)
-            vault = Vault(opened)
-        except BaseException:
-            instance.release()
-            master.wipe()
-            raise
+        vault = open_vault(self.path, content, clinician, self._reserve_bytes, self._wall_ms)
         self._remember(clinician.entity)
         _publish_clinician(vault, content.signing_seed)
         return vault
-
-    def _prepare(
-        self,
-        content: SlotSecret,
-        clinician: Clinician,
-        master: MasterKey,
-        instance: InstanceLock,
-        reserve: SpaceReserve,
-    ) -> Opened:
-        """Bring the file to this version's layout and read who this PC is."""
-        if not (self.path / DATABASE_NAME).exists():
-            raise VaultMissing("database file")
-        engine = open_engine(self.path / DATABASE_NAME, master.database_key, "write")
-        try:
-            with known_errors(), engine.begin() as connection:
-                migrate.upgrade(connection)
-                packed = read_setting(connection, SETTING_IDENTITY)
-                if packed is None:
-                    raise VaultDamaged("identity")
-                identity = msgspec.msgpack.decode(packed, type=DeviceIdentity)
-                if read_setting(connection, SETTING_FOLD) != FOLD_VERSION:
-                    OpLog(identity.device, self._wall_ms).rebuild(connection)
-                    write_setting(connection, SETTING_FOLD, FOLD_VERSION)
-                known = (
-                    connection.execute(
-                        sa.select(schema.clinician).where(
-                            schema.clinician.c.entity == clinician.entity
-                        )
-                    )
-                    .mappings()
-                    .first()
-                )
-                return Opened(
-                    self.path,
-                    master,
-                    bytearray(content.signing_seed),
-                    identity,
-                    clinician if known is None else to_clinician(known),
-                    read_setting(connection, SETTING_CLINIC),
-                    instance,
-                    reserve,
-                    self._wall_ms,
-                )
-        finally:
-            engine.dispose()
 
     def _recent(self) -> list[bytes]:
         """Who unlocked lately; a convenience that may be lost."""
@@ -353,18 +275,6 @@ class VaultDirectory:
         recent = [clinician, *(c for c in self._recent() if c != clinician)]
         with contextlib.suppress(OSError):  # a full disk must not keep anybody out
             write_durably(self.path / RECENT_NAME, msgspec.msgpack.encode(recent[:50]))
-
-
-def _make_database(path: Path, master: MasterKey, device: DeviceIdentity) -> None:
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-    engine = open_engine(path, master.database_key, "create")
-    try:
-        with engine.begin() as connection:
-            migrate.upgrade(connection)
-            write_setting(connection, SETTING_IDENTITY, msgspec.msgpack.encode(device))
-            write_setting(connection, SETTING_FOLD, FOLD_VERSION)
-    finally:
-        engine.dispose()
 
 
 def _as_clinician(header: SlotHeader) -> Clinician:

@@ -46,10 +46,12 @@ class OpLog:
     Args:
         device: This PC.
         wall_ms: The wall clock.
+        floor: A number known to be taken, though its op may not be here.
     """
 
-    def __init__(self, device: bytes, wall_ms: Callable[[], int]) -> None:
+    def __init__(self, device: bytes, wall_ms: Callable[[], int], floor: int = 0) -> None:
         self._device = device
+        self._floor = floor
         self._wall_ms = wall_ms
         self._clock: HybridClock | None = None
 
@@ -173,12 +175,10 @@ class OpLog:
 
     def _last_number(self, connection: sa.Connection) -> int:
         # Read each time: after a roll-back no number is skipped.
-        return (
-            connection.execute(
-                sa.select(sa.func.max(schema.op.c.number)).where(schema.op.c.device == self._device)
-            ).scalar()
-            or 0
-        )
+        newest = connection.execute(
+            sa.select(sa.func.max(schema.op.c.number)).where(schema.op.c.device == self._device)
+        ).scalar()
+        return max(newest or 0, self._floor)
 
     def _known(self, connection: sa.Connection, ops: Sequence[Op]) -> dict[OpId, Op]:
         by_device: dict[bytes, list[int]] = {}

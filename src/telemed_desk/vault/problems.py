@@ -169,3 +169,71 @@ class PhotoDamaged(KnownError):
     code = "TD-VLT-017"
     sentence = "The file of this photo is damaged."
     next_step = "Ask for the photo again. The small preview is still in the record."
+
+
+class BackupFailed(KnownError):
+    """A backup was written and does not read back as it should."""
+
+    code = "TD-VLT-018"
+    sentence = "A backup of the records was made, but it could not be read back."
+    next_step = "The records themselves are not touched. Try again; if it stays, check the disk."
+
+
+class BackupUnreadable(KnownError):
+    """A file given as a backup is not one of this vault, or is damaged."""
+
+    code = "TD-VLT-019"
+    sentence = "That backup cannot be used: it is damaged, or it belongs to other records."
+    next_step = "Choose another backup. Nothing was changed."
+
+
+class RestoredCopy(KnownError):
+    """The numbers under which this PC sends may have been used already, so it sends nothing."""
+
+    code = "TD-VLT-020"
+    sentence = (
+        "These records were restored from a copy, so this PC may not send under its old name."
+    )
+    next_step = (
+        "Everything is saved here. Add this PC to the clinic again with a code from another PC."
+    )
+
+
+class RecordsRepaired(KnownError):
+    """The database was damaged and has been made anew; said once, with what was found."""
+
+    code = "TD-VLT-021"
+    sentence = "The records file on this PC was damaged and has been repaired."
+    next_step = "Check your last notes. The damaged file was kept; tell your IT contact."
+
+
+class WrongPin(KnownError):
+    """Not the PIN that was set since the last full unlock."""
+
+    code = "TD-VLT-022"
+    sentence = "That PIN is wrong."
+    next_step = "Try again, or use your passphrase."
+
+
+class PinGone(KnownError):
+    """No PIN opens this vault now."""
+
+    code = "TD-VLT-023"
+    sentence = "The PIN no longer opens the records."
+    next_step = "Use your passphrase."
+
+
+class WeakPin(KnownError):
+    """A PIN that is guessed first."""
+
+    code = "TD-VLT-024"
+    sentence = "That PIN is too easy to guess."
+    next_step = "Use six digits that are no row, no repetition and no date of birth."
+
+
+class ExportUnreadable(KnownError):
+    """An exported file that does not open with what was typed, or is damaged."""
+
+    code = "TD-VLT-025"
+    sentence = "That exported file does not open: the passphrase is wrong, or the file is damaged."
+    next_step = "Type the passphrase again. If it stays, export once more."

@@ -9,7 +9,7 @@ from telemed_desk.clinical.consultations import Consultation, ConsultationState
 from telemed_desk.clinical.notes import Note, NoteText
 from telemed_desk.clinical.people import Clinician, Patient
 from telemed_desk.vault import schema
-from telemed_desk.vault.core import VaultCore, read_setting
+from telemed_desk.vault.core import VaultCore
 from telemed_desk.vault.drafts import Drafts, head_of, revision_text
 from telemed_desk.vault.payloads import KINDS
 from telemed_desk.vault.row_values import (
@@ -23,6 +23,7 @@ from telemed_desk.vault.row_values import (
     to_patient,
     to_text,
 )
+from telemed_desk.vault.settings import read_setting
 from telemed_desk.vault.values import (
     ClinicProfile,
     Invitation,

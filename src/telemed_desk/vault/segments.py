@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from telemed_desk.vault import schema
 from telemed_desk.vault.core import VaultCore
 from telemed_desk.vault.oplog import SINGLE_OP_REASONS, op_of_row
+from telemed_desk.vault.own_segments import head_of_lane, keep_sealed
 from telemed_desk.vault.payloads import KINDS
 from telemed_desk.vault.values import Change
 from telemed_desk.vault.writer import Transaction
@@ -256,7 +257,7 @@ class VaultSegments(VaultCore):
         if self.push_held is not None:
             raise self.push_held
         numbers = [op.number for op in ops]
-        store_sealed(transaction.connection, self.identity.device, segment, numbers)
+        keep_sealed(transaction.connection, self.identity.device, segment, numbers)
         transaction.sealed.append((segment, ops))
         transaction.changes.add(Change("outbox", segment.hash))
 
@@ -323,6 +324,7 @@ class VaultSegments(VaultCore):
                 .where(c.hash == segment.hash)
                 .values(sseq=sseq, stored_ms=self._wall_ms(), wire=None)
             )
+            transaction.receipts += 1
             transaction.changes.add(Change("outbox", segment.hash))
         entities = self._oplog.apply(connection, ops, lane=header.lane, segment_n=header.n)
         transaction.changes |= self._oplog.refold(connection, entities)

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from telemed_desk.clinical.notes import NoteText
 from telemed_desk.vault import schema
-from telemed_desk.vault.core import SETTING_CLINIC, Opened, write_setting
+from telemed_desk.vault.core import Opened
 from telemed_desk.vault.drafts import Drafts, is_signed
 from telemed_desk.vault.oplog import op_of_row
 from telemed_desk.vault.outbox import VaultOutbox
@@ -21,6 +21,7 @@ from telemed_desk.vault.payloads import lane_of
 from telemed_desk.vault.problems import NoteAlreadySigned, NotesOnly, UnknownRecord, VaultLocked
 from telemed_desk.vault.reads import VaultReads
 from telemed_desk.vault.segments import VaultSegments
+from telemed_desk.vault.settings import SETTING_CLINIC, SETTING_REPAIR, drop_setting, write_setting
 from telemed_desk.vault.slots import SlotSecret
 from telemed_desk.vault.values import Change, OpDraft
 from telemed_desk.vault.writer import Transaction
@@ -212,6 +213,15 @@ class Vault(VaultReads, VaultOutbox, VaultSegments):
         def job(transaction: Transaction) -> None:
             write_setting(transaction.connection, key, value)
             transaction.changes.add(Change("setting", key.encode()))
+
+        return self._writer.submit(job)
+
+    def repair_was_seen(self) -> "Future[None]":
+        """Somebody has read what the repair found: it is not shown again."""
+
+        def job(transaction: Transaction) -> None:
+            drop_setting(transaction.connection, SETTING_REPAIR)
+            transaction.after_commit.append(lambda: setattr(self, "repair_report", None))
 
         return self._writer.submit(job)
 

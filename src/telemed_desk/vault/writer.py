@@ -6,13 +6,15 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import sqlalchemy as sa
 
 from telemed_desk.vault.connection import translate
 from telemed_desk.vault.problems import DiskFull, VaultLocked
 from telemed_desk.vault.values import Change
+from telemed_protocol.op import Op
+from telemed_protocol.segment import SealedSegment
 
 T = TypeVar("T")
 
@@ -25,11 +27,35 @@ class Transaction:
         connection: Inside ``BEGIN IMMEDIATE``.
         changes: What listeners are told after the commit.
         after_commit: Run in the writer thread once it is durable; must not raise.
+        sealed: Segments of this PC that it stores, and the ops inside.
+        receipts: How many segments turned out to be on the server.
     """
 
     connection: sa.Connection
     changes: set[Change] = field(default_factory=set)
     after_commit: list[Callable[[], None]] = field(default_factory=list)
+    sealed: list[tuple[SealedSegment, tuple[Op, ...]]] = field(default_factory=list)
+    receipts: int = 0
+
+
+class Companion(Protocol):
+    """What is kept in step with the database: the outbox journal. Called in the writer thread."""
+
+    def before_commit(self, transaction: Transaction) -> None:
+        """Make durable what the transaction adds, or raise so that it is rolled back."""
+        ...
+
+    def committed(self) -> None:
+        """It is committed."""
+        ...
+
+    def aborted(self) -> None:
+        """It was rolled back, wherever it failed."""
+        ...
+
+    def after_receipt(self, connection: sa.Connection) -> None:
+        """Receipts are durable; must not raise."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +69,7 @@ class Writer:
 
     Args:
         engine: Used by this thread only.
+        companion: Kept in step with each commit.
         on_commit: Called in the writer thread with what changed.
         on_full: Called in the writer thread after a transaction failed for want of space.
     """
@@ -50,10 +77,12 @@ class Writer:
     def __init__(
         self,
         engine: sa.Engine,
+        companion: Companion,
         on_commit: Callable[[frozenset[Change]], None],
         on_full: Callable[[], None],
     ) -> None:
         self._engine = engine
+        self._companion = companion
         self._on_commit = on_commit
         self._on_full = on_full
         self._tasks: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
@@ -92,7 +121,9 @@ class Writer:
             with self._engine.begin() as connection:
                 transaction = Transaction(connection)
                 result = task.job(transaction)
+                self._companion.before_commit(transaction)
         except BaseException as error:  # noqa: BLE001 - task sink: handed to whoever waits
+            self._companion.aborted()
             known = translate(error) or error
             if isinstance(known, DiskFull):
                 self._on_full()
@@ -100,9 +131,13 @@ class Writer:
                 known.__suppress_context__ = True
             task.future.set_exception(known)
             return
+        self._companion.committed()
         for after in transaction.after_commit:
             after()
         task.future.set_result(result)
+        if transaction.receipts:
+            with self._engine.connect() as connection:
+                self._companion.after_receipt(connection)
         if transaction.changes:
             try:
                 self._on_commit(frozenset(transaction.changes))
