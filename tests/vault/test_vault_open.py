@@ -284,7 +284,8 @@ def test_the_tables_in_code_are_those_that_the_migrations_make(place: Place) -> 
         names = connection.exec_driver_sql(
             "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
         ).scalars()
-        assert set(names) == {*vault_schema.metadata.tables, "alembic_version"}
+        tables = {name for name in names if name.split("_")[0] != "search" or name == "search_doc"}
+        assert tables == {*vault_schema.metadata.tables, "alembic_version"}
     versions = Path(vault_schema.__file__).parent / "migrations" / "versions"
     newest = max(path.name for path in versions.glob("v*.py"))
     assert newest.startswith(f"v{HEAD}_")

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from telemed_desk.vault.problems import VaultFromNewerVersion
 
-HEAD: Final = "0003"
+HEAD: Final = "0004"
 """The newest migration; a test compares it with the folder."""
 
 

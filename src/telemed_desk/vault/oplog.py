@@ -10,6 +10,7 @@ from telemed_desk.vault import schema
 from telemed_desk.vault.fold import fold
 from telemed_desk.vault.payloads import KINDS, Folder, lane_of, read_payload
 from telemed_desk.vault.rows import Row
+from telemed_desk.vault.search import Document, clear_index, documents, update_index
 from telemed_desk.vault.values import Change, OpDraft
 from telemed_protocol.clock import COUNTER_BITS, MAX_AHEAD_MS, HybridClock
 from telemed_protocol.errors import BugError
@@ -153,6 +154,7 @@ class OpLog:
         """Drop every projection and fold it again from the op log."""
         for table in schema.PROJECTIONS.values():
             connection.execute(sa.delete(table))
+        clear_index(connection)
         entities = connection.execute(sa.select(schema.op.c.entity).distinct()).scalars()
         for chunk in _chunks(list(entities)):
             self.refold(connection, chunk)
@@ -244,11 +246,14 @@ def _storable(op: Op) -> bool:
 def _store_folded(connection: sa.Connection, by_entity: dict[bytes, list[Op]]) -> set[Change]:
     touched: dict[str, set[bytes]] = {}
     rows: dict[str, list[Row]] = {}
+    words: list[Document] = []
     for entity, ops in by_entity.items():
         for kind in {op.kind for op in ops} & KINDS.keys():
             for table in _FOLDER_TABLES[KINDS[kind][2]]:
                 touched.setdefault(table.name, set()).add(entity)
-        for name, found in fold(entity, ops).items():
+        folded = fold(entity, ops)
+        words += documents(entity, ops, folded)
+        for name, found in folded.items():
             rows.setdefault(name, []).extend(found)
     for name, entities in touched.items():
         table = schema.PROJECTIONS[name]
@@ -256,6 +261,7 @@ def _store_folded(connection: sa.Connection, by_entity: dict[bytes, list[Op]]) -
     for name, found in rows.items():
         if found:
             connection.execute(sa.insert(schema.PROJECTIONS[name]), found)
+    update_index(connection, touched, words)
     return {Change(name, entity) for name, entities in touched.items() for entity in entities}
 
 

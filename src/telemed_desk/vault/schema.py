@@ -70,6 +70,7 @@ photo: Final = _table(
 call_box: Final = _table(
     "call_box", blobs="entity consultation figures events", texts="call", numbers="part began_ms"
 )
+search_doc: Final = _table("search_doc", blobs="entity", texts="kind", numbers="id")
 
 PROJECTIONS: Final[dict[str, sa.Table]] = {
     table.name: table

@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from telemed_desk.clinical.notes import NoteText
+from telemed_desk.clinical.people import Patient
 from telemed_protocol.joinlink import JoinLink
 from telemed_protocol.op import OpId
 
@@ -159,6 +160,25 @@ class NoteVersion:
     author: bytes
     at_ms: int
     text: NoteText
+
+
+@dataclass(frozen=True, slots=True)
+class SearchHit:
+    """What holds the words that were searched for.
+
+    Attributes:
+        kind: ``patient``, ``consult`` or ``note``.
+        entity: Which.
+        consultation: The consultation it belongs to, or None for a patient.
+        patient: Whose it is, or None while they are not on this PC.
+        at_ms: When it was booked or last changed.
+    """
+
+    kind: str
+    entity: bytes
+    consultation: bytes | None
+    patient: Patient | None
+    at_ms: int
 
 
 @dataclass(frozen=True, slots=True)

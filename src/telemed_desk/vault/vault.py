@@ -20,6 +20,7 @@ from telemed_desk.vault.outbox import VaultOutbox
 from telemed_desk.vault.payloads import lane_of
 from telemed_desk.vault.problems import NoteAlreadySigned, NotesOnly, UnknownRecord, VaultLocked
 from telemed_desk.vault.reads import VaultReads
+from telemed_desk.vault.searching import VaultSearch
 from telemed_desk.vault.segments import VaultSegments
 from telemed_desk.vault.settings import SETTING_CLINIC, SETTING_REPAIR, drop_setting, write_setting
 from telemed_desk.vault.slots import SlotSecret
@@ -32,7 +33,7 @@ from telemed_protocol.op import Lane, Op, OpId
 MAX_PREVIEW_BYTES: Final = 40_000
 
 
-class Vault(VaultReads, VaultOutbox, VaultSegments):
+class Vault(VaultReads, VaultOutbox, VaultSegments, VaultSearch):
     """Thread-safe. Writes are queued for the vault's writer thread and return futures.
 
     A future's result means: on the disk of this PC, through a power cut. Errors are known ones

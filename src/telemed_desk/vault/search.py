@@ -1,0 +1,154 @@
+"""Search over names and notes on this PC: folded words in a full-text index inside the vault.
+
+FTS5's own folding leaves letters such as ł, đ, ø and ß as they are, so text and query are folded
+here first: "luszczyca" finds "Łuszczyca". The index keeps no text (contentless), only words.
+"""
+
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, NamedTuple
+
+import sqlalchemy as sa
+
+from telemed_desk.vault import schema
+from telemed_desk.vault.fold_note import text_of
+from telemed_desk.vault.payloads import NoteRevise, read_payload
+from telemed_desk.vault.rows import Row, Rows
+from telemed_protocol.clock import wall_ms_of
+from telemed_protocol.op import Op, OpId
+
+INDEXED: Final = frozenset({"patient", "consult", "note"})
+MOST_WORDS: Final = 12
+MOST_CHARACTERS: Final = 200
+_SHORTEST_PREFIX: Final = 2
+_LATEST_MS: Final = 2**42
+_IDS_PER_MS: Final = 1024
+_FOLDS: Final = str.maketrans(
+    {
+        "ł": "l",
+        "đ": "d",
+        "ð": "d",
+        "ɗ": "d",
+        "ɖ": "d",
+        "ø": "o",
+        "ɔ": "o",
+        "ɛ": "e",
+        "ə": "e",
+        "\u0131": "i",
+        "ħ": "h",
+        "ŧ": "t",
+        "ƙ": "k",
+        "ɓ": "b",
+        "ŋ": "ng",
+        "æ": "ae",
+        "œ": "oe",
+        "þ": "th",
+        "\u2019": "'",
+        "\u02bc": "'",
+    }
+)
+_SECTIONS: Final = ("subjective", "objective", "assessment", "plan")
+_PATIENT_WORDS: Final = ("given_name", "family_name", "number", "phone", "remarks")
+
+
+class Document(NamedTuple):
+    """What is indexed of an entity: its words, and the time by which hits are ordered."""
+
+    kind: str
+    entity: bytes
+    at_ms: int
+    words: str
+
+
+def fold_text(text: str) -> str:
+    """Return text without case and marks: the same for all that a person may type for it."""
+    plain = unicodedata.normalize("NFKD", text.casefold()).translate(_FOLDS)
+    return "".join(c for c in plain if not unicodedata.combining(c))
+
+
+def match_of(text: str) -> str | None:
+    """Return the FTS5 query for what was typed: every word, each as a beginning; None for no word."""
+    words = fold_text(text[:MOST_CHARACTERS]).replace('"', " ").split()
+    wanted = [word for word in words if any(c.isalnum() for c in word)][:MOST_WORDS]
+    if not wanted:
+        return None
+    return " ".join(f'"{w}"*' if len(w) >= _SHORTEST_PREFIX else f'"{w}"' for w in wanted)
+
+
+def documents(entity: bytes, ops: Sequence[Op], rows: Rows) -> list[Document]:
+    """Return what to index of an entity, from its ops and the rows they fold to."""
+    at_ms = wall_ms_of(max(op.stamp for op in ops))
+    found = [
+        Document("patient", entity, at_ms, " ".join(row[name] for name in _PATIENT_WORDS))
+        for row in rows.get("patient", ())
+    ]
+    found += [
+        Document("consult", entity, row["booked_ms"], row["reason"])
+        for row in rows.get("consult", ())
+    ]
+    for row in rows.get("note", ()):
+        texts = [" ".join(row[name] for name in _SECTIONS)]
+        if row["leaves"] > 1:
+            texts += _texts_beside(ops, rows)
+        found.append(Document("note", entity, row["changed_ms"], " ".join(texts)))
+    return found
+
+
+def _texts_beside(ops: Iterable[Op], rows: Rows) -> list[str]:
+    """Every version that stands beside the newest is found as well."""
+    leaves = {OpId(row["device"], row["number"]) for row in rows["note_rev"] if row["leaf"]}
+    texts = []
+    for op in ops:
+        payload = read_payload(op) if op.op_id in leaves else None
+        if isinstance(payload, NoteRevise):
+            text = text_of(payload)
+            texts.append(" ".join(getattr(text, name) for name in _SECTIONS))
+    return texts
+
+
+def update_index(
+    connection: sa.Connection, touched: Mapping[str, set[bytes]], found: Iterable[Document]
+) -> None:
+    """Replace what is indexed of these entities."""
+    doc = schema.search_doc
+    for kind in INDEXED & touched.keys():
+        mine = sa.and_(doc.c.kind == kind, doc.c.entity.in_(sorted(touched[kind])))
+        gone = connection.execute(sa.select(doc.c.id).where(mine)).scalars().all()
+        for number in gone:
+            connection.execute(sa.text("DELETE FROM search WHERE rowid = :id"), {"id": number})
+        if gone:
+            connection.execute(sa.delete(doc).where(mine))
+    for document in found:
+        number = _free_id(connection, document.at_ms)
+        row: Row = {"id": number, "kind": document.kind, "entity": document.entity}
+        connection.execute(sa.insert(doc).values(**row))
+        connection.execute(
+            sa.text("INSERT INTO search (rowid, words) VALUES (:id, :words)"),
+            {"id": number, "words": fold_text(document.words)},
+        )
+
+
+def clear_index(connection: sa.Connection) -> None:
+    """Forget everything; folding fills it again."""
+    connection.execute(sa.text("INSERT INTO search (search) VALUES ('delete-all')"))
+    connection.execute(sa.delete(schema.search_doc))
+
+
+def _free_id(connection: sa.Connection, at_ms: int) -> int:
+    """Row numbers go with time, so that the newest hits are found first without sorting."""
+    base = min(max(at_ms, 0), _LATEST_MS) * _IDS_PER_MS
+    c = schema.search_doc.c
+    newest = connection.execute(
+        sa.select(sa.func.max(c.id)).where(c.id >= base, c.id < base + _IDS_PER_MS)
+    ).scalar()
+    if newest is None:
+        return base
+    if newest + 1 < base + _IDS_PER_MS:
+        return int(newest) + 1
+    later = connection.execute(sa.select(sa.func.max(c.id))).scalar_one()
+    return int(later) + 1
+
+
+def time_of(number: int) -> int:
+    """Return the time that a row number stands for, Unix ms."""
+    return number // _IDS_PER_MS
