@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from telemed_desk.media import control, photo_taking
+from telemed_desk.media.photo_giving import PhotoGiving
 from telemed_desk.media.photo_taking import PhotoShelf
 from telemed_desk.media.photos import (
     MAX_CHUNK_BYTES,
@@ -330,3 +331,24 @@ def test_the_giver_obeys_nonsense_no_further_than_the_photo() -> None:
     parts = [m for m in giver.out if isinstance(m, bytes)]
     assert sum(len(m) - PART_HEADER.size for m in parts) == len(JPEG)
     assert giver.asked == ["p1"]  # a resume beyond the end: it is another photo that is meant
+
+
+@pytest.mark.parametrize("up_ms", [2**32 - 2, 2**32 + 7, 5 * 2**32 - 1])
+def test_a_photo_from_a_pc_that_runs_for_months_arrives(up_ms: int) -> None:
+    """Its clock of milliseconds wraps after 49 days; the parts say it modulo 2^32."""
+    out: list[str | bytes] = []
+    clock = iter(range(up_ms, up_ms + 100_000))
+
+    def send(message: str | bytes) -> bool:
+        out.append(message)
+        return True
+
+    giving = PhotoGiving(send, lambda _photo: None, lambda: next(clock))
+    giving.give("p1", JPEG)
+    giving.on_data(json.dumps({"t": "photo-credit", "id": "p1", "upto": len(JPEG), "part": 900}))
+    inbox = opened_inbox(JPEG)
+    parts = [m for m in out if isinstance(m, bytes)]
+    came = [inbox.take(frame) for frame in parts]
+    assert came[-1] == Complete("p1", JPEG)
+    sent = [progress.sent_ms for progress in came if isinstance(progress, Progress)]
+    assert sent == [(up_ms + n) % 2**32 for n in range(len(sent))]
