@@ -23,7 +23,8 @@ Errors are :class:`Problem` with the status beside each path below. All but the 
 ========================  ====================================  =====================================
 
 Open to anyone: ``GET /healthz``, ``GET /j/<jti>`` (the page; never consumes the link),
-``POST /v1/join/<jti>`` (JSON; consumes it and sets the seat cookie).
+``POST /v1/join/<jti>`` (JSON; consumes it and sets the seat cookie), ``GET /generate_204`` (nothing, but
+for :data:`ECHO_HEADER` with what ``?n=`` said: whether a sign-in page stands in between).
 """
 
 import msgspec
@@ -33,6 +34,9 @@ from telemed_protocol.membership import SignedRecord
 
 CONTENT_TYPE = "application/msgpack"
 SEAT_COOKIE = "tm_seat"
+ECHO_HEADER = "telemed-echo"
+MAX_ECHO = 32
+"""Hexadecimal digits; anything else is not repeated."""
 MAX_BODY_BYTES = 128 * 1024
 MAX_PROBE_BYTES = 1024 * 1024
 PULL_LIMIT = 200

@@ -1,6 +1,7 @@
 """What anyone may ask: health, the patient page, and using a link."""
 
 import time
+from typing import Final
 
 import sqlalchemy as sa
 from starlette.requests import Request
@@ -8,13 +9,15 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from telemed_protocol import PROTOCOL_VERSION
-from telemed_protocol.api import SEAT_COOKIE, Health, Joined
+from telemed_protocol.api import ECHO_HEADER, MAX_ECHO, SEAT_COOKIE, Health, Joined
 from telemed_protocol.ids import to_base64url
 from telemed_server import __version__, links
 from telemed_server.errors import RequestRefused
 from telemed_server.http import answer_json, read_body
 from telemed_server.page import set_seat_cookie
 from telemed_server.parts import Parts, parts_of
+
+_HEX: Final = frozenset("0123456789abcdef")
 
 
 async def health(request: Request) -> Response:
@@ -25,6 +28,13 @@ async def health(request: Request) -> Response:
     except (RequestRefused, sa.exc.DatabaseError):
         return answer_json(Health("degraded", __version__, PROTOCOL_VERSION, "no answer"), 503)
     return answer_json(Health("ok", __version__, PROTOCOL_VERSION, "ok"))
+
+
+async def nothing(request: Request) -> Response:
+    """Answer with nothing but an echo, so that no sign-in page and no cache can answer for us."""
+    said = request.query_params.get("n", "")
+    echo = said if len(said) <= MAX_ECHO and set(said) <= _HEX else ""
+    return Response(status_code=204, headers={ECHO_HEADER: echo})
 
 
 async def link_page(request: Request) -> Response:
@@ -71,6 +81,7 @@ async def join(request: Request) -> Response:
 
 ROUTES = [
     Route("/healthz", health, methods=["GET"]),
+    Route("/generate_204", nothing, methods=["GET"]),
     Route("/j/{jti}", link_page, methods=["GET"]),
     Route("/page/{name:path}", page_file, methods=["GET"]),
     Route("/v1/join/{jti}", join, methods=["POST"]),

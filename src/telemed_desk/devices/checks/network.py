@@ -1,50 +1,42 @@
-"""What the link to the clinic's server can carry (N1, N4, N8, N9), over its own HTTPS.
+"""The network checks that the desk makes over HTTPS: the way to the clinic's own server.
 
-A capped transfer each way with pings beside it. HTTP is TCP, so below a megabit the rate is known to
-a fifth or so, enough to choose a rung; the paced UDP probe through the relay, exact to a few per
-cent, is not built yet. The client, the token and the clocks are handed in. No host that is not the
-clinic's is ever asked.
+The parts are in :mod:`.names`, :mod:`.reach`, :mod:`.portal`, :mod:`.path` and :mod:`.speed`; relays
+and the test call are the media process's business. No host that is not the clinic's is ever asked. The
+client, the token and the clocks are handed in.
 """
 
 import asyncio
-import dataclasses
-import os
-import statistics
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
+from urllib.parse import urlsplit
 
 import httpx
-import msgspec
 
-from telemed_desk.clinical.ladder import LADDER, LinkMeasure, Rung, highest_rung
+from telemed_desk.devices.checks.names import issuer_finding, name_finding
+from telemed_desk.devices.checks.path import path_findings
+from telemed_desk.devices.checks.portal import portal_finding
+from telemed_desk.devices.checks.reach import reach, reach_findings, unreachable
+from telemed_desk.devices.checks.speed import speed_findings
 from telemed_desk.devices.findings import Finding
-from telemed_desk.devices.limits import LIMITS, N1_UNREACHABLE_RUNG, RATE_CAP_BPS
-from telemed_protocol.api import CONTENT_TYPE, ProbeReceipt
-
-QUICK_BYTES = 224 * 1024
-"""Each way; with the first look and the pings below half a megabyte in all."""
-STANDARD_BYTES = 1024 * 1024
-FIRST_LOOK_BYTES = 16 * 1024
-AIM_S = 1.5
-"""A transfer is chosen to take about this long, within its cap."""
-LIMIT_S = 6.0
-SHORT_S = 0.2
-PING_EVERY_S = 0.1
-PINGS_AT_REST = 4
-CLOCK_RESOLUTION_S = 0.5
-"""HTTP's Date is cut to whole seconds: on average half a second is missing."""
+from telemed_desk.devices.limits import LIMITS
 
 
-@dataclass(frozen=True, slots=True)
-class _Transfer:
-    bps: float
-    loaded_rtt_ms: float | None
+@dataclass(slots=True)
+class LinkFacts:
+    """What the checks learn on the way, for the checks that follow. Filled in while they run.
 
+    Attributes:
+        reached: The server answered.
+        rtt_s: Round trip of a request to it, at rest.
+        clock_ahead_s: How far our clock is ahead of its; None = cannot tell.
+        issuer: Who signed its certificate; given back as ``usual_issuer`` the next time.
+    """
 
-class _Refused(Exception):
-    """The server does not let us measure now; the detail is a status code."""
+    reached: bool = False
+    rtt_s: float | None = None
+    clock_ahead_s: float | None = None
+    issuer: str = ""
 
 
 async def network_findings(
@@ -54,6 +46,10 @@ async def network_findings(
     *,
     quick: bool = True,
     wall_clock: Callable[[], float] = time.time,
+    speed: bool = True,
+    usual_issuer: str = "",
+    own_authority: bool = False,
+    facts: LinkFacts | None = None,
 ) -> AsyncIterator[Finding]:
     """Measure and yield each finding as it is known; at most about 15 s on a dead slow link.
 
@@ -63,204 +59,49 @@ async def network_findings(
         token: Bearer token for the rate test.
         quick: At most half a megabyte; otherwise up to 2 MB.
         wall_clock: Seconds since 1970, for the clock check.
+        speed: Measure the speed over HTTPS too; False where a better measure follows.
+        usual_issuer: Who signed the server's certificate at earlier checks; empty = not known.
+        own_authority: The client trusts the clinic's own authority and no other.
+        facts: Filled with what following checks need.
     """
-    probe = _Probe(client, base_url.rstrip("/"), token)
+    facts = facts if facts is not None else LinkFacts()
+    base_url = base_url.rstrip("/")
+    host = urlsplit(base_url).hostname or ""
+    beside = [
+        asyncio.create_task(path_findings(host)),
+        asyncio.create_task(_alone(name_finding(host))),
+    ]
     try:
-        async with asyncio.timeout(LIMIT_S):
-            reach_s, skew_s = await probe.reach(wall_clock)
-    except (httpx.HTTPError, TimeoutError) as error:
-        yield _unreachable(error)
-        for check in ("N4", "N8.down", "N8.up", "N9"):
+        try:
+            seen = await reach(client, base_url, wall_clock)
+        except (httpx.HTTPError, TimeoutError) as error:
+            yield unreachable(error)
+            yield LIMITS["N4"].unknown("The server cannot be reached.")
+        else:
+            facts.reached, facts.rtt_s = True, seen.rtt_s
+            facts.clock_ahead_s, facts.issuer = seen.clock_ahead_s, seen.issuer or ""
+            for finding in reach_findings(seen):
+                yield finding
+            if seen.issuer is not None:
+                yield issuer_finding(seen.issuer, usual_issuer, own_authority=own_authority)
+        yield await portal_finding(client, base_url, reached=facts.reached)
+        for task in beside:
+            for finding in await task:
+                yield finding
+    finally:
+        for task in beside:
+            task.cancel()
+    if not speed:
+        return
+    if facts.rtt_s is None:
+        for check in ("N8.down", "N8.up", "N9"):
             yield LIMITS[check].unknown("The server cannot be reached.")
         return
-    yield LIMITS["N1"].judge(round(reach_s, 2))
-    if skew_s is None:
-        yield LIMITS["N4"].unknown("The server did not say what time it is.")
-    else:
-        yield LIMITS["N4"].judge(round(abs(skew_s), 1))
-    cap = QUICK_BYTES if quick else STANDARD_BYTES
-    rtts: list[float] = []
-    for check, measure in (("N8.down", probe.down), ("N8.up", probe.up)):
-        try:
-            transfer = await measure(cap)
-        except (httpx.HTTPError, TimeoutError, msgspec.DecodeError, _Refused) as error:
-            yield LIMITS[check].unknown(_why(error), "Check again in a minute.")
-            continue
-        yield _rate_finding(check, transfer.bps)
-        if transfer.loaded_rtt_ms is not None:
-            rtts.append(transfer.loaded_rtt_ms)
-    yield (
-        _latency_finding(max(rtts))
-        if rtts
-        else LIMITS["N9"].unknown("No transfer ran to measure beside.")
-    )
+    async for finding in speed_findings(
+        client, base_url, token, rest_rtt_s=facts.rtt_s, quick=quick
+    ):
+        yield finding
 
 
-def _unreachable(error: Exception) -> Finding:
-    """Name what stands in the way: a certificate is another errand than a cable."""
-    certificate = "certificate" in str(error).lower()
-    finding = LIMITS["N1"].failed(
-        "The server's certificate is not trusted by this PC." if certificate else "",
-        "Show this to your IT contact; do not enter passwords." if certificate else "",
-    )
-    return dataclasses.replace(finding, ceiling=N1_UNREACHABLE_RUNG)
-
-
-def _why(error: Exception) -> str:
-    if isinstance(error, _Refused):
-        return "The server does not allow a speed test now."
-    return "The transfer broke off."
-
-
-def _rate_finding(check: str, bps: float) -> Finding:
-    """Judge a rate; which rung it allows is the ladder's business, not this table's."""
-    measured = min(bps, RATE_CAP_BPS)
-    finding = LIMITS[check].judge(round(measured / 1000))
-    return _on_rung(finding, highest_rung(LinkMeasure(capacity_bps=measured)))
-
-
-def _latency_finding(rtt_ms: float) -> Finding:
-    finding = LIMITS["N9"].judge(round(rtt_ms))
-    fits = [rung for rung, need in LADDER.items() if rtt_ms <= need.loaded_rtt_ms]
-    return _on_rung(finding, max(fits, default=Rung.PHONE))
-
-
-def _on_rung(finding: Finding, rung: Rung) -> Finding:
-    return dataclasses.replace(finding, ceiling=rung)
-
-
-class _Probe:
-    """The requests; one server, one token."""
-
-    def __init__(self, client: httpx.AsyncClient, base_url: str, token: str) -> None:
-        self._client = client
-        self._base = base_url
-        self._headers = {"Authorization": f"Bearer {token}"}
-        self._rest_rtt_s = 0.1
-
-    async def reach(self, wall_clock: Callable[[], float]) -> tuple[float, float | None]:
-        """Return how long the first answer took, and how far the clocks are apart."""
-        started = time.monotonic()
-        answer = await self._client.get(f"{self._base}/healthz")
-        answer.raise_for_status()
-        reach_s = time.monotonic() - started
-        skew_s = None
-        rtts = []
-        for _ in range(PINGS_AT_REST):
-            asked_wall, asked = wall_clock(), time.monotonic()
-            answer = await self._client.get(f"{self._base}/healthz")
-            rtts.append(time.monotonic() - asked)
-            skew_s = _skew_s(answer.headers.get("date"), asked_wall + rtts[-1] / 2)
-        self._rest_rtt_s = min(rtts)
-        return reach_s, skew_s
-
-    async def down(self, cap: int) -> _Transfer:
-        """Measure towards this PC."""
-        first = await self._first_look(self._fetch)
-        return await self._beside_pings(self._fetch, _size_for(first, cap))
-
-    async def up(self, cap: int) -> _Transfer:
-        """Measure from this PC."""
-        first = await self._first_look(self._post)
-        return await self._beside_pings(self._post, _size_for(first, cap))
-
-    async def _first_look(self, transfer: Callable[[int], Awaitable[float]]) -> float:
-        """Return a rough rate from one small transfer, timed as a whole.
-
-        On a slow link the small one comes in one read, which says nothing of the rate; the whole
-        time, without a round trip at rest, does.
-        """
-        started = time.monotonic()
-        await transfer(FIRST_LOOK_BYTES)
-        passed_s = time.monotonic() - started - self._rest_rtt_s
-        return FIRST_LOOK_BYTES * 8 / passed_s if passed_s > 0 else float(RATE_CAP_BPS)
-
-    async def _fetch(self, size: int) -> float:
-        """Download; return bit/s between the first and the last byte."""
-        async with (
-            asyncio.timeout(LIMIT_S),
-            self._client.stream(
-                "GET",
-                f"{self._base}/v1/probe",
-                params={"bytes": size},
-                headers={**self._headers, "Accept-Encoding": "identity"},
-            ) as answer,
-        ):
-            _check(answer)
-            first_at, after_first, last_at = 0.0, 0, 0.0
-            async for chunk in answer.aiter_raw():
-                last_at = time.monotonic()
-                if first_at:
-                    after_first += len(chunk)
-                else:
-                    first_at = last_at
-        # One chunk: it came in a single read, faster than can be timed.
-        return after_first * 8 / (last_at - first_at) if after_first else float(RATE_CAP_BPS)
-
-    async def _post(self, size: int) -> float:
-        """Upload; return bit/s by the server's clock or, for a short one, by ours."""
-        started = time.monotonic()
-        async with asyncio.timeout(LIMIT_S):
-            answer = await self._client.post(
-                f"{self._base}/v1/probe",
-                content=os.urandom(size),  # random, so that nothing on the way compresses it
-                headers={**self._headers, "Content-Type": "application/octet-stream"},
-            )
-        _check(answer)
-        if answer.headers.get("content-type", "").startswith(CONTENT_TYPE):
-            receipt = msgspec.msgpack.decode(answer.content, type=ProbeReceipt)
-        else:
-            receipt = msgspec.json.decode(answer.content, type=ProbeReceipt)
-        # Short: most of it may have waited in one read of the server; our own time is then nearer.
-        ours_s = time.monotonic() - started - self._rest_rtt_s
-        seconds = receipt.seconds if receipt.seconds > SHORT_S else max(receipt.seconds, ours_s)
-        return receipt.size * 8 / seconds if seconds > 0 else float(RATE_CAP_BPS)
-
-    async def _beside_pings(
-        self, transfer: Callable[[int], Awaitable[float]], size: int
-    ) -> _Transfer:
-        """Run a transfer with pings on another connection; their median is the loaded delay."""
-        rtts: list[float] = []
-        pings = asyncio.create_task(self._ping_on(rtts))
-        try:
-            bps = await transfer(size)
-            if not rtts:
-                # A transfer shorter than a round trip: the ping sent with it is still the answer.
-                await asyncio.wait([pings], timeout=max(1.0, 3 * self._rest_rtt_s))
-        finally:
-            pings.cancel()
-            await asyncio.gather(pings, return_exceptions=True)
-        return _Transfer(bps, 1000 * statistics.median(rtts) if rtts else None)
-
-    async def _ping_on(self, rtts: list[float]) -> None:
-        """Ping until cancelled; at least one answer is waited for by the caller."""
-        while True:
-            asked = time.monotonic()
-            try:
-                await self._client.get(f"{self._base}/healthz")
-            except httpx.HTTPError:
-                return
-            rtts.append(time.monotonic() - asked)
-            await asyncio.sleep(PING_EVERY_S)
-
-
-def _check(answer: httpx.Response) -> None:
-    if answer.status_code in (401, 403, 413, 429):
-        raise _Refused(str(answer.status_code))
-    answer.raise_for_status()
-
-
-def _size_for(first_bps: float, cap: int) -> int:
-    """Choose a transfer of about AIM_S at the rate seen first."""
-    return int(min(cap, max(FIRST_LOOK_BYTES, first_bps / 8 * AIM_S)))
-
-
-def _skew_s(date: str | None, our_time: float) -> float | None:
-    """Return how far our clock is ahead of the server's Date."""
-    if date is None:
-        return None
-    try:
-        theirs = parsedate_to_datetime(date).timestamp()
-    except ValueError:
-        return None
-    return our_time - (theirs + CLOCK_RESOLUTION_S)
+async def _alone(finding: Awaitable[Finding]) -> list[Finding]:
+    return [await finding]

@@ -16,6 +16,8 @@ import ifaddr
 from aioice import Candidate, stun, turn
 from aioice.candidate import candidate_foundation, candidate_priority
 
+from telemed_desk.devices.routes import TUNNEL, VIRTUAL
+
 from .relay import allocate, relay_problem
 from .servers import StunServer, TurnServer
 
@@ -24,8 +26,6 @@ log = logging.getLogger(__name__)
 SERVER_S: Final = 20.0
 """A server may take this long: a round trip of 3 s, five times, for TCP, TLS and two requests."""
 _STUN_TRIES: Final = 4
-_VIRTUAL: Final = ("docker", "br-", "veth", "virbr", "vmnet", "vboxnet", "vethernet", "zt")
-_TUNNEL: Final = ("tun", "tap", "wg", "ppp", "utun", "ipsec", "tailscale")
 
 Found = Callable[[Candidate, Any], None]
 Problem = Callable[[str, str], None]
@@ -39,9 +39,9 @@ def interface_preference(name: str, address: str) -> int:
     """
     low = name.lower()
     kind = 65_535
-    if low.startswith(_TUNNEL):
+    if low.startswith(TUNNEL):
         kind = 50_000
-    elif low.startswith(_VIRTUAL):
+    elif low.startswith(VIRTUAL):
         kind = 30_000
     return kind - (0 if ":" in address else 1)
 

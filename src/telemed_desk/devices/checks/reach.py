@@ -1,0 +1,161 @@
+"""Whether the clinic's server can be reached and trusted, and how wrong our clock is (N1, N4)."""
+
+import asyncio
+import dataclasses
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import Final
+
+import httpx
+
+from telemed_desk.devices.checks.names import certificate_problem, issuer_of
+from telemed_desk.devices.findings import Finding
+from telemed_desk.devices.limits import LIMITS, N1_UNREACHABLE_RUNG
+
+REACH_S: Final = 6.0
+PINGS_AT_REST: Final = 4
+CLOCK_RESOLUTION_S: Final = 0.5
+"""HTTP's Date is cut to whole seconds: on average half a second is missing."""
+_NOT_YET_VALID, _NO_LONGER_VALID = 9, 10
+"""OpenSSL's X509_V_ERR_CERT_NOT_YET_VALID and X509_V_ERR_CERT_HAS_EXPIRED."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What the first requests showed.
+
+    Attributes:
+        first_s: Until the first answer, with looking up, connecting and TLS.
+        rtt_s: The quickest request on the open connection.
+        clock_ahead_s: How far our clock is ahead of the server's; None = it did not say.
+        issuer: Who signed its certificate; None = the connection is not encrypted.
+    """
+
+    first_s: float
+    rtt_s: float
+    clock_ahead_s: float | None
+    issuer: str | None
+
+
+async def reach(
+    client: httpx.AsyncClient, base_url: str, wall_clock: Callable[[], float] = time.time
+) -> Reach:
+    """Ask the server for its health a few times; at most :data:`REACH_S`.
+
+    Raises:
+        httpx.HTTPError, TimeoutError: See :func:`unreachable`.
+    """
+    async with asyncio.timeout(REACH_S):
+        started = time.monotonic()
+        issuer = await _first(client, base_url)
+        first_s = time.monotonic() - started
+        best_s, ahead_s = first_s, None
+        for _ in range(PINGS_AT_REST):
+            asked_wall, asked = wall_clock(), time.monotonic()
+            answer = await client.get(f"{base_url}/healthz")
+            rtt_s = time.monotonic() - asked
+            seen = clock_ahead_s(answer.headers.get("date"), asked_wall + rtt_s / 2)
+            if rtt_s <= best_s or ahead_s is None:
+                # the quickest one knows best when, on the way, the server looked at its clock
+                best_s, ahead_s = min(rtt_s, best_s), seen
+    return Reach(first_s, best_s, ahead_s, issuer)
+
+
+async def _first(client: httpx.AsyncClient, base_url: str) -> str | None:
+    async with client.stream("GET", f"{base_url}/healthz") as answer:
+        answer.raise_for_status()
+        await answer.aread()
+        stream = answer.extensions.get("network_stream")
+        encrypted = None if stream is None else stream.get_extra_info("ssl_object")
+        if encrypted is None:
+            return None
+        certificate = encrypted.getpeercert(binary_form=True)
+        return issuer_of(certificate) if certificate else ""
+
+
+def clock_ahead_s(date: str | None, our_time: float) -> float | None:
+    """Return how far our clock is ahead of the server's Date; None when it said nothing of use."""
+    if date is None:
+        return None
+    try:
+        theirs = parsedate_to_datetime(date).timestamp()
+    except ValueError:
+        return None
+    return our_time - (theirs + CLOCK_RESOLUTION_S)
+
+
+def reach_findings(seen: Reach) -> list[Finding]:
+    """Judge N1 and N4."""
+    clock = (
+        LIMITS["N4"].unknown("The server did not say what time it is.")
+        if seen.clock_ahead_s is None
+        else LIMITS["N4"].judge(round(abs(seen.clock_ahead_s), 1))
+    )
+    return [LIMITS["N1"].judge(round(seen.first_s, 2)), clock]
+
+
+def unreachable(error: Exception) -> Finding:
+    """Name what stands in the way: a certificate is another errand than a cable."""
+    cause, action = _cause(error)
+    return dataclasses.replace(LIMITS["N1"].failed(cause, action), ceiling=N1_UNREACHABLE_RUNG)
+
+
+_UNTRUSTED: Final = (
+    "The server's certificate is not trusted by this PC.",
+    "Show this to your IT contact; do not enter passwords.",
+)
+_BY_CLOCK: Final = (
+    "By the clock of this PC the server's certificate is not valid now.",
+    "Look at date and time of this PC; if they are right, tell your IT contact.",
+)
+_CAUSES: Final[tuple[tuple[type[BaseException], tuple[str, str]], ...]] = (
+    (
+        httpx.HTTPStatusError,
+        (
+            "Something answers for the clinic's server, but not as it should.",
+            "Try again in a minute; if it stays, tell your IT contact.",
+        ),
+    ),
+    (
+        httpx.ProxyError,
+        (
+            "The proxy of this network lets nothing pass to the clinic's server.",
+            "Ask your IT contact to allow the server's name.",
+        ),
+    ),
+    (
+        ConnectionRefusedError,
+        (
+            "The clinic's server is not running: it refuses the connection.",
+            "Tell your IT contact. Notes go on working.",
+        ),
+    ),
+    (
+        socket.gaierror,
+        (
+            "The clinic's server is not found under its name.",
+            "Check the network cable or Wi-Fi. Notes go on working.",
+        ),
+    ),
+)
+
+
+def _cause(error: Exception) -> tuple[str, str]:
+    certificate = certificate_problem(error)
+    if certificate is not None or "certificate" in str(error).lower():
+        code = getattr(certificate, "verify_code", 0)
+        return _BY_CLOCK if code in (_NOT_YET_VALID, _NO_LONGER_VALID) else _UNTRUSTED
+    named = [words for kind, words in _CAUSES if _has_cause(error, kind)]
+    return named[0] if named else ("", "")
+
+
+def _has_cause(error: BaseException, kind: type[BaseException]) -> bool:
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, kind):
+            return True
+        seen = seen.__cause__ or seen.__context__
+    return False
