@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from telemed_desk.devices.listing import list_sound
-from telemed_desk.devices.problems import MicrophoneMissing, SpeakerMissing
+from telemed_desk.devices.problems import MicrophoneMissing, MicrophoneMuted, SpeakerMissing
 from telemed_desk.devices.specs import DeviceKind
-from telemed_desk.devices.system_volume import microphone_volume
+from telemed_desk.devices.system_volume import system_volume
 from telemed_desk.media.ports import SAMPLE_RATE_HZ, SoundBlock
 from telemed_desk.media.sources.opening import open_microphone, open_speaker
 from tests.support.devices.camera_double import CameraDouble
@@ -51,6 +51,10 @@ class States:
     def wait_for(self, code: str) -> None:
         with self._changed:
             assert self._changed.wait_for(lambda: code in self.codes, WAIT_S), self.codes
+
+    def wait_for_last(self, code: str) -> None:
+        with self._changed:
+            assert self._changed.wait_for(lambda: self.codes[-1:] == [code], WAIT_S), self.codes
 
 
 class Heard:
@@ -111,9 +115,12 @@ def test_what_the_speaker_plays_the_microphone_hears(pulse: PrivatePulse) -> Non
         heard.wait_for_hz(600)
         assert states.codes == ["", ""]
         pulse.control("set-source-mute", "clinic_mic", "1")
-        assert microphone_volume("pulse:clinic_mic") == 0
+        listed = list_sound(DeviceKind.MICROPHONE)[0]
+        assert system_volume(DeviceKind.MICROPHONE, listed) == 0
+        states.wait_for(MicrophoneMuted.code)
         pulse.control("set-source-mute", "clinic_mic", "0")
-        assert microphone_volume(None) == pytest.approx(1.0, abs=0.01)
+        states.wait_for_last("")
+        assert system_volume(DeviceKind.MICROPHONE, listed) == pytest.approx(1.0, abs=0.01)
     finally:
         speaker.close()
         microphone.close()

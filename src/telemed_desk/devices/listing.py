@@ -48,6 +48,24 @@ def list_cameras() -> list[ListedDevice]:
     if ON_LINUX:
         return _linux_cameras()
     return _other_cameras()
+def find_sound(
+    devices: Iterable[ListedDevice], stable_id: str, name: str = ""
+) -> ListedDevice | None:
+    """Return the device that was meant; None when it is not there, or cannot be told from another.
+
+    By its id, else by its name where only one has it: another port gives some devices another id.
+
+    Args:
+        devices: Those that are listed now.
+        stable_id: As listed when it was chosen.
+        name: As listed then; empty = not remembered.
+    """
+    listed = list(devices)
+    exact = next((one for one in listed if one.stable_id == stable_id), None)
+    named = [one for one in listed if name and one.name == name]
+    return exact or (named[0] if len(named) == 1 else None)
+
+
 
 
 def _linux_cameras() -> list[ListedDevice]:

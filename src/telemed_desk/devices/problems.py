@@ -107,6 +107,22 @@ class SpeakerUnplugged(DeviceProblem):
     next_step = "Plug it in again, or choose another speaker."
 
 
+class SpeakerMuted(DeviceProblem):
+    """It is open and plays, and nobody hears it, because it is muted outside this program."""
+
+    code = "TD-SPK-005"
+    sentence = "The speaker is muted in the system's sound settings."
+    next_step = "Turn it up in the sound settings."
+
+
+class SpeakerAway(DeviceProblem):
+    """The headset that was used last is not connected; another speaker is there."""
+
+    code = "TD-SPK-004"
+    sentence = "The headset used last is not connected. Sound is off, so that nobody else hears it."
+    next_step = "Plug it in, or choose another speaker."
+
+
 class SoundProcessingMissing(DeviceProblem):
     """Echo cancellation, suppression and gain cannot be loaded; the call goes on without."""
 
@@ -130,6 +146,8 @@ PROBLEMS: dict[str, type[DeviceProblem]] = {
         SpeakerMissing,
         SpeakerFailed,
         SpeakerUnplugged,
+        SpeakerAway,
+        SpeakerMuted,
         SoundProcessingMissing,
     )
 }

@@ -1,12 +1,21 @@
-"""Which sound devices are there, told as it changes; and which of them are worn on the head."""
+"""Tells when sound devices changed: came, went, were muted; and which of them are worn on the head.
+
+Linux: events of PulseAudio or PipeWire. Elsewhere the list is read every second; PortAudio reads the
+system's anew only when it is started, so that a change is seen while no sound is open
+(``PaWasapi_UpdateDeviceList`` and CoreAudio's ``kAudioHardwarePropertyDevices`` would tell more).
+Written from PortAudio's documents and not tried there.
+"""
 
 import contextlib
 import threading
 from collections.abc import Callable
 from typing import Any
 
-from telemed_desk.devices.listing import PULSE_PREFIX, ListedDevice
+from telemed_desk.devices.listing import PULSE_PREFIX, ListedDevice, list_sound
+from telemed_desk.devices.specs import DeviceKind
 from telemed_desk.devices.system import ON_LINUX
+
+LOOK_S = 1.0
 
 _WORN_WORDS = ("headphone", "headset", "earphone", "earbud", "airpods", "hands-free")
 _WORN_FORMS = ("headset", "headphone", "hands-free")
@@ -14,7 +23,7 @@ _WORN_FORMS = ("headset", "headphone", "hands-free")
 
 
 class SoundWatch:
-    """Calls back when a sound device came or went. Linux with PulseAudio or PipeWire; else never.
+    """Calls back when a sound device came or went, or its volume was set.
 
     One thread for all listeners, while there are any. A listener runs on it and must return at once.
     """
@@ -28,7 +37,7 @@ class SoundWatch:
         """Register a listener; returns the function that ends it."""
         with self._lock:
             self._listeners = (*self._listeners, on_change)
-            if self._running is None and ON_LINUX:
+            if self._running is None:
                 self._running = threading.Event()
                 threading.Thread(
                     target=self._run, args=(self._running,), name="sound-watch", daemon=True
@@ -44,6 +53,9 @@ class SoundWatch:
         return end
 
     def _run(self, ended: threading.Event) -> None:
+        if not ON_LINUX:
+            self._look_again_and_again(ended)
+            return
         try:
             import pulsectl  # noqa: PLC0415 - loads libpulse, which a PC may lack
         except (ImportError, OSError):
@@ -53,10 +65,21 @@ class SoundWatch:
                 self._listen(pulsectl, ended)
             ended.wait(1.0)  # the sound server is away, or has just come back
 
+    def _look_again_and_again(self, ended: threading.Event) -> None:
+        before: object = None
+        while not ended.wait(LOOK_S):
+            now = [list_sound(kind) for kind in (DeviceKind.MICROPHONE, DeviceKind.SPEAKER)]
+            if now != before and before is not None:
+                self._tell()
+            before = now
+
+    def _tell(self) -> None:
+        for listener in self._listeners:
+            listener()
+
     def _listen(self, pulsectl: Any, ended: threading.Event) -> None:
         def on_event(_event: object) -> None:
-            for listener in self._listeners:
-                listener()
+            self._tell()
 
         with pulsectl.Pulse("telemed-desk-watch") as pulse:
             pulse.event_mask_set("sink", "source", "server")

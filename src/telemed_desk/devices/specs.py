@@ -52,10 +52,13 @@ class UseListed:
     Attributes:
         stable_id: As listed.
         name: As people call it; finds the device again in another port. Empty = not remembered.
+        firm: A person chose it. If not, it is only the one used last, and while it is away another
+            microphone will do.
     """
 
     stable_id: str
     name: str = ""
+    firm: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +97,12 @@ def listed_spec(stable_id: str, name: str = "") -> str:
     return f"id:{stable_id}{NAME_MARK}{name}" if name else f"id:{stable_id}"
 
 
+def preferred_spec(listed: str) -> str:
+    """Return the spec that takes a listed device if it is there; other specs stay as they are."""
+    word, colon, rest = listed.partition(":")
+    return f"prefer:{rest}" if word == "id" and colon else listed
+
+
 def parse_spec(kind: DeviceKind, text: str) -> DeviceSpec:
     """Read a spec. Raises :class:`SpecNotUnderstood`, which never repeats the text."""
     word, colon, rest = text.partition(":")
@@ -103,9 +112,9 @@ def parse_spec(kind: DeviceKind, text: str) -> DeviceSpec:
             spec = UseDefault()
         case "none" if not colon:
             spec = UseNone()
-        case "id" if rest:
+        case "id" | "prefer" if rest and (word == "id" or kind is not DeviceKind.CAMERA):
             stable_id, _, name = rest.partition(NAME_MARK)
-            spec = UseListed(stable_id, name) if stable_id else None
+            spec = UseListed(stable_id, name, word == "id") if stable_id else None
         case "file" if rest and "\0" not in rest:
             spec = UseFile(Path(rest))
         case "pattern" if kind is DeviceKind.CAMERA:

@@ -19,6 +19,10 @@ from .control_paths import IceServerSpec as IceServerSpec  # noqa: PLC0414 - par
 from .control_paths import PathWanted as PathWanted  # noqa: PLC0414 - part of this module for all others
 from .control_paths import RelayState as RelayState  # noqa: PLC0414 - part of this module for all others
 from .control_paths import UseServers as UseServers  # noqa: PLC0414 - part of this module for all others
+from .control_sound import SoundDevices as SoundDevices  # noqa: PLC0414 - part of this module for all others
+from .control_sound import SoundDeviceSeen as SoundDeviceSeen  # noqa: PLC0414 - part of this module for all others
+from .control_sound import SoundTrial as SoundTrial  # noqa: PLC0414 - part of this module for all others
+from .control_sound import SoundTrialState as SoundTrialState  # noqa: PLC0414 - part of this module for all others
 from .control_wishes import ChooseRung as ChooseRung  # noqa: PLC0414 - part of this module for all others
 from .control_wishes import ClinicalSound as ClinicalSound  # noqa: PLC0414 - part of this module for all others
 from .control_wishes import Mute as Mute  # noqa: PLC0414 - part of this module for all others
@@ -37,7 +41,8 @@ SILENCE_S = 4.0
 class Devices(msgspec.Struct, frozen=True, tag_field="t", tag="devices"):
     """Which devices to use; also changes them in a running call.
 
-    Each is a spec: ``default``, ``none``, ``id:<stable id>``, or for tests and demonstrations
+    Each is a spec: ``default``, ``none``, ``id:<stable id>``, for microphone and speaker
+    ``prefer:<stable id>`` (the one used last, if it is there), or for tests and demonstrations
     ``pattern[:<width>x<height>@<fps>]`` (camera: moving bars and the frame counter),
     ``file:<path>`` (camera y4m or any video; microphone and speaker wav), ``tone[:<hz>]``
     (microphone), ``null`` (speaker).
@@ -127,6 +132,7 @@ ToMedia = (
     | RunDeviceChecks
     | RunLinkTrial
     | StopDeviceChecks
+    | SoundTrial
     | Shutdown
 )
 
@@ -321,6 +327,8 @@ FromMedia = (
     | CallStats
     | Level
     | SoundState
+    | SoundDevices
+    | SoundTrialState
     | Photo
     | PhotoProgress
     | DeviceState

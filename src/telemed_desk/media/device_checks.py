@@ -5,8 +5,6 @@ import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-import numpy as np
-
 from telemed_desk.devices.checks.camera import (
     CameraLook,
     CameraObservation,
@@ -14,27 +12,19 @@ from telemed_desk.devices.checks.camera import (
     look_at,
 )
 from telemed_desk.devices.checks.computer import computer_findings, encode_finding
-from telemed_desk.devices.checks.sound import (
-    SoundObservation,
-    microphone_findings,
-    speaker_findings,
-)
 from telemed_desk.devices.findings import Finding
 from telemed_desk.devices.limits import LIMITS
 from telemed_desk.devices.problems import PROBLEMS
-from telemed_desk.devices.specs import DeviceKind, UseDefault, UseListed, parse_spec
-from telemed_desk.devices.system_volume import microphone_volume
+from telemed_desk.devices.specs import DeviceKind
 from telemed_desk.media.check_results import as_result
 from telemed_desk.media.control import FromMedia, RunDeviceChecks
 from telemed_desk.media.encode_trial import encode_trial
-from telemed_desk.media.ports import SoundBlock
+from telemed_desk.media.sound_checks import microphone_part, speaker_part
 from telemed_desk.media.sources.opening import Camera
 from telemed_desk.media.station import Station
 
 FIRST_PICTURE_S = 8.5
 WATCH_S = 2.0
-LISTEN_S = 2.5
-SPEAKER_S = 2.0
 POLL_S = 0.05
 
 
@@ -64,10 +54,10 @@ async def run_device_checks(
         works = []
         if asked(*(check for check in LIMITS if check.startswith("C"))):
             works.append(report(_camera(station, opened_at, opened_before=was_open)))
-        if asked("M1", "M2", "M3", "M4", "M6"):
-            works.append(report(_microphone(station)))
+        if asked(*(f"M{number}" for number in range(1, 10))):
+            works.append(report(microphone_part(station)))
         if asked("S1"):
-            works.append(report(_speaker(station)))
+            works.append(report(speaker_part(station)))
         if asked("P2"):
             works.append(report(computer_findings(Path.home())))
         await asyncio.gather(*works)
@@ -111,32 +101,3 @@ def _watch(camera: Camera) -> list[CameraLook]:
             last_ns = picture.taken_ns
             looks.append(look_at(picture.y, picture.taken_ns))
     return looks
-
-
-async def _microphone(station: Station) -> list[Finding]:
-    microphone = station.raw_microphone
-    if microphone is None:
-        return [LIMITS["M1"].failed("No microphone is chosen.")]
-    blocks: list[SoundBlock] = []
-    end = microphone.subscribe(lambda block, _taken_ns: blocks.append(block))
-    await asyncio.sleep(LISTEN_S)
-    end()
-    problem = station.problem(DeviceKind.MICROPHONE)
-    sound = np.concatenate(blocks) if blocks else np.zeros(0, np.int16)
-    spec = parse_spec(DeviceKind.MICROPHONE, station.chosen.microphone)
-    volume: float | None = 1.0  # a stand-in has no volume of the system's
-    if isinstance(spec, UseDefault | UseListed):
-        chosen = spec.stable_id if isinstance(spec, UseListed) else None
-        volume = await asyncio.to_thread(microphone_volume, chosen)
-    samples = sound.astype(np.float32) / np.float32(32768)
-    return microphone_findings(SoundObservation(problem, samples, volume))
-
-
-async def _speaker(station: Station) -> list[Finding]:
-    before = station.pulled_samples
-    until = time.monotonic() + SPEAKER_S
-    while time.monotonic() < until and not station.problem(DeviceKind.SPEAKER):
-        if station.pulled_samples > before:
-            break
-        await asyncio.sleep(POLL_S)
-    return speaker_findings(station.problem(DeviceKind.SPEAKER), station.pulled_samples - before)

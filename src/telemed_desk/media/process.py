@@ -19,6 +19,8 @@ from telemed_desk.media import control
 from telemed_desk.media.channel import ControlChannel
 from telemed_desk.media.check_runs import CheckRuns
 from telemed_desk.media.shared_block import remove_orphans
+from telemed_desk.media.sound_report import SoundReport
+from telemed_desk.media.sound_trials import SoundTrials
 from telemed_desk.media.station import Station
 from telemed_protocol.errors import KnownError
 
@@ -43,6 +45,7 @@ class MediaWorker:
         self._sessions: Sessions | None = None
         self._requests: asyncio.Queue[control.ToMedia] = asyncio.Queue(WAITING_REQUESTS)
         self._checks = CheckRuns(self._station, self._send)
+        self._trials = SoundTrials(self._station, self._send)
         self._heard_at = time.monotonic()
 
     async def _warm(self) -> None:
@@ -67,6 +70,7 @@ class MediaWorker:
                 ("levels", self._levels()),
                 ("silence", self._watch_silence()),
                 ("warm", self._warm()),
+                ("sound", SoundReport(self._station, self._send).run()),
             )
         ]
         try:
@@ -149,10 +153,13 @@ class MediaWorker:
                 self._mute(message)
             case control.ClinicalSound() | control.ChooseRung() | control.ShareScreen():
                 await self._handle_for_all(message)
-            case control.RunDeviceChecks() | control.RunLinkTrial():
-                self._checks.start(message, in_call=bool(self._sessions))
-            case control.StopDeviceChecks(run):
-                self._checks.stop(run)
+            case (
+                control.RunDeviceChecks()
+                | control.RunLinkTrial()
+                | control.StopDeviceChecks()
+                | control.SoundTrial()
+            ):
+                self._check(message)
             case (
                 control.RemoteDescription()
                 | control.RemoteCandidate()
@@ -203,7 +210,24 @@ class MediaWorker:
             make = await asyncio.to_thread(_load_sessions)
             self._sessions = make(self._station, self.report)
         self._checks.stop_all()
+        self._trials.stop()
         await self._sessions.start(message)
+
+    def _check(
+        self,
+        message: control.RunDeviceChecks
+        | control.RunLinkTrial
+        | control.StopDeviceChecks
+        | control.SoundTrial,
+    ) -> None:
+        in_call = bool(self._sessions)
+        match message:
+            case control.RunDeviceChecks() | control.RunLinkTrial():
+                self._checks.start(message, in_call=in_call)
+            case control.StopDeviceChecks(run):
+                self._checks.stop(run)
+            case control.SoundTrial():
+                self._trials.start(message, in_call=in_call)
 
     def _mute(self, message: control.Mute) -> None:
         if self._sessions is not None:
@@ -234,6 +258,7 @@ class MediaWorker:
 
     async def _close(self) -> None:
         await self._checks.close()
+        await self._trials.close()
         if self._sessions is not None:
             await self._sessions.close()
         await self._station.release("preview")

@@ -117,6 +117,11 @@ class Station:
         return self._microphone
 
     @property
+    def speaker(self) -> Speaker | None:
+        """The open speaker; None when closed or chosen to be none."""
+        return self._speaker
+
+    @property
     def clinical(self) -> bool:
         """Whether cough, breath and stethoscope are sent as they sound."""
         return self._mode.clinical

@@ -87,8 +87,8 @@ def open_microphone(text: str, on_state: StateListener) -> Microphone | None:
             return None
         case UseDefault():
             microphone = DeviceMicrophone(None, on_state)
-        case UseListed(stable_id):
-            microphone = DeviceMicrophone(stable_id, on_state)
+        case UseListed() as chosen:
+            microphone = DeviceMicrophone(chosen, on_state)
         case UseFile(path):
             microphone = FileMicrophone(path, on_state)
         case UseTone() as tone:
@@ -119,8 +119,8 @@ def open_speaker(
             return None
         case UseDefault():
             speaker = DeviceSpeaker(None, pull, on_state)
-        case UseListed(stable_id):
-            speaker = DeviceSpeaker(stable_id, pull, on_state)
+        case UseListed() as chosen:
+            speaker = DeviceSpeaker(chosen, pull, on_state)
         case UseFile(path):
             speaker = FileSpeaker(path, pull, on_state)
         case UseNull():

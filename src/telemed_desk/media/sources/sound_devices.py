@@ -20,17 +20,22 @@ from typing import Any
 
 import numpy as np
 
-from telemed_desk.devices.listing import PULSE_PREFIX, ListedDevice, list_sound
+from telemed_desk.devices.listing import PULSE_PREFIX, ListedDevice, find_sound, list_sound
 from telemed_desk.devices.problems import (
     DeviceProblem,
     MicrophoneFailed,
     MicrophoneMissing,
+    MicrophoneMuted,
+    SpeakerAway,
     SpeakerFailed,
     SpeakerMissing,
+    SpeakerMuted,
     SpeakerUnplugged,
 )
+from telemed_desk.devices.sound_permission import microphone_refused
 from telemed_desk.devices.sound_watch import SoundWatch
-from telemed_desk.devices.specs import DeviceKind
+from telemed_desk.devices.specs import DeviceKind, UseListed
+from telemed_desk.devices.system_volume import system_volume
 from telemed_desk.media.ports import BLOCK_SAMPLES, SAMPLE_RATE_HZ, SoundBlock
 from telemed_desk.media.sources.newest import RealTime, StateListener
 from telemed_desk.media.sources.sound_hub import BLOCK_S, BlockCutter, Listener, SoundHub
@@ -64,15 +69,20 @@ def _pulse_device(kind: DeviceKind, name: str) -> Iterator[None]:
 
 
 def open_stream(
-    kind: DeviceKind, device: ListedDevice, callback: Callable[..., None], latency_s: float = 0.0
+    kind: DeviceKind,
+    device: ListedDevice,
+    callback: Callable[..., None],
+    latency_s: float = 0.0,
+    channels: int = 1,
 ) -> Any:
-    """Open and start a PortAudio stream: int16, mono, 48 kHz, 10 ms.
+    """Open and start a PortAudio stream: int16, 48 kHz, 10 ms.
 
     Args:
         kind: Microphone or speaker.
         device: As listed.
         callback: As sounddevice documents it; runs on PortAudio's thread.
         latency_s: How much it should buffer; 0 for the device's own idea of low.
+        channels: Calls are mono; a check listens to both sides.
 
     Raises:
         DeviceProblem: The class of this kind for missing or failed.
@@ -87,7 +97,7 @@ def open_stream(
     stream_class = sounddevice.InputStream if microphone else sounddevice.OutputStream
     options = {
         "samplerate": SAMPLE_RATE_HZ,
-        "channels": 1,
+        "channels": channels,
         "dtype": "int16",
         "blocksize": BLOCK_SAMPLES,
         "latency": latency_s or "low",
@@ -116,25 +126,35 @@ class _Supervised(ABC):
     Attributes:
         on_break: Called on a thread of the sound when sound was lost or the device opened anew
             (True): what follows does not join on to what was before.
-        device: What is open now.
+        device: What is open now, or was last; None before the first.
         latency_ms: From the air to the callback, or back, as the device says; smoothed.
     """
 
-    def __init__(self, kind: DeviceKind, stable_id: str | None, on_state: StateListener) -> None:
+    def __init__(self, kind: DeviceKind, chosen: UseListed | None, on_state: StateListener) -> None:
         self._kind = kind
-        self._stable_id = stable_id
+        self._chosen = chosen
         self._on_state = on_state
         self._closing = threading.Event()
         self._wake = threading.Event()
         self._state: str | None = None
         self._last_callback = 0.0
-        self._wanted: str | None = stable_id
+        self._wanted: UseListed | None = chosen
         self._steady = SteadyLatency()
         self._grow = False
         self.device: ListedDevice | None = None
         self.on_break: Callable[[bool], None] = lambda _reopened: None
         self.latency_ms = 0.0
         self._thread = threading.Thread(target=self._run, name=kind.value, daemon=True)
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether the device that is open is the one that was chosen, and not one in its place."""
+        device, wanted = self.device, self._chosen
+        return (
+            device is None
+            or wanted is None
+            or find_sound([device], wanted.stable_id, wanted.name) is not None
+        )
 
     @property
     def losses(self) -> int:
@@ -159,7 +179,8 @@ class _Supervised(ABC):
                 try:
                     self._stream_until_problem()
                 except DeviceProblem as problem:
-                    self._say(problem.code, problem.detail)
+                    truer = microphone_refused(problem)
+                    self._say(truer.code, truer.detail)
                     self._while_away(REOPEN_S)
                 except _OpenAgain:
                     continue
@@ -172,21 +193,26 @@ class _Supervised(ABC):
         microphone = self._kind is DeviceKind.MICROPHONE
         if not listed:
             raise (MicrophoneMissing if microphone else SpeakerMissing)("not listed")
-        wanted = next((one for one in listed if one.stable_id == self._wanted), None)
+        wanted = self._among(listed)
         if wanted is not None:
             return wanted
-        if self._wanted is None or (microphone and self._stable_id is None):
+        if self._wanted is None or (microphone and not (self._chosen and self._chosen.firm)):
             return listed[0]
         if microphone:
             raise MicrophoneMissing("not listed")
-        if self.device is None:
-            raise SpeakerMissing("not listed")
-        raise SpeakerUnplugged("not listed")
+        if self.device is not None:
+            raise SpeakerUnplugged("not listed")
+        raise (SpeakerMissing if self._wanted.firm else SpeakerAway)("not listed")
+
+    def _among(self, listed: list[ListedDevice]) -> ListedDevice | None:
+        if self._wanted is None:
+            return None
+        return find_sound(listed, self._wanted.stable_id, self._wanted.name)
 
     def _stream_until_problem(self) -> None:
         self._wake.clear()
         device = self._find()
-        self._wanted = self._wanted or device.stable_id
+        self._wanted = self._wanted or UseListed(device.stable_id, device.name)
         self._steady = _latencies.setdefault(f"{self._kind}/{device.stable_id}", SteadyLatency())
         self._steady.opened(time.monotonic_ns())
         self._grow = False
@@ -196,10 +222,15 @@ class _Supervised(ABC):
             self.latency_ms = 1000 * float(stream.latency)
             self._last_callback = time.monotonic()
             self.on_break(True)
-            self._say("", "")
+            self._say(self._held_back(device), "")
             self._watch_over(device)
         finally:
             stream.close(ignore_errors=True)
+
+    def _held_back(self, device: ListedDevice) -> str:
+        """Return the code of why an open device is silent, as far as the system tells."""
+        muted = MicrophoneMuted if self._kind is DeviceKind.MICROPHONE else SpeakerMuted
+        return muted.code if system_volume(self._kind, device) == 0 else ""
 
     def _watch_over(self, device: ListedDevice) -> None:
         microphone = self._kind is DeviceKind.MICROPHONE
@@ -211,12 +242,14 @@ class _Supervised(ABC):
             if self._grow:
                 raise _OpenAgain
             if changed:
-                names = {one.stable_id for one in list_sound(self._kind)}
-                if device.stable_id not in names:
+                listed = list_sound(self._kind)
+                if device not in listed:
                     self._find()  # raises what is wrong
                     raise _OpenAgain
-                if device.stable_id != self._wanted and self._wanted in names:
+                wanted = self._among(listed)
+                if wanted is not None and wanted != device:
                     raise _OpenAgain
+                self._say(self._held_back(device), "")
             if time.monotonic() - self._last_callback > QUIET_CALLBACKS_S:
                 raise (MicrophoneFailed if microphone else SpeakerFailed)("no callbacks")
 
@@ -259,8 +292,8 @@ class _Supervised(ABC):
 class DeviceMicrophone(_Supervised):
     """A microphone; silence at the right pace while it is away."""
 
-    def __init__(self, stable_id: str | None, on_state: StateListener) -> None:
-        super().__init__(DeviceKind.MICROPHONE, stable_id, on_state)
+    def __init__(self, chosen: UseListed | None, on_state: StateListener) -> None:
+        super().__init__(DeviceKind.MICROPHONE, chosen, on_state)
         self._hub = SoundHub()
         self._cutter = BlockCutter()
 
@@ -292,11 +325,11 @@ class DeviceSpeaker(_Supervised):
 
     def __init__(
         self,
-        stable_id: str | None,
+        chosen: UseListed | None,
         pull: Callable[[int], SoundBlock],
         on_state: StateListener,
     ) -> None:
-        super().__init__(DeviceKind.SPEAKER, stable_id, on_state)
+        super().__init__(DeviceKind.SPEAKER, chosen, on_state)
         self._pull = pull
         self.on_played: Callable[[SoundBlock, int], None] = lambda _block, _now_ns: None
 
