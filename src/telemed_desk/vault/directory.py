@@ -30,6 +30,7 @@ from telemed_desk.vault.problems import (
 )
 from telemed_desk.vault.slots import (
     COPIES,
+    SLOTS_NAME,
     Argon2Cost,
     SlotFile,
     SlotHeader,
@@ -47,7 +48,6 @@ from telemed_desk.vault.vault import Vault
 from telemed_protocol.identity import DeviceIdentity
 from telemed_protocol.ids import new_id
 
-SLOTS_NAME: Final = "slots"
 RECENT_NAME: Final = "recent"
 _guard: Final = TriesGuard()
 

@@ -22,12 +22,13 @@ from telemed_desk.vault import migrate, schema
 from telemed_desk.vault.atomic import fsync_directory
 from telemed_desk.vault.backups import Backup, BackupFolder
 from telemed_desk.vault.connection import known_errors, open_engine, raw_connection
-from telemed_desk.vault.journal_frames import OpsFrame, Root, Scan, SegmentFrame
+from telemed_desk.vault.journal_frames import Root, Scan, SegmentFrame
 from telemed_desk.vault.keys import MasterKey
 from telemed_desk.vault.oplog import OpLog, op_of_row
 from telemed_desk.vault.problems import VaultDamaged
 from telemed_desk.vault.rows import Row
 from telemed_desk.vault.salvage import Salvaged, salvage
+from telemed_desk.vault.second_copy import ops_in
 from telemed_desk.vault.settings import (
     SETTING_CLINIC,
     SETTING_FLOOR,
@@ -41,7 +42,6 @@ from telemed_desk.vault.settings import (
 )
 from telemed_protocol.errors import FormatError
 from telemed_protocol.identity import DeviceIdentity
-from telemed_protocol.op import decode_op
 from telemed_protocol.segment import parse_segment
 
 PART_SUFFIX: Final = ".repaired"
@@ -101,7 +101,7 @@ def repair(
         backup = BackupFolder(database.parent / "backups").newest_good(key)
         ground = _Ground(backup, root, journal, saved)
         identity = _identity(ground, master)
-        if not saved.ops and backup is None and not _journal_ops(journal):
+        if not saved.ops and backup is None and not _taken(journal):
             raise VaultDamaged("nothing could be read")
         part = database.with_name(database.name + PART_SUFFIX)
         _remove(part)
@@ -167,7 +167,7 @@ def _build(
                 ground.saved.pages,
                 ground.saved.bad_pages,
                 len(ground.saved.ops),
-                len(_journal_ops(ground.journal)),
+                len(_taken(ground.journal)),
                 ground.backup.at_ms if ground.backup is not None else 0,
                 total,
                 held,
@@ -245,7 +245,7 @@ def _numbers_are_certain(ground: _Ground, device: bytes) -> bool:
 
 def _raise_numbers(connection: sa.Connection, device: bytes, ground: _Ground) -> None:
     """Let no number of an op or segment be given out twice, though its row may be lost."""
-    floor = max([ground.root.last_number if ground.root else 0, *_journal_ops(ground.journal)])
+    floor = max([ground.root.last_number if ground.root else 0, *_taken(ground.journal)])
     write_setting(connection, SETTING_FLOOR, floor.to_bytes(8, "big"))
     table, c = schema.segment, schema.op.c
     mine = c.device == device
@@ -317,14 +317,8 @@ def _add_drafts(connection: sa.Connection, saved: Salvaged) -> None:
         connection.execute(sa.insert(table).values(**row))
 
 
-def _journal_ops(journal: Scan | None) -> set[int]:
-    frames = journal.frames if journal is not None else []
-    return {
-        decode_op(packed).number
-        for frame in frames
-        if isinstance(frame, OpsFrame)
-        for _, packed in frame.ops
-    }
+def _taken(journal: Scan | None) -> set[int]:
+    return set(ops_in(journal)) if journal is not None else set()
 
 
 def _set_aside(database: Path, at_ms: int) -> str:

@@ -65,7 +65,13 @@ class SecondCopy:
         self._last_number = _last_number(connection, self._device)
         root = found.root if found is not None else None
         with contextlib.suppress(OSError):
-            if found is not None and found.is_whole and root is not None and self._is_ours(root):
+            if (
+                found is not None
+                and found.is_whole
+                and root is not None
+                and self._is_ours(root)
+                and self._has_all(connection, found)
+            ):
                 self._journal.resume(found)
             else:
                 self._replace(connection)
@@ -150,19 +156,30 @@ class SecondCopy:
             return False
         return identity.device == self._device and root.salt == salt_of(self._database)
 
+    def _has_all(self, connection: sa.Connection, found: Scan) -> bool:
+        """Whether nothing is missing at its end: a file may also be cut between two frames."""
+        numbers = set(ops_in(found))
+        sealed = {frame.wire for frame in found.frames if isinstance(frame, SegmentFrame)}
+        return numbers.issuperset(op.number for _, op in self._unsent(connection)) and (
+            sealed.issuperset(wire for _, _, wire in self._waiting(connection))
+        )
+
+    def _waiting(self, connection: sa.Connection) -> list[tuple[int, int, bytes]]:
+        c = schema.segment.c
+        rows = connection.execute(
+            sa.select(c.lane, c.n, c.wire)
+            .where(c.own == 1, c.device == self._device, c.stored_ms.is_(None))
+            .order_by(c.lane, c.n)
+        ).all()
+        return [(row.lane, row.n, row.wire) for row in rows]
+
     def _replace(self, connection: sa.Connection, *, committed: bool = True) -> None:
         frames: list[Frame] = [self.root(connection)]
         unsent = self._unsent(connection)
         if unsent:
             frames.append(_ops_frame(unsent))
-        c = schema.segment.c
-        waiting = connection.execute(
-            sa.select(c.lane, c.n, c.wire)
-            .where(c.own == 1, c.device == self._device, c.stored_ms.is_(None))
-            .order_by(c.lane, c.n)
-        ).all()
         o = schema.op.c
-        for lane, n, wire in waiting:
+        for lane, n, wire in self._waiting(connection):
             numbers = connection.execute(
                 sa.select(o.number).where(
                     o.device == self._device, o.lane == lane, o.segment_n == n
@@ -191,17 +208,7 @@ def replay(connection: sa.Connection, oplog: OpLog, device: bytes, found: Scan) 
     Returns:
         How many ops and how many sealed segments were brought back.
     """
-    ops: dict[int, tuple[int, Op]] = {}
-    segments: list[SegmentFrame] = []
-    for frame in found.frames:
-        if isinstance(frame, OpsFrame):
-            # A later frame of the same number wins: the earlier one's transaction was rolled back.
-            for lane, packed in frame.ops:
-                op = decode_op(packed)
-                if op.device == device:
-                    ops[op.number] = (lane, op)
-        elif isinstance(frame, SegmentFrame):
-            segments.append(frame)
+    ops = {number: kept for number, kept in ops_in(found).items() if kept[1].device == device}
     c = schema.op.c
     known = set(
         connection.execute(
@@ -225,7 +232,9 @@ def replay(connection: sa.Connection, oplog: OpLog, device: bytes, found: Scan) 
         )
     }
     restored = 0
-    for frame in segments:
+    for frame in found.frames:
+        if not isinstance(frame, SegmentFrame):
+            continue
         segment = parse_segment(frame.wire)
         place = (segment.header.lane, segment.header.n)
         if segment.header.device == device and place not in there:
@@ -234,6 +243,17 @@ def replay(connection: sa.Connection, oplog: OpLog, device: bytes, found: Scan) 
             there.add(place)
             restored += 1
     return sum(len(missing) for missing in by_lane.values()), restored
+
+
+def ops_in(found: Scan) -> dict[int, tuple[int, Op]]:
+    """Return lane and op by number; a later frame wins: the earlier one's commit was rolled back."""
+    return {
+        op.number: (lane, op)
+        for frame in found.frames
+        if isinstance(frame, OpsFrame)
+        for lane, packed in frame.ops
+        for op in [decode_op(packed)]
+    }
 
 
 def salt_of(database: Path) -> bytes:

@@ -26,6 +26,7 @@ from telemed_desk.vault.problems import (
 from telemed_protocol.errors import UNREADABLE
 
 MAGIC: Final = b"TMVS"
+SLOTS_NAME: Final = "slots"
 SLOT_FILE_VERSION: Final = 1
 COPIES: Final = 2
 _HASH_BYTES: Final = 32

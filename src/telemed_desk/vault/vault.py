@@ -13,7 +13,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from telemed_desk.clinical.notes import NoteText
 from telemed_desk.vault import schema
-from telemed_desk.vault.core import Opened
+from telemed_desk.vault.backups import BACKUPS_NAME, Backup, BackupFolder
+from telemed_desk.vault.core import DATABASE_NAME, Opened
 from telemed_desk.vault.drafts import Drafts, is_signed
 from telemed_desk.vault.oplog import op_of_row
 from telemed_desk.vault.outbox import VaultOutbox
@@ -23,7 +24,7 @@ from telemed_desk.vault.reads import VaultReads
 from telemed_desk.vault.searching import VaultSearch
 from telemed_desk.vault.segments import VaultSegments
 from telemed_desk.vault.settings import SETTING_CLINIC, SETTING_REPAIR, drop_setting, write_setting
-from telemed_desk.vault.slots import SlotSecret
+from telemed_desk.vault.slots import SLOTS_NAME, SlotSecret
 from telemed_desk.vault.values import Change, OpDraft
 from telemed_desk.vault.writer import Transaction
 from telemed_protocol.errors import BugError
@@ -257,6 +258,22 @@ class Vault(VaultReads, VaultOutbox, VaultSegments, VaultSearch):
         if self.is_locked:
             raise VaultLocked
         return SlotSecret(1, self._master.reveal(), bytes(self._signing_seed))
+
+    def back_up(self) -> Backup:
+        """Write a verified backup beside the vault and let old ones go; seconds, while others work.
+
+        Raises:
+            BackupFailed: It could not be read back.
+            DiskFull: There is no room for it.
+        """
+        if self.is_locked:
+            raise VaultLocked
+        return BackupFolder(self.folder / BACKUPS_NAME).make(
+            self.folder / DATABASE_NAME,
+            self.folder / SLOTS_NAME,
+            self._master.database_key(),
+            self._wall_ms(),
+        )
 
     def verify_file(self) -> list[str]:
         """Check every page of the file; return what is wrong, by page. About 3 s per GB and more."""

@@ -134,10 +134,10 @@ class Writer:
         self._companion.committed()
         for after in transaction.after_commit:
             after()
-        task.future.set_result(result)
         if transaction.receipts:
             with self._engine.connect() as connection:
                 self._companion.after_receipt(connection)
+        task.future.set_result(result)
         if transaction.changes:
             try:
                 self._on_commit(frozenset(transaction.changes))
