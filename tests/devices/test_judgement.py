@@ -1,6 +1,4 @@
-"""What the self-check says about pictures, sound and the computer, and the sentence over it all."""
-
-from pathlib import Path
+"""What the self-check says about pictures and sound, and the sentence over it all."""
 
 import numpy as np
 import pytest
@@ -12,21 +10,12 @@ from telemed_desk.devices.checks.camera import (
     camera_findings,
     look_at,
 )
-from telemed_desk.devices.checks.computer import (
-    CpuTimes,
-    battery,
-    computer_findings,
-    cpu_times,
-    encode_finding,
-    free_memory_bytes,
-)
 from telemed_desk.devices.findings import Finding, Outcome
 from telemed_desk.devices.judging import Limit
 from telemed_desk.devices.limits import LIMITS
 from telemed_desk.devices.problems import CameraDenied
 from telemed_desk.devices.specs import UsePattern
 from telemed_desk.devices.verdict import SENTENCES, verdict
-from telemed_desk.media.encode_trial import encode_trial
 from telemed_desk.media.sources.pattern import PatternCamera
 
 RNG = np.random.default_rng(5)
@@ -105,53 +94,6 @@ def test_denied_is_not_called_busy() -> None:
     found = by_check(camera_findings(CameraObservation(CameraDenied.code)))
     assert found["C3"].action == CameraDenied.next_step
     assert "C6" not in found
-
-
-# ---- computer ------------------------------------------------------------------------------------
-
-
-async def test_this_computer_is_looked_at(tmp_path: Path) -> None:
-    found = by_check(await computer_findings(tmp_path))
-    assert set(found) == {"P2.cpu", "P2.memory", "P2.disk", "P2.battery"}
-    assert found["P2.disk"].value is not None
-    assert found["P2.cpu"].value is not None
-
-
-def test_what_the_system_does_not_tell_is_none(tmp_path: Path) -> None:
-    assert cpu_times(tmp_path / "none") is None
-    assert free_memory_bytes(tmp_path / "none") is None
-    (tmp_path / "stat").write_text("rubbish\n")
-    assert cpu_times(tmp_path / "stat") is None
-    assert CpuTimes(10, 100).busy_percent_since(CpuTimes(10, 100)) is None
-    assert CpuTimes(60, 200).busy_percent_since(CpuTimes(10, 100)) == 50
-
-
-def test_a_battery_counts_when_it_discharges(tmp_path: Path) -> None:
-    for name, kind, capacity, status in (
-        ("AC", "Mains", "", ""),
-        ("BAT0", "Battery", "17", "Discharging"),
-    ):
-        supply = tmp_path / name
-        supply.mkdir()
-        (supply / "type").write_text(kind)
-        (supply / "capacity").write_text(capacity)
-        (supply / "status").write_text(status)
-    state = battery(tmp_path)
-    assert state is not None
-    assert (state.on_mains, state.percent) == (False, 17)
-    (tmp_path / "BAT0" / "status").write_text("Charging")
-    charging = battery(tmp_path)
-    assert charging is not None
-    assert charging.on_mains
-
-
-async def test_the_encoder_is_timed_with_the_calls_own() -> None:
-    finding = await encode_finding(encode_trial)
-    assert finding.value is not None
-    assert finding.value > 0
-    slow = await encode_finding(lambda: [40.0] * 30)
-    assert (slow.outcome, slow.ceiling) == (Outcome.FAIL, Rung.VIDEO)
-    assert (await encode_finding(list)).outcome is Outcome.CANNOT_TELL
 
 
 # ---- verdict -------------------------------------------------------------------------------------
