@@ -25,8 +25,8 @@ LATE_S = 0.5
 """Pictures that reached us this long after they were taken: it is this PC that is too busy."""
 MAINS_HZ = 50
 """Lamps flicker at twice this. 50 Hz in Africa, Asia, Europe; 60 Hz in the Americas."""
-STANDING_HZ = 1.5
-"""Bands that roll slower than this cannot be told from the scene."""
+STANDING_HZ = 6.0
+"""Bands that roll slower than this cannot be told from a person who moves."""
 USUAL_DAYS = 7
 """Days with a check before a camera has a usual sharpness."""
 

@@ -3,10 +3,12 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from telemed_desk.media.camera_check import look_for_the_chart
 from telemed_desk.media.control import (
     ChecksDone,
     Fault,
     FromMedia,
+    LookForChart,
     RunDeviceChecks,
     RunLinkTrial,
 )
@@ -15,6 +17,7 @@ from telemed_desk.media.station import Station
 from telemed_protocol.errors import KnownError
 
 Send = Callable[[FromMedia], object]
+Run = RunDeviceChecks | RunLinkTrial | LookForChart
 
 
 class CheckRuns:
@@ -30,7 +33,7 @@ class CheckRuns:
         self._send = send
         self._runs: dict[type, tuple[str, asyncio.Task[None]]] = {}
 
-    def start(self, message: RunDeviceChecks | RunLinkTrial, *, in_call: bool) -> None:
+    def start(self, message: Run, *, in_call: bool) -> None:
         """Begin a run; one of the same kind ends. Never beside a call."""
         if in_call:
             self._send(Fault("checks-in-call", message.run))
@@ -58,12 +61,14 @@ class CheckRuns:
         self.stop_all()
         await asyncio.gather(*(task for _, task in self._runs.values()), return_exceptions=True)
 
-    async def _carry_out(self, message: RunDeviceChecks | RunLinkTrial) -> None:
+    async def _carry_out(self, message: Run) -> None:
         moved_bytes = 0
         try:
             if isinstance(message, RunLinkTrial):
                 trial = await asyncio.to_thread(_load_link_trial)
                 moved_bytes = await trial(message, self._send)
+            elif isinstance(message, LookForChart):
+                await look_for_the_chart(message.run, self._station, self._send)
             else:
                 await run_device_checks(message, self._station, self._send)
         except KnownError as error:

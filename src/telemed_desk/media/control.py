@@ -10,6 +10,11 @@ import msgspec
 
 from telemed_protocol.errors import FormatError
 
+from .control_cameras import Cameras as Cameras  # noqa: PLC0414 - part of this module for all others
+from .control_cameras import CameraSeen as CameraSeen  # noqa: PLC0414 - part of this module for all others
+from .control_cameras import ChartLook as ChartLook  # noqa: PLC0414 - part of this module for all others
+from .control_cameras import ChartVerdict as ChartVerdict  # noqa: PLC0414 - part of this module for all others
+from .control_cameras import LookForChart as LookForChart  # noqa: PLC0414 - part of this module for all others
 from .control_checks import CheckResult as CheckResult  # noqa: PLC0414 - part of this module for all others
 from .control_checks import ChecksDone as ChecksDone  # noqa: PLC0414 - part of this module for all others
 from .control_checks import RunDeviceChecks as RunDeviceChecks  # noqa: PLC0414 - part of this module for all others
@@ -133,6 +138,7 @@ ToMedia = (
     | RunLinkTrial
     | StopDeviceChecks
     | SoundTrial
+    | LookForChart
     | Shutdown
 )
 
@@ -329,6 +335,9 @@ FromMedia = (
     | SoundState
     | SoundDevices
     | SoundTrialState
+    | Cameras
+    | ChartLook
+    | ChartVerdict
     | Photo
     | PhotoProgress
     | DeviceState

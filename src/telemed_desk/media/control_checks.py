@@ -8,10 +8,18 @@ from .control_paths import IceServerSpec
 
 
 class RunDeviceChecks(msgspec.Struct, frozen=True, tag_field="t", tag="run-device-checks"):
-    """Run the self-check's probes that need devices or codecs; refused during a call."""
+    """Run the self-check's probes that need devices or codecs; refused during a call.
+
+    Attributes:
+        run: Names the answers.
+        names: Checks; none = all.
+        usual_sharpness: Median ``C9`` of 30 days of each camera, by its spec in :class:`.control.Cameras`;
+            one that is not here has too few days to have a usual.
+    """
 
     run: str
     names: list[str]
+    usual_sharpness: dict[str, float] = {}
 
 
 class RunLinkTrial(msgspec.Struct, frozen=True, tag_field="t", tag="run-link-trial"):

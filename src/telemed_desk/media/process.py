@@ -16,6 +16,7 @@ import structlog
 
 from telemed_desk.clinical.ladder import Rung
 from telemed_desk.media import control
+from telemed_desk.media.camera_report import CameraReport
 from telemed_desk.media.channel import ControlChannel
 from telemed_desk.media.check_runs import CheckRuns
 from telemed_desk.media.shared_block import remove_orphans
@@ -71,6 +72,7 @@ class MediaWorker:
                 ("silence", self._watch_silence()),
                 ("warm", self._warm()),
                 ("sound", SoundReport(self._station, self._send).run()),
+                ("cameras", CameraReport(self._station, self._send).run()),
             )
         ]
         try:
@@ -156,6 +158,7 @@ class MediaWorker:
             case (
                 control.RunDeviceChecks()
                 | control.RunLinkTrial()
+                | control.LookForChart()
                 | control.StopDeviceChecks()
                 | control.SoundTrial()
             ):
@@ -217,12 +220,13 @@ class MediaWorker:
         self,
         message: control.RunDeviceChecks
         | control.RunLinkTrial
+        | control.LookForChart
         | control.StopDeviceChecks
         | control.SoundTrial,
     ) -> None:
         in_call = bool(self._sessions)
         match message:
-            case control.RunDeviceChecks() | control.RunLinkTrial():
+            case control.RunDeviceChecks() | control.RunLinkTrial() | control.LookForChart():
                 self._checks.start(message, in_call=in_call)
             case control.StopDeviceChecks(run):
                 self._checks.stop(run)

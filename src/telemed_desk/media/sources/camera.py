@@ -7,15 +7,19 @@ from FFmpeg's documents (https://ffmpeg.org/ffmpeg-devices.html) and were not ru
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import av
 from av.container import InputContainer
 
-from telemed_desk.devices.listing import ListedDevice, find_listed
-from telemed_desk.devices.problems import CameraMissing, CameraStalled, DeviceProblem
-from telemed_desk.devices.specs import DeviceKind
+from telemed_desk.devices.cameras.holders import camera_holders
+from telemed_desk.devices.cameras.listing import list_cameras
+from telemed_desk.devices.cameras.permission import refused
+from telemed_desk.devices.cameras.remembering import find_again
+from telemed_desk.devices.cameras.watch import WATCH
+from telemed_desk.devices.listing import ListedDevice
+from telemed_desk.devices.problems import CameraBusy, CameraMissing, CameraStalled, DeviceProblem
 from telemed_desk.devices.system import ON_LINUX, ON_MAC, ON_WINDOWS
 from telemed_desk.devices.translate import camera_problem
 from telemed_desk.media.ports import Picture
@@ -26,6 +30,9 @@ FIRST_PICTURE_S = 8.0
 """Some Windows cameras need seconds; more than this is a fault (self-check C2)."""
 BETWEEN_PICTURES_S = 2.0
 REOPEN_S = 1.0
+"""A camera that came is noticed at once; this is for one that another program gave back."""
+AWAY_S = 2.0
+"""How long another camera waits before it fills in for one that went."""
 POLL_S = 0.004
 """How often a camera without a new picture is asked again; adds at most this to the delay."""
 NON_BLOCKING = f"+{av.container.Flags.non_block.value}"
@@ -51,11 +58,15 @@ MODES = (
 
 
 class DeviceCamera(Capture):
-    """Captures from a listed camera; finds it again when it comes back.
+    """Captures from a listed camera; finds it again when it comes back, in whatever port.
+
+    Without a choice it takes the first of the list, and keeps to that one: another camera fills in
+    while it is away, and gives way when it is back.
 
     Args:
-        stable_id: Which camera; None takes the first of the list.
+        stable_id: Which camera; None leaves it to us.
         on_state: Told of problems (codes of :mod:`telemed_desk.devices.problems`) and recovery.
+        name: As the chosen camera was called; finds it where its id changed.
         first_picture_s: How long the first picture may take.
         between_pictures_s: How long no further picture may come.
     """
@@ -65,45 +76,114 @@ class DeviceCamera(Capture):
         stable_id: str | None,
         on_state: StateListener,
         *,
+        name: str = "",
         first_picture_s: float = FIRST_PICTURE_S,
         between_pictures_s: float = BETWEEN_PICTURES_S,
     ) -> None:
         super().__init__("camera", on_state)
-        self._stable_id = stable_id
+        self._chosen = (stable_id, name) if stable_id is not None else None
+        self._kept: tuple[str, str] | None = None
         self._first_picture_s = first_picture_s
         self._between_pictures_s = between_pictures_s
+        self._changed = threading.Event()
+        self._away_since: float | None = None
         self.opened: ListedDevice | None = None
+        self.first_picture_s: float | None = None
+        """From asking for the device to when its first picture was taken."""
+        self.holders: list[str] = []
+        """Who has it, when somebody else does and the system tells."""
+
+    def close(self, timeout_s: float = 3.0) -> None:
+        """Stop capturing and give the device back."""
+        self._closing.set()
+        self._changed.set()
+        super().close(timeout_s)
 
     def _run(self) -> None:
-        while not self._closing.is_set():
-            try:
-                self._capture_until_problem()
-            except DeviceProblem as problem:
-                self._pictures.clear()
-                self._say(problem.code, problem.detail)
-            self._closing.wait(REOPEN_S)
+        end_watch = WATCH.subscribe(self._changed.set)
+        try:
+            while not self._closing.is_set():
+                self._changed.clear()
+                try:
+                    self._capture_until_problem()
+                except _AnotherFits:
+                    continue
+                except DeviceProblem as problem:
+                    self._pictures.clear()
+                    told = self._explained(problem)
+                    self._say(told.code, told.detail)
+                if not self._closing.is_set():
+                    self._changed.wait(REOPEN_S)
+        finally:
+            end_watch()
 
     def _capture_until_problem(self) -> None:
         device = self._find()
-        self.opened = device
+        asked_at = time.monotonic()
         container = open_camera(device.address, self._first_picture_s)
         try:
-            for picture in pictures_of(
+            for picture in PictureStream(
                 container,
                 self._closing,
                 first_picture_s=self._first_picture_s,
                 between_pictures_s=self._between_pictures_s,
+                look=lambda: self._look(device),
             ):
+                if self._kept is None:
+                    self._kept = (device.stable_id, device.name)
+                if self.opened != device or self.first_picture_s is None:
+                    self.opened = device
+                    self.first_picture_s = max(0.0, picture.taken_ns / 1e9 - asked_at)
+                self.holders = []
                 self._pictures.put(picture)
                 self._say("")
         finally:
             container.close()
 
+    def _look(self, device: ListedDevice) -> None:
+        """While it runs: leave it when it was pulled out, or when the better one is back."""
+        if not self._changed.is_set():
+            return
+        self._changed.clear()
+        cameras = list_cameras()
+        if all(camera.address != device.address for camera in cameras):
+            raise CameraMissing("unplugged")
+        wanted = self._wanted(cameras)
+        if wanted is not None and wanted.address != device.address:
+            raise _AnotherFits
+
     def _find(self) -> ListedDevice:
-        device = find_listed(DeviceKind.CAMERA, self._stable_id)
-        if device is None:
+        cameras = list_cameras()
+        found = self._wanted(cameras)
+        if found is None and self._chosen is None and cameras:
+            # A hub that resets takes its camera away for a moment; nobody wants the other one then.
+            now = time.monotonic()
+            self._away_since = self._away_since or now
+            if self._kept is None or now - self._away_since >= AWAY_S:
+                return cameras[0]
+        if found is None:
             raise CameraMissing("not listed")
-        return device
+        self._away_since = None
+        return found
+
+    def _wanted(self, cameras: Sequence[ListedDevice]) -> ListedDevice | None:
+        wanted = self._chosen or self._kept
+        return None if wanted is None else find_again(cameras, *wanted)
+
+    def _explained(self, problem: DeviceProblem) -> DeviceProblem:
+        """Ask the system what it knows of a camera that does not work."""
+        problem = refused(problem)
+        stalled_elsewhere = isinstance(problem, CameraStalled) and not ON_LINUX
+        if isinstance(problem, CameraBusy) or stalled_elsewhere:
+            found = self._wanted(list_cameras()) or next(iter(list_cameras()), None)
+            self.holders = [] if found is None else camera_holders(found.address)
+            if stalled_elsewhere and self.holders:
+                return CameraBusy(problem.detail)
+        return problem
+
+
+class _AnotherFits(Exception):
+    """The camera that is wanted is back, and another is open."""
 
 
 def open_camera(address: str, timeout_s: float) -> InputContainer:
@@ -152,32 +232,32 @@ def _options(mode: CaptureMode) -> dict[str, str]:
     return options
 
 
-def pictures_of(
-    container: InputContainer,
-    closing: threading.Event,
-    *,
-    first_picture_s: float,
-    between_pictures_s: float,
-    now: Callable[[], float] = time.monotonic,
-) -> "PictureStream":
-    """Iterate over an open camera's pictures until it is closed or fails."""
-    return PictureStream(container, closing, first_picture_s, between_pictures_s, now)
-
-
 class PictureStream:
-    """Iterator of pictures; raises a :class:`DeviceProblem` when the camera fails or stalls."""
+    """Iterates over an open camera's pictures; raises a :class:`DeviceProblem` when it fails or stalls.
+
+    Args:
+        container: As opened.
+        closing: Ends it.
+        first_picture_s: How long the first picture may take.
+        between_pictures_s: How long any other.
+        look: Called all the time; may raise to leave the camera.
+        now: The clock, seconds.
+    """
 
     def __init__(
         self,
         container: InputContainer,
         closing: threading.Event,
+        *,
         first_picture_s: float,
         between_pictures_s: float,
-        now: Callable[[], float],
+        look: Callable[[], None] = lambda: None,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._container = container
         self._closing = closing
         self._between_pictures_s = between_pictures_s
+        self._look = look
         self._now = now
         self._deadline = now() + first_picture_s
         self._maker = PictureMaker()
@@ -188,6 +268,7 @@ class PictureStream:
 
     def __next__(self) -> Picture:
         while not self._closing.is_set():
+            self._look()
             try:
                 frame = next(self._container.decode(video=0))
             except (av.error.BlockingIOError, av.error.ExitError, av.error.InvalidDataError):

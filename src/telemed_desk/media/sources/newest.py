@@ -11,18 +11,38 @@ StateListener = Callable[[str, str], None]
 """Called with (code, detail) when a device's state changes; empty code = works. Capture thread."""
 
 
+PictureListener = Callable[[Picture], None]
+
+
 class NewestPicture:
     """Newest picture wins; waiting readers are woken. Thread-safe."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._picture: Picture | None = None
+        self._listeners: tuple[PictureListener, ...] = ()
 
     def put(self, picture: Picture) -> None:
         """Replace the picture and wake who waits."""
         with self._changed:
             self._picture = picture
             self._changed.notify_all()
+        for listener in self._listeners:
+            listener(picture)
+
+    def listen(self, on_picture: PictureListener) -> Callable[[], None]:
+        """Hear of every single picture, for who must miss none; returns what ends it.
+
+        The listener runs on the capture thread and must return within a few milliseconds.
+        """
+        with self._changed:
+            self._listeners = (*self._listeners, on_picture)
+
+        def end() -> None:
+            with self._changed:
+                self._listeners = tuple(one for one in self._listeners if one is not on_picture)
+
+        return end
 
     def clear(self) -> None:
         """Say that there is no picture now."""
@@ -74,6 +94,10 @@ class Capture(ABC):
     def wait_newer(self, than_ns: int, timeout_s: float) -> Picture | None:
         """See :class:`telemed_desk.media.ports.PictureSource`."""
         return self._pictures.wait_newer(than_ns, timeout_s)
+
+    def listen(self, on_picture: PictureListener) -> Callable[[], None]:
+        """See :meth:`NewestPicture.listen`."""
+        return self._pictures.listen(on_picture)
 
     def close(self, timeout_s: float = 3.0) -> None:
         """Stop capturing and give the device back."""

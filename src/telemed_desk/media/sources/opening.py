@@ -17,7 +17,7 @@ from telemed_desk.devices.specs import (
 )
 from telemed_desk.media.ports import PictureSource, SoundBlock, SoundSource
 from telemed_desk.media.sources.camera import DeviceCamera
-from telemed_desk.media.sources.newest import StateListener
+from telemed_desk.media.sources.newest import PictureListener, StateListener
 from telemed_desk.media.sources.pattern import PatternCamera
 from telemed_desk.media.sources.sound_devices import DeviceMicrophone, DeviceSpeaker
 from telemed_desk.media.sources.sound_files import (
@@ -37,6 +37,10 @@ class Camera(PictureSource, Protocol):
 
     def close(self) -> None:
         """Give the device back."""
+
+    def listen(self, on_picture: PictureListener) -> Callable[[], None]:
+        """Hear of every picture, on the capture thread; returns what ends it."""
+        ...
 
 
 class Microphone(SoundSource, Protocol):
@@ -67,8 +71,8 @@ def open_camera(text: str, on_state: StateListener) -> Camera | None:
             return None
         case UseDefault():
             camera = DeviceCamera(None, on_state)
-        case UseListed(stable_id):
-            camera = DeviceCamera(stable_id, on_state)
+        case UseListed(stable_id, name):
+            camera = DeviceCamera(stable_id, on_state, name=name)
         case UsePattern() as pattern:
             camera = PatternCamera(pattern, on_state)
         case UseFile(path):
