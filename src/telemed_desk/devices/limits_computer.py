@@ -77,7 +77,7 @@ COMPUTER_LIMITS = (
         "Full speed allowed",
         "",
         1,
-        1,
+        0,
         True,
         "This PC is set to save power, which slows it down.",
         "Choose the balanced power mode in the system's settings.",
