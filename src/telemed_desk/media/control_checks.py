@@ -13,7 +13,7 @@ class RunDeviceChecks(msgspec.Struct, frozen=True, tag_field="t", tag="run-devic
     Attributes:
         run: Names the answers.
         names: Checks; none = all.
-        usual_sharpness: Median ``C9`` of 30 days of each camera, by its spec in :class:`.control.Cameras`;
+        usual_sharpness: Median ``C9`` of 30 days of each camera, by its spec (:class:`.Cameras`);
             one that is not here has too few days to have a usual.
     """
 
