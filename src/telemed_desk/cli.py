@@ -1,4 +1,4 @@
-"""``telemed-desk``: the window, the self-check for fleets, practice mode, and a headless peer."""
+"""``telemed-desk``: the window, checks and care of the records, practice mode, a headless peer."""
 
 import argparse
 import os
@@ -34,6 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
     check = commands.add_parser("selfcheck", help="test this PC and its link, without a window")
     commands.add_parser("practice", help="a fictional clinic on this PC", add_help=False)
     commands.add_parser("peer", help="a headless call endpoint on standard input", add_help=False)
+    commands.add_parser("vault", help="check, back up, restore, export", add_help=False)
     for with_data in (parser, run):
         with_data.add_argument("--data", type=Path, default=default_data())
         with_data.add_argument("--server", default="", help="https address, for the first set-up")
@@ -41,7 +42,9 @@ def main(arguments: list[str] | None = None) -> int:
     _devices(check)
     check.add_argument("--server", default="", help="address of the clinic's server")
     check.add_argument("--data", type=Path, default=default_data())
-    check.add_argument("--quick", action="store_true", help="at most 6 s and 0.5 MB")
+    far = check.add_mutually_exclusive_group()
+    far.add_argument("--quick", action="store_true", help="at most 6 s and 0.5 MB")
+    far.add_argument("--thorough", action="store_true", help="up to 60 s and 60 MB")
     check.add_argument("--json", action="store_true", help="print the whole report as JSON")
     options, rest = parser.parse_known_args(arguments)
     # Imported where needed: each command starts only what it uses.
@@ -53,6 +56,10 @@ def main(arguments: list[str] | None = None) -> int:
         from telemed_desk.media import peer
 
         return peer.main(rest)
+    if options.command == "vault":
+        from telemed_desk.vault.commands import main as run_vault
+
+        return run_vault(rest, default_data())
     if rest:
         parser.error(f"not understood: {' '.join(rest)}")
     if options.command == "selfcheck":

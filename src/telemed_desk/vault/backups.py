@@ -27,7 +27,7 @@ LEAST_KEPT: Final = 2
 EVERY_MS: Final = 3600_000
 _NAME_FORMAT: Final = "%Y%m%dT%H%M%S.%fZ"
 _SUFFIX: Final = ".db"
-_SLOTS_SUFFIX: Final = ".slots"
+SLOTS_SUFFIX: Final = ".slots"
 _SPARE: Final = 1.2
 
 
@@ -42,7 +42,7 @@ class Backup:
     @property
     def slots(self) -> Path:
         """Its slot file."""
-        return self.path.with_suffix(_SLOTS_SUFFIX)
+        return self.path.with_suffix(SLOTS_SUFFIX)
 
 
 def worth_keeping(times_ms: Iterable[int]) -> set[int]:

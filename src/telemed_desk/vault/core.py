@@ -147,6 +147,10 @@ class VaultCore:
             self._listeners.clear()
         self._instance.release()
 
+    def reading(self) -> contextlib.AbstractContextManager[sa.Connection]:
+        """A consistent view for the vault package's own tools: checks, exports. Any thread."""
+        return self._read()
+
     @contextlib.contextmanager
     def _read(self) -> Iterator[sa.Connection]:
         """A consistent view for reading, in any thread.

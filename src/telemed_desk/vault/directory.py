@@ -14,12 +14,15 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from telemed_desk.clinical.people import Clinician
 from telemed_desk.vault import recovery
 from telemed_desk.vault.atomic import copy_of, fsync_directory, write_durably
+from telemed_desk.vault.backups import BACKUPS_NAME, BackupFolder
 from telemed_desk.vault.connection import assert_safe_sqlite, known_errors
 from telemed_desk.vault.core import ATTACHMENTS_NAME, DATABASE_NAME
 from telemed_desk.vault.keys import MasterKey
 from telemed_desk.vault.opening import make_database, open_vault
 from telemed_desk.vault.passphrase import TriesGuard, judge_passphrase, passphrase_bytes
+from telemed_desk.vault.pin import PinKeep
 from telemed_desk.vault.problems import (
+    BackupUnreadable,
     UnknownRecord,
     VaultDamaged,
     VaultExists,
@@ -36,6 +39,7 @@ from telemed_desk.vault.slots import (
     SlotHeader,
     SlotOwner,
     SlotSecret,
+    decode_slot_file,
     new_passphrase_slot,
     new_recovery_slot,
     open_slot,
@@ -79,6 +83,7 @@ class VaultDirectory:
         self._guard = guard or _guard
         self._wall_ms = wall_ms
         self._slots = path / SLOTS_NAME
+        self._pins = PinKeep()
 
     def exists(self) -> bool:
         """Whether there is any part of a vault here, even one that lost its slot file."""
@@ -157,6 +162,25 @@ class VaultDirectory:
             TooManyTries: After five wrong ones, wait.
             VaultMissing, VaultDamaged, VaultInUse, VaultFromNewerVersion: As they say.
         """
+        return self._open(*self.reveal(clinician_id, passphrase))
+
+    def unlock_with_recovery(self, code: str) -> Vault:
+        """Open with the printed code, as the clinician for whom it was printed.
+
+        Raises:
+            RecoveryCodeTypo: A letter is wrong or missing.
+            WrongRecoveryCode: It is of another vault.
+            VaultMissing, VaultDamaged, VaultInUse, VaultFromNewerVersion: As they say.
+        """
+        return self._open(*self.reveal_with_recovery(code))
+
+    def reveal(self, clinician_id: bytes, passphrase: str) -> tuple[SlotSecret, Clinician]:
+        """Return the keys that a passphrase guards, without opening the database.
+
+        Raises:
+            WrongPassphrase, TooManyTries, VaultMissing, VaultDamaged, VaultFromNewerVersion: As in
+                :meth:`unlock`.
+        """
         assert_safe_sqlite()
         file = self._read_slots()
         slot = file.passphrase_slot(clinician_id)
@@ -169,15 +193,14 @@ class VaultDirectory:
             self._guard.missed(who)
             raise WrongPassphrase
         self._guard.hit(who)
-        return self._open(content, _as_clinician(slot.header))
+        return content, _as_clinician(slot.header)
 
-    def unlock_with_recovery(self, code: str) -> Vault:
-        """Open with the printed code, as the clinician for whom it was printed.
+    def reveal_with_recovery(self, code: str) -> tuple[SlotSecret, Clinician]:
+        """Return the keys that the printed code guards, without opening the database.
 
         Raises:
-            RecoveryCodeTypo: A letter is wrong or missing.
-            WrongRecoveryCode: It is of another vault.
-            VaultMissing, VaultDamaged, VaultInUse, VaultFromNewerVersion: As they say.
+            RecoveryCodeTypo, WrongRecoveryCode, VaultMissing, VaultDamaged: As in
+                :meth:`unlock_with_recovery`.
         """
         assert_safe_sqlite()
         secret = recovery.from_text(code)
@@ -185,8 +208,31 @@ class VaultDirectory:
         for slot in file.recovery_slots():
             content = open_slot(slot, secret, file)
             if content is not None:
-                return self._open(content, _as_clinician(slot.header))
+                return content, _as_clinician(slot.header)
         raise WrongRecoveryCode
+
+    def keep_pin(self, vault: Vault, pin: str) -> None:
+        """Let six digits open the vault again for a while, as long as this process lives. Blocks.
+
+        Raises:
+            WeakPin: Not six digits, or guessed first.
+            VaultLocked: The keys were dropped.
+        """
+        self._pins.keep(vault.clinician, vault.keys_for_slot(), pin)
+
+    def pin_tries_left(self, clinician_id: bytes) -> int:
+        """Return how many tries a clinician's PIN has; 0 = only the passphrase opens."""
+        return self._pins.tries_left(clinician_id)
+
+    def unlock_with_pin(self, clinician_id: bytes, pin: str) -> Vault:
+        """Open again with the PIN that was set since the last full unlock.
+
+        Raises:
+            WrongPin: It is another; after five of them it is gone.
+            PinGone: There is none, or its time is over.
+            VaultMissing, VaultDamaged, VaultInUse: As in :meth:`unlock`.
+        """
+        return self._open(*self._pins.open(clinician_id, pin))
 
     def add_clinician(
         self, vault: Vault, clinician: Clinician, passphrase: str, argon: Argon2Cost | None = None
@@ -254,10 +300,46 @@ class VaultDirectory:
         with known_errors():
             try:
                 return read_slot_file(self._slots)
-            except VaultMissing:
-                if (self.path / DATABASE_NAME).exists():
+            except (VaultMissing, VaultDamaged) as error:
+                found = self._slots_of_a_backup()
+                if found is not None:
+                    return found
+                if isinstance(error, VaultMissing) and (self.path / DATABASE_NAME).exists():
                     raise VaultDamaged("slot file is gone") from None
                 raise
+
+    def newest_backup(self, master: MasterKey) -> Path | None:
+        """Return the newest backup beside the vault that verifies now."""
+        found = BackupFolder(self.path / BACKUPS_NAME).newest_good(master.database_key())
+        return None if found is None else found.path
+
+    def adopt_slots(self, slots: Path) -> None:
+        """Take over the slot file that lies beside a backup, where there is no vault yet.
+
+        Raises:
+            BackupUnreadable: It is missing or damaged, or of other records than those here.
+        """
+        with known_errors():
+            try:
+                theirs = decode_slot_file(slots.read_bytes())
+            except (FileNotFoundError, VaultDamaged):
+                raise BackupUnreadable("slot file") from None
+            if self.exists():
+                if self._read_slots().check_value != theirs.check_value:
+                    raise BackupUnreadable("another vault")
+                return
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            (self.path / ATTACHMENTS_NAME).mkdir(mode=0o700, exist_ok=True)
+            write_slot_file(self._slots, theirs)
+
+    def _slots_of_a_backup(self) -> SlotFile | None:
+        """The newest slot file that was kept with a backup, put back into its place."""
+        for backup in BackupFolder(self.path / BACKUPS_NAME).all():
+            with contextlib.suppress(OSError, VaultDamaged):
+                file = decode_slot_file(backup.slots.read_bytes())
+                write_slot_file(self._slots, file)
+                return file
+        return None
 
     def _open(self, content: SlotSecret, clinician: Clinician) -> Vault:
         vault = open_vault(self.path, content, clinician, self._reserve_bytes, self._wall_ms)

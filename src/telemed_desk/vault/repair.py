@@ -107,7 +107,7 @@ def repair(
         _remove(part)
         try:
             report = _build(part, master, identity, ground, wall_ms)
-            kept_as = _set_aside(database, wall_ms())
+            kept_as = set_aside(database, wall_ms(), "damaged")
         except BaseException:
             _remove(part)
             raise
@@ -321,14 +321,16 @@ def _taken(journal: Scan | None) -> set[int]:
     return set(ops_in(journal)) if journal is not None else set()
 
 
-def _set_aside(database: Path, at_ms: int) -> str:
-    """Rename the damaged file and its log; return its new name."""
+def set_aside(database: Path, at_ms: int, why: str) -> str:
+    """Rename a database and its log; return its new name, empty when there was none."""
+    if not database.exists():
+        return ""
     when = datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y%m%dT%H%M%SZ")
-    name = f"{database.name}.damaged-{when}"
+    name = f"{database.name}.{why}-{when}"
     number = 1
     while database.with_name(name).exists():
         number += 1
-        name = f"{database.name}.damaged-{when}-{number}"
+        name = f"{database.name}.{why}-{when}-{number}"
     for side in _SIDE_FILES:
         with contextlib.suppress(FileNotFoundError):
             database.with_name(database.name + side).rename(database.with_name(name + side))

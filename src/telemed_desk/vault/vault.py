@@ -1,10 +1,11 @@
 """The unlocked vault: what the desk's workflow and sync hold in their hands."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -13,10 +14,18 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from telemed_desk.clinical.notes import NoteText
 from telemed_desk.vault import schema
-from telemed_desk.vault.backups import BACKUPS_NAME, Backup, BackupFolder
+from telemed_desk.vault.atomic import write_durably
+from telemed_desk.vault.backups import (
+    BACKUPS_NAME,
+    SLOTS_SUFFIX,
+    Backup,
+    BackupFolder,
+    write_copy,
+)
+from telemed_desk.vault.connection import known_errors
 from telemed_desk.vault.core import DATABASE_NAME, Opened
 from telemed_desk.vault.drafts import Drafts, is_signed
-from telemed_desk.vault.oplog import op_of_row
+from telemed_desk.vault.oplog import OpLog, op_of_row
 from telemed_desk.vault.outbox import VaultOutbox
 from telemed_desk.vault.payloads import lane_of
 from telemed_desk.vault.problems import NoteAlreadySigned, NotesOnly, UnknownRecord, VaultLocked
@@ -259,6 +268,10 @@ class Vault(VaultReads, VaultOutbox, VaultSegments, VaultSearch):
             raise VaultLocked
         return SlotSecret(1, self._master.reveal(), bytes(self._signing_seed))
 
+    def trial(self, job: Callable[[sa.Connection, OpLog], None]) -> "Future[None]":
+        """Let a check work on the database in a transaction that it ends by raising."""
+        return self._writer.submit(lambda t: job(t.connection, self._oplog))
+
     def back_up(self) -> Backup:
         """Write a verified backup beside the vault and let old ones go; seconds, while others work.
 
@@ -274,6 +287,20 @@ class Vault(VaultReads, VaultOutbox, VaultSegments, VaultSearch):
             self._master.database_key(),
             self._wall_ms(),
         )
+
+    def copy_to(self, target: Path, progress: Callable[[str], None]) -> None:
+        """Write a verified copy elsewhere, with the slot file that opens it beside it.
+
+        Raises:
+            BackupFailed, DiskFull, DiskTrouble: Nothing is left behind.
+        """
+        if self.is_locked:
+            raise VaultLocked
+        with known_errors():
+            key = self._master.database_key()
+            write_copy(self.folder / DATABASE_NAME, target, key, progress)
+            slots = (self.folder / SLOTS_NAME).read_bytes()
+            write_durably(target.with_suffix(SLOTS_SUFFIX), slots)
 
     def verify_file(self) -> list[str]:
         """Check every page of the file; return what is wrong, by page. About 3 s per GB and more."""

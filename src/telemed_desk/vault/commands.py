@@ -1,0 +1,290 @@
+"""``telemed-desk vault``: check, back up, restore and export the records of this PC, without a window.
+
+Exit codes: 0 done and all is well, 1 looked at and something is wrong, 2 the passphrase or the words
+typed are wrong, 3 it could not be done.
+"""
+
+import argparse
+import getpass
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from telemed_desk.clinical.people import Clinician
+from telemed_desk.vault.directory import VaultDirectory
+from telemed_desk.vault.export import export_vault, open_export
+from telemed_desk.vault.keys import MasterKey
+from telemed_desk.vault.opening import LOCK_NAME, open_vault
+from telemed_desk.vault.passphrase import judge_passphrase, passphrase_bytes
+from telemed_desk.vault.problems import (
+    ExportUnreadable,
+    RecoveryCodeTypo,
+    UnknownRecord,
+    WeakPassphrase,
+    WrongPassphrase,
+    WrongRecoveryCode,
+)
+from telemed_desk.vault.recovery import new_secret, to_text
+from telemed_desk.vault.repair import RepairReport
+from telemed_desk.vault.restoring import restore
+from telemed_desk.vault.slots import SlotSecret
+from telemed_desk.vault.space import InstanceLock
+from telemed_desk.vault.vault import Vault
+from telemed_desk.vault.verify import Findings, check_files, check_photos, verify_log
+from telemed_protocol.errors import KnownError
+
+EXIT_OK, EXIT_FAULTS, EXIT_WRONG, EXIT_COULD_NOT = 0, 1, 2, 3
+_TYPED_WRONG: Final = (
+    WrongPassphrase,
+    WrongRecoveryCode,
+    RecoveryCodeTypo,
+    WeakPassphrase,
+    ExportUnreadable,
+)
+
+
+def main(arguments: list[str], data: Path) -> int:
+    """Run ``telemed-desk vault ...``; return the exit code.
+
+    Args:
+        arguments: What stands behind ``vault``.
+        data: Where this user's desk keeps its data.
+    """
+    parser = argparse.ArgumentParser(prog="telemed-desk vault", description=__doc__)
+    parser.add_argument("--data", type=Path, default=data, help="folder of this desk's data")
+    parser.add_argument("--clinician", default="", help="who unlocks; the last one if not said")
+    parser.add_argument(
+        "--recovery", action="store_true", help="unlock with the printed recovery code"
+    )
+    parser.add_argument(
+        "--stdin", action="store_true", help="read what must be typed from standard input, by line"
+    )
+    kinds = parser.add_subparsers(dest="action", required=True)
+    kinds.add_parser("check", help="check every page, the journal, the backups and the photos")
+    kinds.add_parser("verify-log", help="follow every chain, check signatures, fold anew")
+    backup = kinds.add_parser("backup", help="write a verified backup, beside the vault or --to")
+    backup.add_argument("--to", type=Path, help="a file elsewhere, say on a USB stick")
+    back = kinds.add_parser("restore", help="put a backup in the place of the records")
+    back.add_argument("file", type=Path, nargs="?", help="the newest good one if not said")
+    export = kinds.add_parser("export", help="write all records into one sealed file")
+    export.add_argument("out", type=Path)
+    export.add_argument("--code", action="store_true", help="seal with a fresh code to print")
+    opened = kinds.add_parser("open-export", help="unpack a sealed export; no vault is needed")
+    opened.add_argument("file", type=Path)
+    opened.add_argument("into", type=Path)
+    return run(parser.parse_args(arguments))
+
+
+def _print(line: str) -> None:
+    print(line, flush=True)  # noqa: T201 - a command prints
+
+
+@dataclass(slots=True)
+class Terminal:
+    """What a person reads and types."""
+
+    from_stdin: bool
+    say: Callable[[str], None] = _print
+
+    def secret(self, question: str) -> str:
+        """Ask for something that must not be seen."""
+        if self.from_stdin:
+            return sys.stdin.readline().rstrip("\n")
+        return getpass.getpass(f"{question}: ")
+
+    def progress(self, step: str) -> None:
+        """Say what is being done, apart from the result."""
+        print(f"... {step}", file=sys.stderr, flush=True)  # noqa: T201 - a command prints
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run one command; return the exit code."""
+    terminal = Terminal(options.stdin)
+    try:
+        return _ACTIONS[options.action](options, terminal)
+    except KnownError as error:
+        print(f"{error.code}: {error.sentence} {error.next_step}", file=sys.stderr)  # noqa: T201 - a command prints
+        return EXIT_WRONG if isinstance(error, _TYPED_WRONG) else EXIT_COULD_NOT
+    except FileExistsError as error:
+        print(f"{error} is there already. Nothing was written.", file=sys.stderr)  # noqa: T201 - a command prints
+        return EXIT_COULD_NOT
+
+
+def _check(options: argparse.Namespace, terminal: Terminal) -> int:
+    directory, content, clinician = _keys(options, terminal)
+    master = MasterKey(content.master)
+    lock = InstanceLock(directory.path / LOCK_NAME)
+    try:
+        found = check_files(directory.path, master, terminal.progress)
+    finally:
+        lock.release()
+    if not found.faults:
+        # Opening a damaged file repairs it: that is for the desk to do, and to show.
+        vault = _open(directory, content, clinician)
+        try:
+            check_photos(vault, found, terminal.progress)
+        finally:
+            vault.lock()
+    return _tell(found, terminal)
+
+
+def _verify(options: argparse.Namespace, terminal: Terminal) -> int:
+    vault = _unlock(options, terminal)
+    try:
+        return _tell(verify_log(vault, terminal.progress), terminal)
+    finally:
+        vault.lock()
+
+
+def _backup(options: argparse.Namespace, terminal: Terminal) -> int:
+    vault = _unlock(options, terminal)
+    try:
+        if options.to is None:
+            made = vault.back_up()
+            terminal.say(f"{made.path} ({made.size} bytes, verified)")
+            return EXIT_OK
+        slots = options.to.with_suffix(".slots")
+        for path in (options.to, slots):
+            if path.exists():
+                raise FileExistsError(path)
+        vault.copy_to(options.to, terminal.progress)
+        terminal.say(f"{options.to} (verified) and {slots}: keep both together")
+        return EXIT_OK
+    finally:
+        vault.lock()
+
+
+def _restore(options: argparse.Namespace, terminal: Terminal) -> int:
+    directory = _directory(options)
+    source = options.file
+    if source is not None:
+        directory.adopt_slots(source.with_suffix(".slots"))
+    content, _ = _reveal(directory, options, terminal)
+    master = MasterKey(content.master)
+    if source is None:
+        source = directory.newest_backup(master)
+        if source is None:
+            raise UnknownRecord("backup")
+    done = restore(
+        directory.path, source, master, lambda: time.time_ns() // 1_000_000, terminal.progress
+    )
+    terminal.say(f"{done.facts} facts restored from {source.name}.")
+    if done.kept_as:
+        terminal.say(f"What stood there before is kept as {done.kept_as}.")
+    terminal.say(
+        "This PC sends nothing until it is added to the clinic again: a restored copy must not use"
+        " the numbers of the PC it came from."
+    )
+    return EXIT_OK
+
+
+def _export(options: argparse.Namespace, terminal: Terminal) -> int:
+    vault = _unlock(options, terminal)
+    try:
+        if options.code:
+            code = new_secret()
+            missing = export_vault(vault, options.out, code, "code", progress=_steps(terminal))
+            terminal.say(f"Code that opens it, shown only now: {to_text(code)}")
+        else:
+            passphrase = terminal.secret("Passphrase for the exported file")
+            if not judge_passphrase(passphrase).ok:
+                raise WeakPassphrase
+            if terminal.secret("The same once more") != passphrase:
+                raise WrongPassphrase
+            missing = export_vault(
+                vault,
+                options.out,
+                passphrase_bytes(passphrase),
+                "passphrase",
+                progress=_steps(terminal),
+            )
+    finally:
+        vault.lock()
+    terminal.say(f"{options.out} written. It holds everything: keep it as you keep the records.")
+    if missing:
+        terminal.say(f"{missing} photos are not on this PC or do not open; they are named inside.")
+    return EXIT_FAULTS if missing else EXIT_OK
+
+
+def _open_export(options: argparse.Namespace, terminal: Terminal) -> int:
+    names = open_export(options.file, terminal.secret("Passphrase or code"), options.into)
+    terminal.say(f"{len(names)} files in {options.into}, in clear: delete them when done.")
+    return EXIT_OK
+
+
+_ACTIONS: Final = {
+    "check": _check,
+    "verify-log": _verify,
+    "backup": _backup,
+    "restore": _restore,
+    "export": _export,
+    "open-export": _open_export,
+}
+
+
+def _steps(terminal: Terminal) -> Callable[[str, int, int], None]:
+    last = [""]
+
+    def tell(step: str, done: int, of: int) -> None:
+        if step != last[0] or done % 100 == 0:
+            terminal.progress(f"{step} {done} of {of}")
+        last[0] = step
+
+    return tell
+
+
+def _directory(options: argparse.Namespace) -> VaultDirectory:
+    return VaultDirectory(options.data / "vault")
+
+
+def _keys(
+    options: argparse.Namespace, terminal: Terminal
+) -> tuple[VaultDirectory, SlotSecret, Clinician]:
+    directory = _directory(options)
+    return directory, *_reveal(directory, options, terminal)
+
+
+def _reveal(
+    directory: VaultDirectory, options: argparse.Namespace, terminal: Terminal
+) -> tuple[SlotSecret, Clinician]:
+    known = directory.clinicians()
+    if options.recovery:
+        return directory.reveal_with_recovery(terminal.secret("Recovery code"))
+    wanted = options.clinician.casefold()
+    chosen = next((slot for slot in known if wanted in slot.name.casefold()), None)
+    if chosen is None:
+        raise UnknownRecord("clinician")
+    return directory.reveal(chosen.entity, terminal.secret(f"Passphrase of {chosen.name}"))
+
+
+def _unlock(options: argparse.Namespace, terminal: Terminal) -> Vault:
+    directory, content, clinician = _keys(options, terminal)
+    vault = _open(directory, content, clinician)
+    if vault.repair_report is not None:
+        terminal.say(repair_words(vault.repair_report))
+    return vault
+
+
+def _open(directory: VaultDirectory, content: SlotSecret, clinician: Clinician) -> Vault:
+    return open_vault(directory.path, content, clinician, 0, lambda: time.time_ns() // 1_000_000)
+
+
+def _tell(found: Findings, terminal: Terminal) -> int:
+    for what, number in found.counts.items():
+        terminal.say(f"{number:>10} {what}")
+    for fault in found.faults:
+        terminal.say(f"WRONG: {fault}")
+    terminal.say("Something is wrong." if found.faults else "All is well.")
+    return EXIT_FAULTS if found.faults else EXIT_OK
+
+
+def repair_words(report: RepairReport) -> str:
+    """Say what a repair found, for a terminal."""
+    return (
+        f"The records were damaged and have been repaired: {report.bad_pages} of {report.pages}"
+        f" pages could not be read, {report.ops_read} facts were read,"
+        f" {report.ops_journal} came from the journal; kept as {report.kept_as}."
+    )
