@@ -1,20 +1,16 @@
-"""A camera for tests: compiles the double, paints its film, and turns its knobs while it runs."""
+"""Cameras for tests: compiles the double, paints its films, plugs cameras in and turns their knobs."""
 
 import mmap
 import os
+import shutil
 import struct
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
-import numpy as np
-from numpy.typing import NDArray
-
-from telemed_desk.devices.specs import UsePattern
-from telemed_desk.media.ports import Picture
-from telemed_desk.media.sources.pattern import PatternCamera
+from tests.support.devices.camera_films import Film, paint
 
 _HERE = Path(__file__).parent
 _FIELDS = (
@@ -22,85 +18,105 @@ _FIELDS = (
     "streamon_errno",
     "dqbuf_errno",
     "stall",
-    "black",
     "freeze",
     "raw_only",
     "fps",
+    "film",
+    "privacy",
+    "power_line",
 )
-FILM_PICTURES = 12
+NODES = 3
+_MACHINE_NODES = ("null", "zero", "full", "random", "urandom", "tty")
+
+
+@dataclass(frozen=True)
+class Plugged:
+    """What a USB camera says of itself, and where it sits."""
+
+    name: str = "Test Camera: Test Camera"
+    model: tuple[str, str] = ("046d", "0825")
+    serial: str = ""
+    port: str = "1-4"
+
+    @property
+    def stable_id(self) -> str:
+        """How it is listed."""
+        return f"usb:{':'.join(self.model)}:{self.serial}@{self.port}:1.0"
 
 
 class CameraDouble:
-    """One camera that does not exist. Its knobs may be turned at any time."""
+    """Cameras that do not exist. Plugged in and out, and their knobs turned, at any time."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, films: Collection[Film] = ()) -> None:
+        self.folder = folder
         source, library = _HERE / "v4l2double.c", folder / "v4l2double.so"
         subprocess.run(
             ["gcc", "-O2", "-Wall", "-Werror", "-fPIC", "-shared", "-o", str(library), str(source)],
             check=True,
             timeout=60,
         )
-        self._paint()
-        control = folder / "control"
-        control.write_bytes(bytes(4096))
-        with control.open("r+b") as file:
-            self._control = mmap.mmap(file.fileno(), 4096)
+        paint(folder, films)
+        self._nodes, self._classes, self._bus = (
+            folder / name for name in ("nodes", "classes", "bus")
+        )
+        for made in (self._nodes, self._classes, self._bus, self._nodes / "shm"):
+            made.mkdir()
+        for name in _MACHINE_NODES:
+            (self._nodes / name).touch()
+        self._controls = []
+        for node in range(NODES):
+            control = folder / f"control{node}"
+            control.write_bytes(bytes(4096))
+            with control.open("r+b") as file:
+                self._controls.append(mmap.mmap(file.fileno(), 4096))
 
-    def set(self, **knobs: int) -> None:
-        """Turn knobs; see ``struct control`` in the C source."""
+    def set(self, node: int = 0, **knobs: int) -> None:
+        """Turn knobs of one camera; see ``struct control`` in the C source."""
         for name, value in knobs.items():
-            struct.pack_into("<I", self._control, 4 * _FIELDS.index(name), value)
+            struct.pack_into("<I", self._controls[node], 4 * _FIELDS.index(name), value)
 
     def reset(self) -> None:
-        """Turn all knobs back: a good camera."""
-        self.set(**dict.fromkeys(_FIELDS, 0))
+        """One good camera, as it was in the beginning."""
+        for node in range(NODES):
+            self.unplug(node)
+            self.set(node, **dict.fromkeys(_FIELDS, 0))
+        self.plug()
 
-    def command(
-        self, *, present: bool = True, program: Sequence[str] = ("-m", "telemed_desk.media")
-    ) -> list[str]:
-        """Return the command for a Python program that sees this camera, or no device at all."""
+    def plug(self, node: int = 0, camera: Plugged | None = None) -> Plugged:
+        """Plug a camera in; the kernel tells of it before its node is there."""
+        camera = camera or Plugged()
+        device = self._bus / camera.port
+        interface = device / f"{camera.port}:1.0"
+        interface.mkdir(parents=True, exist_ok=True)
+        vendor, product = camera.model
+        for name, text in (("idVendor", vendor), ("idProduct", product), ("serial", camera.serial)):
+            (device / name).write_text(text + "\n")
+        about = self._classes / f"video{node}"
+        about.mkdir()
+        (about / "name").write_text(camera.name + "\n")
+        (about / "index").write_text("0\n")
+        (about / "device").symlink_to(interface)
+        self.node(node).touch()
+        return camera
+
+    def unplug(self, node: int = 0) -> None:
+        """Pull a camera out, if it is in."""
+        self.node(node).unlink(missing_ok=True)
+        shutil.rmtree(self._classes / f"video{node}", ignore_errors=True)
+
+    def node(self, node: int = 0) -> Path:
+        """Return what a program has open that has this camera."""
+        return self._nodes / f"video{node}"
+
+    def command(self, program: Sequence[str] = ("-m", "telemed_desk.media")) -> list[str]:
+        """Return the command for a Python program that sees these cameras and no others."""
         as_user = [] if os.geteuid() == 0 else ["--map-root-user"]
         return [
             *("unshare", "--mount", *as_user),
-            *("sh", str(_HERE / "own_dev.sh"), str(self._folder)),
-            "camera" if present else "no-camera",
+            *("sh", str(_HERE / "own_dev.sh"), str(self.folder)),
             *(sys.executable, *program),
         ]
 
     def close(self) -> None:
-        self._control.close()
-
-    def _paint(self) -> None:
-        large = PatternCamera(UsePattern(1280, 720, 30), _ignore)
-        small = PatternCamera(UsePattern(640, 480, 30), _ignore)
-        jpegs = [_jpeg(large.draw(count)) for count in range(FILM_PICTURES)]
-        (self._folder / "1280x720.mjpgs").write_bytes(b"".join(map(_framed, jpegs)))
-        raws = [_yuyv(small.draw(count)) for count in range(FILM_PICTURES)]
-        (self._folder / "640x480.yuyv").write_bytes(b"".join(raws))
-        black = cv2.imencode(".jpg", np.zeros((720, 1280, 3), np.uint8))[1].tobytes()
-        (self._folder / "black.mjpgs").write_bytes(_framed(black))
-
-
-def _ignore(_code: str, _detail: str) -> None:
-    return
-
-
-def _framed(jpeg: bytes) -> bytes:
-    return struct.pack("<I", len(jpeg)) + jpeg
-
-
-def _jpeg(picture: Picture) -> bytes:
-    planes = (picture.y.reshape(-1), picture.u.reshape(-1), picture.v.reshape(-1))
-    i420 = np.concatenate(planes).reshape(picture.height * 3 // 2, picture.width)
-    done, data = cv2.imencode(".jpg", cv2.cvtColor(i420, cv2.COLOR_YUV2BGR_I420))
-    assert done
-    return bytes(data)
-
-
-def _yuyv(picture: Picture) -> bytes:
-    packed: NDArray[np.uint8] = np.empty((picture.height, picture.width * 2), np.uint8)
-    packed[:, 0::2] = picture.y
-    packed[:, 1::4] = picture.u.repeat(2, axis=0)
-    packed[:, 3::4] = picture.v.repeat(2, axis=0)
-    return packed.tobytes()
+        for control in self._controls:
+            control.close()

@@ -1,12 +1,15 @@
 /*
- * A V4L2 camera in user space, for tests: an LD_PRELOAD library that answers the system calls which
- * an unmodified V4L2 client (FFmpeg, OpenCV, Qt) makes on /dev/video0, and passes on all others.
+ * V4L2 cameras in user space, for tests: an LD_PRELOAD library that answers the system calls which an
+ * unmodified V4L2 client (FFmpeg, OpenCV, Qt) makes on /dev/video0 to /dev/video9, and passes on all
+ * others.
  *
- *   V4L2_DOUBLE_FOLDER   holds "control" (struct control, changed by the test while this runs),
- *                        "1280x720.mjpgs" and "640x480.yuyv" (pictures), "black.mjpgs"
+ *   V4L2_DOUBLE_FOLDER   holds "control0" to "control9" (struct control, changed by the test while this
+ *                        runs), "film0.mjpgs" and so on (pictures), "640x480.yuyv"
  *
- * The node itself must exist; any character device will do. The descriptor that open() returns is an
- * eventfd, written to at the frame rate, so poll, select and epoll work as on a real camera.
+ * The node itself must exist; an empty file will do, and removing it unplugs the camera. The descriptor
+ * that open() returns is an eventfd, written to for each picture, so poll, select and epoll work as on a
+ * real camera. As on a real camera, pictures are taken into buffers at a steady rate and stamped then,
+ * however late the program fetches them; who streams locks the node, so that another program meets EBUSY.
  * What it does not show: a sensor, USB, and the quirks of UVC drivers.
  */
 #define _GNU_SOURCE
@@ -21,13 +24,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
-#define NODE "/dev/video0"
 #define MAX_BUFFERS 32
+#define MAX_NODES 10
+#define MAX_OPEN 16
+#define CID_PRIVACY 0x009a0910
 
 /* Little-endian u32 fields, in this order; the Python side is camera_double.py. */
 struct control {
@@ -35,10 +41,12 @@ struct control {
   uint32_t streamon_errno; /* VIDIOC_STREAMON fails with this: EBUSY, as another program streams */
   uint32_t dqbuf_errno;    /* VIDIOC_DQBUF fails with this: ENODEV, as when unplugged */
   uint32_t stall;          /* no further pictures */
-  uint32_t black;          /* the lens is covered */
   uint32_t freeze;         /* the same picture again and again */
   uint32_t raw_only;       /* offers YUYV 640x480 only */
   uint32_t fps;            /* 0 = 30 */
+  uint32_t film;           /* which film the compressed format shows */
+  uint32_t privacy;        /* the privacy control: 0 = none, 1 = open, 2 = closed */
+  uint32_t power_line;     /* the power-line control: 0 = none, else one more than its value */
 };
 
 struct film {
@@ -48,6 +56,8 @@ struct film {
 
 struct camera {
   int fd;
+  int node;
+  int node_fd; /* the node itself: who looks in /proc sees who has it */
   int nonblocking;
   volatile int streaming;
   struct v4l2_pix_format format;
@@ -55,9 +65,12 @@ struct camera {
   uint8_t *memory;
   size_t buffer_size;
   unsigned buffers;
-  unsigned queue[MAX_BUFFERS];
+  unsigned queue[MAX_BUFFERS]; /* to be filled */
   unsigned queued;
-  struct film film, black;
+  struct v4l2_buffer done[MAX_BUFFERS]; /* filled, not yet fetched */
+  unsigned finished;
+  struct film film;
+  uint32_t film_number;
   size_t position;
   uint32_t sequence;
   pthread_t clock;
@@ -68,8 +81,8 @@ static int (*real_close)(int);
 static int (*real_ioctl)(int, unsigned long, ...);
 static void *(*real_mmap)(void *, size_t, int, int, int, off_t);
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct camera *opened; /* one at a time is enough for a test */
-static struct control *control;
+static struct camera *opened[MAX_OPEN];
+static struct control *controls[MAX_NODES];
 
 __attribute__((constructor)) static void find_real_functions(void) {
   real_open = dlsym(RTLD_NEXT, "open");
@@ -101,10 +114,30 @@ static void *map_file(const char *name, int writable, size_t *size) {
   return bytes == MAP_FAILED ? NULL : bytes;
 }
 
-static int is_ours(const char *path) {
-  if (!path || strcmp(path, NODE) != 0) return 0;
-  if (!control) control = map_file("control", 1, NULL);
-  return control != NULL;
+/* The number of a node of ours, or -1. */
+static int node_of(const char *path) {
+  char name[32];
+  if (!path || strncmp(path, "/dev/video", 10) || path[10] < '0' || path[10] > '9' || path[11])
+    return -1;
+  int node = path[10] - '0';
+  snprintf(name, sizeof name, "control%d", node);
+  if (!controls[node]) controls[node] = map_file(name, 1, NULL);
+  return controls[node] ? node : -1;
+}
+
+static struct camera *camera_of(int fd) {
+  for (int i = 0; i < MAX_OPEN; i++)
+    if (opened[i] && opened[i]->fd == fd) return opened[i];
+  return NULL;
+}
+
+static struct control *control_of(const struct camera *camera) { return controls[camera->node]; }
+
+static int is_plugged_in(int node) {
+  char path[32];
+  struct stat about;
+  snprintf(path, sizeof path, "/dev/video%d", node);
+  return stat(path, &about) == 0;
 }
 
 static int is_mjpeg(const struct camera *camera) {
@@ -115,7 +148,7 @@ static int is_mjpeg(const struct camera *camera) {
 
 static void set_format(struct camera *camera, uint32_t wanted) {
   struct v4l2_pix_format *format = &camera->format;
-  int mjpeg = wanted == V4L2_PIX_FMT_MJPEG && !control->raw_only;
+  int mjpeg = wanted == V4L2_PIX_FMT_MJPEG && !control_of(camera)->raw_only;
   memset(format, 0, sizeof *format);
   format->pixelformat = mjpeg ? V4L2_PIX_FMT_MJPEG : V4L2_PIX_FMT_YUYV;
   format->width = mjpeg ? 1280 : 640;
@@ -126,19 +159,24 @@ static void set_format(struct camera *camera, uint32_t wanted) {
   format->colorspace = V4L2_COLORSPACE_SRGB;
 }
 
-static int open_camera(int flags) {
-  struct stat about;
-  if (stat(NODE, &about)) return fail(ENOENT);
-  if (control->open_errno) return fail(control->open_errno);
-  if (opened) return fail(EBUSY);
-  int fd = eventfd(0, EFD_NONBLOCK | (flags & O_CLOEXEC ? EFD_CLOEXEC : 0));
+static int open_camera(int node, int flags) {
+  char path[32];
+  int place = 0;
+  snprintf(path, sizeof path, "/dev/video%d", node);
+  if (!is_plugged_in(node)) return fail(ENOENT);
+  if (controls[node]->open_errno) return fail(controls[node]->open_errno);
+  while (place < MAX_OPEN && opened[place]) place++;
+  if (place == MAX_OPEN) return fail(EMFILE);
+  int fd = eventfd(0, EFD_NONBLOCK | EFD_SEMAPHORE | (flags & O_CLOEXEC ? EFD_CLOEXEC : 0));
   if (fd < 0) return -1;
   struct camera *camera = calloc(1, sizeof *camera);
   camera->fd = fd;
+  camera->node = node;
+  camera->node_fd = real_open(path, O_RDWR | O_CLOEXEC);
   camera->nonblocking = (flags & O_NONBLOCK) != 0;
   camera->memory_fd = -1;
   set_format(camera, V4L2_PIX_FMT_YUYV);
-  opened = camera;
+  opened[place] = camera;
   return fd;
 }
 
@@ -146,7 +184,8 @@ static void stop_streaming(struct camera *camera) {
   if (!camera->streaming) return;
   camera->streaming = 0;
   pthread_join(camera->clock, NULL);
-  camera->queued = 0;
+  camera->queued = camera->finished = 0;
+  flock(camera->node_fd, LOCK_UN);
 }
 
 static void free_buffers(struct camera *camera) {
@@ -165,29 +204,33 @@ static void free_buffers(struct camera *camera) {
     mode = va_arg(arguments, mode_t);          \
     va_end(arguments);                         \
   }                                            \
-  return is_ours(path) ? open_camera(flags) : real_open(path, flags, mode);
+  int node = node_of(path);                    \
+  return node >= 0 ? open_camera(node, flags) : real_open(path, flags, mode);
 
 int open(const char *path, int flags, ...) { OPEN_BODY }
 int open64(const char *path, int flags, ...) { OPEN_BODY }
 int __open_2(const char *path, int flags) {
-  return is_ours(path) ? open_camera(flags) : real_open(path, flags);
+  int node = node_of(path);
+  return node >= 0 ? open_camera(node, flags) : real_open(path, flags);
 }
 int __open64_2(const char *path, int flags) { return __open_2(path, flags); }
 
 int close(int fd) {
-  struct camera *camera = opened;
-  if (camera && camera->fd == fd) {
+  struct camera *camera = camera_of(fd);
+  if (camera) {
+    for (int i = 0; i < MAX_OPEN; i++)
+      if (opened[i] == camera) opened[i] = NULL;
     stop_streaming(camera);
     free_buffers(camera);
-    opened = NULL;
+    if (camera->node_fd >= 0) real_close(camera->node_fd);
     free(camera);
   }
   return real_close(fd);
 }
 
 void *mmap(void *at, size_t size, int protection, int flags, int fd, off_t offset) {
-  struct camera *camera = opened;
-  if (camera && fd == camera->fd && camera->memory_fd >= 0)
+  struct camera *camera = camera_of(fd);
+  if (camera && camera->memory_fd >= 0)
     return real_mmap(at, size, protection, MAP_SHARED, camera->memory_fd, offset);
   return real_mmap(at, size, protection, flags, fd, offset);
 }
@@ -197,94 +240,107 @@ void *mmap64(void *at, size_t size, int protection, int flags, int fd, off_t off
 
 /* ---- pictures ----------------------------------------------------------------------------------- */
 
-static void *run_clock(void *argument) {
-  struct camera *camera = argument;
-  uint64_t one = 1;
-  while (camera->streaming) {
-    uint32_t fps = control->fps ? control->fps : 30;
-    struct timespec interval = {0, 1000000000L / fps - 1};
-    nanosleep(&interval, NULL);
-    if (!control->stall && write(camera->fd, &one, sizeof one) < 0) break;
-  }
-  return NULL;
-}
-
-static int start_streaming(struct camera *camera) {
-  if (control->streamon_errno) return fail(control->streamon_errno);
-  camera->film.bytes = map_file(is_mjpeg(camera) ? "1280x720.mjpgs" : "640x480.yuyv", 0,
-                                &camera->film.size);
-  camera->black.bytes = map_file("black.mjpgs", 0, &camera->black.size);
-  if (!camera->film.bytes || !camera->black.bytes) return fail(EIO);
-  camera->position = 0;
-  camera->streaming = 1;
-  return pthread_create(&camera->clock, NULL, run_clock, camera) ? fail(EIO) : 0;
-}
-
 /* An .mjpgs file is JPEGs with a little-endian u32 length in front of each. */
-static size_t next_jpeg(struct camera *camera, struct film *film, uint8_t *out) {
+static size_t next_jpeg(struct camera *camera, uint8_t *out) {
   uint32_t size;
-  if (camera->position + 4 > film->size) camera->position = 0;
-  memcpy(&size, film->bytes + camera->position, 4);
-  memcpy(out, film->bytes + camera->position + 4, size);
+  char name[32];
+  struct control *control = control_of(camera);
+  if (!camera->film.bytes || camera->film_number != control->film) {
+    camera->film_number = control->film;
+    snprintf(name, sizeof name, "film%u.mjpgs", camera->film_number);
+    camera->film.bytes = map_file(name, 0, &camera->film.size);
+    camera->position = 0;
+    if (!camera->film.bytes) return 0;
+  }
+  if (camera->position + 4 > camera->film.size) camera->position = 0;
+  memcpy(&size, camera->film.bytes + camera->position, 4);
+  memcpy(out, camera->film.bytes + camera->position + 4, size);
   if (!control->freeze) camera->position += 4 + size;
   return size;
 }
 
 static size_t next_picture(struct camera *camera, uint8_t *out) {
   size_t size = camera->format.sizeimage;
-  if (is_mjpeg(camera)) {
-    if (!control->black) return next_jpeg(camera, &camera->film, out);
-    camera->position = 0;
-    return next_jpeg(camera, &camera->black, out);
-  }
-  if (control->black) {
-    for (size_t i = 0; i < size; i += 2) out[i] = 16, out[i + 1] = 128;
-    return size;
-  }
+  if (is_mjpeg(camera)) return next_jpeg(camera, out);
+  if (!camera->film.bytes) camera->film.bytes = map_file("640x480.yuyv", 0, &camera->film.size);
+  if (!camera->film.bytes) return 0;
   if (camera->position + size > camera->film.size) camera->position = 0;
   memcpy(out, camera->film.bytes + camera->position, size);
-  if (!control->freeze) camera->position += size;
+  if (!control_of(camera)->freeze) camera->position += size;
   return size;
+}
+
+/* What a sensor does: a picture into the next free buffer, or lost when there is none. */
+static void take_picture(struct camera *camera, const struct timespec *at) {
+  uint64_t one = 1;
+  pthread_mutex_lock(&lock);
+  if (camera->queued && camera->finished < MAX_BUFFERS) {
+    unsigned index = camera->queue[0];
+    memmove(camera->queue, camera->queue + 1, --camera->queued * sizeof camera->queue[0]);
+    struct v4l2_buffer *buffer = &camera->done[camera->finished++];
+    memset(buffer, 0, sizeof *buffer);
+    buffer->type = V4L2_BUF_TYPE_VIDEO_CAPTURE;
+    buffer->index = index;
+    buffer->memory = V4L2_MEMORY_MMAP;
+    buffer->length = camera->buffer_size;
+    buffer->m.offset = index * camera->buffer_size;
+    buffer->bytesused = next_picture(camera, camera->memory + index * camera->buffer_size);
+    buffer->field = V4L2_FIELD_NONE;
+    buffer->sequence = camera->sequence;
+    buffer->flags = V4L2_BUF_FLAG_TIMESTAMP_MONOTONIC | V4L2_BUF_FLAG_DONE | V4L2_BUF_FLAG_MAPPED;
+    buffer->timestamp.tv_sec = at->tv_sec;
+    buffer->timestamp.tv_usec = at->tv_nsec / 1000;
+    if (write(camera->fd, &one, sizeof one) < 0) camera->finished--;
+  }
+  camera->sequence++;
+  pthread_mutex_unlock(&lock);
+}
+
+static void *run_clock(void *argument) {
+  struct camera *camera = argument;
+  struct control *control = control_of(camera);
+  struct timespec at;
+  clock_gettime(CLOCK_MONOTONIC, &at);
+  while (camera->streaming) {
+    at.tv_nsec += 1000000000L / (control->fps ? control->fps : 30);
+    at.tv_sec += at.tv_nsec / 1000000000L;
+    at.tv_nsec %= 1000000000L;
+    clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL);
+    if (!control->stall && is_plugged_in(camera->node)) take_picture(camera, &at);
+  }
+  return NULL;
+}
+
+static int start_streaming(struct camera *camera) {
+  if (control_of(camera)->streamon_errno) return fail(control_of(camera)->streamon_errno);
+  if (flock(camera->node_fd, LOCK_EX | LOCK_NB)) return fail(EBUSY);
+  camera->film.bytes = NULL;
+  camera->position = 0;
+  camera->streaming = 1;
+  return pthread_create(&camera->clock, NULL, run_clock, camera) ? fail(EIO) : 0;
 }
 
 static int dequeue(struct camera *camera, struct v4l2_buffer *buffer) {
   uint64_t ticks;
-  struct timespec now;
   for (;;) {
-    if (control->dqbuf_errno) return fail(control->dqbuf_errno);
+    if (control_of(camera)->dqbuf_errno) return fail(control_of(camera)->dqbuf_errno);
+    if (!is_plugged_in(camera->node)) return fail(ENODEV);
     if (!camera->streaming) return fail(EINVAL);
     if (read(camera->fd, &ticks, sizeof ticks) == sizeof ticks) break;
     if (camera->nonblocking) return fail(EAGAIN);
     usleep(2000);
   }
   pthread_mutex_lock(&lock);
-  if (!camera->queued) {
-    pthread_mutex_unlock(&lock);
-    return fail(EAGAIN);
-  }
-  unsigned index = camera->queue[0];
-  memmove(camera->queue, camera->queue + 1, --camera->queued * sizeof camera->queue[0]);
+  *buffer = camera->done[0];
+  memmove(camera->done, camera->done + 1, --camera->finished * sizeof camera->done[0]);
   pthread_mutex_unlock(&lock);
-  memset(buffer, 0, sizeof *buffer);
-  buffer->type = V4L2_BUF_TYPE_VIDEO_CAPTURE;
-  buffer->index = index;
-  buffer->memory = V4L2_MEMORY_MMAP;
-  buffer->length = camera->buffer_size;
-  buffer->m.offset = index * camera->buffer_size;
-  buffer->bytesused = next_picture(camera, camera->memory + index * camera->buffer_size);
-  buffer->field = V4L2_FIELD_NONE;
-  buffer->sequence = camera->sequence++;
-  buffer->flags = V4L2_BUF_FLAG_TIMESTAMP_MONOTONIC | V4L2_BUF_FLAG_DONE | V4L2_BUF_FLAG_MAPPED;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  buffer->timestamp.tv_sec = now.tv_sec;
-  buffer->timestamp.tv_usec = now.tv_nsec / 1000;
   return 0;
 }
 
 static int request_buffers(struct camera *camera, struct v4l2_requestbuffers *request) {
   if (request->memory != V4L2_MEMORY_MMAP) return fail(EINVAL);
   free_buffers(camera);
-  camera->queued = 0;
+  camera->queued = camera->finished = 0;
   if (!request->count) return 0;
   if (request->count > MAX_BUFFERS) request->count = MAX_BUFFERS;
   camera->buffers = request->count;
@@ -300,11 +356,21 @@ static int request_buffers(struct camera *camera, struct v4l2_requestbuffers *re
 
 /* ---- ioctl -------------------------------------------------------------------------------------- */
 
-static int describe_format(struct v4l2_fmtdesc *format) {
-  if (format->index > (control->raw_only ? 0 : 1)) return fail(EINVAL);
+static int describe_format(struct camera *camera, struct v4l2_fmtdesc *format) {
+  if (format->index > (control_of(camera)->raw_only ? 0 : 1)) return fail(EINVAL);
   format->flags = format->index ? V4L2_FMT_FLAG_COMPRESSED : 0;
   format->pixelformat = format->index ? V4L2_PIX_FMT_MJPEG : V4L2_PIX_FMT_YUYV;
   strcpy((char *)format->description, format->index ? "Motion-JPEG" : "YUYV 4:2:2");
+  return 0;
+}
+
+static int get_control(struct camera *camera, struct v4l2_control *asked) {
+  struct control *control = control_of(camera);
+  uint32_t told = asked->id == CID_PRIVACY                     ? control->privacy
+                  : asked->id == V4L2_CID_POWER_LINE_FREQUENCY ? control->power_line
+                                                               : 0;
+  if (!told) return fail(EINVAL);
+  asked->value = told - 1;
   return 0;
 }
 
@@ -320,7 +386,7 @@ static int handle(struct camera *camera, uint32_t request, void *argument) {
       return 0;
     }
     case VIDIOC_ENUM_FMT:
-      return describe_format(argument);
+      return describe_format(camera, argument);
     case VIDIOC_G_FMT:
       ((struct v4l2_format *)argument)->fmt.pix = camera->format;
       return 0;
@@ -337,9 +403,12 @@ static int handle(struct camera *camera, uint32_t request, void *argument) {
       memset(&parameters->parm, 0, sizeof parameters->parm);
       parameters->parm.capture.capability = V4L2_CAP_TIMEPERFRAME;
       parameters->parm.capture.timeperframe.numerator = 1;
-      parameters->parm.capture.timeperframe.denominator = control->fps ? control->fps : 30;
+      parameters->parm.capture.timeperframe.denominator =
+          control_of(camera)->fps ? control_of(camera)->fps : 30;
       return 0;
     }
+    case VIDIOC_G_CTRL:
+      return get_control(camera, argument);
     case VIDIOC_ENUMINPUT: {
       struct v4l2_input *input = argument;
       if (input->index) return fail(EINVAL);
@@ -386,7 +455,7 @@ int ioctl(int fd, unsigned long request, ...) {
   va_start(arguments, request);
   void *argument = va_arg(arguments, void *);
   va_end(arguments);
-  struct camera *camera = opened;
-  if (camera && camera->fd == fd) return handle(camera, (uint32_t)request, argument);
+  struct camera *camera = camera_of(fd);
+  if (camera) return handle(camera, (uint32_t)request, argument);
   return real_ioctl(fd, request, argument);
 }
