@@ -7,7 +7,6 @@ through :class:`Post`.
 import faulthandler
 import os
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -27,7 +26,7 @@ from telemed_desk.ui.theme.theme import theme
 from telemed_desk.vault import Vault, VaultDirectory
 from telemed_desk.workflow import place
 from telemed_desk.workflow.auto_lock import AutoLock
-from telemed_desk.workflow.clock import wall_ms
+from telemed_desk.workflow.clock import elapsed_s, wall_ms
 from telemed_desk.workflow.core_thread import CoreThread
 from telemed_desk.workflow.door import Door
 from telemed_desk.workflow.link_watch import LinkWatch
@@ -35,6 +34,7 @@ from telemed_desk.workflow.media_hub import MediaHub
 from telemed_desk.workflow.session import Session
 from telemed_desk.workflow.set_up import SERVER_SETTING
 from telemed_desk.workflow.status import LinkWord
+from telemed_desk.workflow.system_lock import SystemLock
 from telemed_protocol.errors import KnownError
 
 TICK_MS = 1000
@@ -86,7 +86,8 @@ class Desk(QObject):
         self.shell = Shell()
         self.session: Session | None = None
         self._auto_lock = AutoLock()
-        self._auto_lock.used(time.monotonic())
+        self._auto_lock.used(elapsed_s())
+        self._system_lock = SystemLock(lambda why: self.post(lambda: self._auto_lock.ask(why)))
         self._closing = False
         self.link_watch = LinkWatch(self.core, self._locked_link)
         self.locked = LockedScreens(
@@ -109,6 +110,7 @@ class Desk(QObject):
         """Show the window; the media process starts meanwhile."""
         self.core.start()
         self.core.run(self._start_media())
+        self.core.run(self._system_lock.run())
         self._show_locked()
         self.shell.show()
         self._timer.start()
@@ -138,7 +140,7 @@ class Desk(QObject):
         self._server_url = url
         place.remember(self._data, place.PlaceMemory(url))
         self.link_watch.stop()
-        self._auto_lock.used(time.monotonic())
+        self._auto_lock.unlocked(elapsed_s())
 
         async def make() -> Session:
             client = ServerClient(url, vault.identity)
@@ -162,6 +164,18 @@ class Desk(QObject):
         self.open_screens = OpenScreens(self.shell, session, person)
         self.open_screens.show()
         session.start()
+        self._tell_of_the_vault(session.vault)
+
+    def _tell_of_the_vault(self, vault: Vault) -> None:
+        """Say what opening found: never is a damaged file repaired in silence."""
+        report = vault.repair_report
+        if report is not None:
+            self.shell.say(
+                t("vault.repaired", bad=report.bad_pages, read=report.ops_read), warn=True
+            )
+            vault.repair_was_seen()
+        elif vault.push_held is not None:
+            self.shell.say(t("vault.held"), warn=True)
 
     def lock(self) -> None:
         """Save what is typed, drop the keys, show the unlock screen."""
@@ -208,6 +222,7 @@ class Desk(QObject):
         async def end() -> None:
             if session is not None:
                 await session.close()
+            await self._system_lock.aclose()
             await self.hub.stop()
 
         try:
@@ -224,13 +239,20 @@ class Desk(QObject):
             self.locked.tick()
             return
         self.open_screens.tick()
-        if self._auto_lock.is_due(time.monotonic(), in_call=self.open_screens.in_call):
+        note = self.session.note.value
+        why = self._auto_lock.why_now(
+            elapsed_s(),
+            in_call=self.open_screens.in_call,
+            unsaved=note is not None and note.unsaved,
+        )
+        if why:
+            _log.info("locks_by_itself", reason=why)
             self.lock()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Keys and mouse hold the automatic lock off."""
         if event.type() in _USE:
-            self._auto_lock.used(time.monotonic())
+            self._auto_lock.used(elapsed_s())
         return super().eventFilter(watched, event)
 
     def _bug(self, error: BaseException) -> None:

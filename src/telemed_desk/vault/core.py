@@ -167,7 +167,7 @@ class VaultCore:
             with known_errors(), self._readers.connect() as connection:
                 yield connection
         except VaultDamaged:
-            self._suspect()
+            self.suspect()
             raise
         finally:
             with self._reading:
@@ -180,7 +180,7 @@ class VaultCore:
         for listener in listeners:
             listener(changes)
 
-    def _suspect(self) -> None:
+    def suspect(self) -> None:
         """Have every page checked, and the file repaired, before it is opened again."""
         with contextlib.suppress(OSError):
             (self.folder / SUSPECT_NAME).touch()

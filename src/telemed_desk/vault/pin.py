@@ -25,12 +25,13 @@ DIGITS: Final = 6
 TRIES: Final = 5
 LASTS_S: Final = 8 * 3600.0
 _COST: Final = Argon2Cost(19 * 1024, 2, 1)
-_ROW: Final = "01234567890987654321"
+_ROW: Final = "012345678901234"
+_BACKWARDS: Final = _ROW[::-1]
 _FEWEST_DIGITS: Final = 3
 
 
-def _awake_or_not_s() -> float:
-    """Seconds that go on while the PC sleeps, where the system can tell."""
+def elapsed_s() -> float:
+    """Return seconds of a clock that goes on while the PC sleeps, where the system has one."""
     clock = getattr(time, "CLOCK_BOOTTIME", None)
     return time.monotonic() if clock is None else time.clock_gettime(clock)
 
@@ -43,7 +44,8 @@ def is_weak(pin: str) -> bool:
     day, month = int(pin[:2]), int(pin[2:4])
     is_date = 1 <= day <= 31 and 1 <= month <= 12
     is_year = pin[:2] in {"19", "20"} and 1 <= int(pin[4:]) <= 12
-    return pin in _ROW or len(set(pin)) < _FEWEST_DIGITS or halves or is_date or is_year
+    in_a_row = pin in _ROW or pin in _BACKWARDS
+    return in_a_row or len(set(pin)) < _FEWEST_DIGITS or halves or is_date or is_year
 
 
 @dataclass(slots=True)
@@ -64,7 +66,7 @@ class PinKeep:
         now_s: A clock that does not run back, asleep or awake.
     """
 
-    def __init__(self, now_s: Callable[[], float] = _awake_or_not_s) -> None:
+    def __init__(self, now_s: Callable[[], float] = elapsed_s) -> None:
         self._now_s = now_s
         self._gate = threading.Lock()
         self._kept: dict[bytes, _Kept] = {}

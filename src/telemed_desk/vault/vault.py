@@ -288,6 +288,11 @@ class Vault(VaultReads, VaultOutbox, VaultSegments, VaultSearch):
             self._wall_ms(),
         )
 
+    def newest_backup_ms(self) -> int | None:
+        """Return when the newest backup beside the vault was made; None when there is none."""
+        made = BackupFolder(self.folder / BACKUPS_NAME).all()
+        return made[0].at_ms if made else None
+
     def copy_to(self, target: Path, progress: Callable[[str], None]) -> None:
         """Write a verified copy elsewhere, with the slot file that opens it beside it.
 
