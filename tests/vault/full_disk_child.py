@@ -7,7 +7,7 @@ from pathlib import Path
 
 from telemed_desk.clinical.notes import NoteText
 from telemed_desk.clinical.people import Clinician
-from telemed_desk.vault import Argon2Cost, VaultDirectory
+from telemed_desk.vault import Argon2Cost, Vault, VaultDirectory
 from telemed_desk.vault.problems import DiskFull, NotesOnly
 from telemed_protocol.identity import DeviceIdentity
 from telemed_protocol.ids import new_id
@@ -27,6 +27,15 @@ def fill(folder: Path) -> None:
                     os.write(file.fileno(), bytes(size))
             except OSError:
                 continue
+
+
+def room_comes_back(vault: Vault, folder: Path) -> None:
+    """No need to lock: as soon as there is room, the reserve is taken back, and photos as well."""
+    assert vault.look_at_space().level == "notes-only"
+    (folder / "filler").unlink()
+    vault.put_photo(CONSULTATION, b"j" * 100, b"p", 1, 1, source="page", at_ms=5).result()
+    assert not vault.notes_only
+    assert vault.look_at_space().level == "low"
 
 
 def main() -> None:
@@ -64,6 +73,7 @@ def main() -> None:
     else:
         raise SystemExit("a photo was taken into the last space")
     assert vault.verify_file() == []
+    room_comes_back(vault, folder)
     vault.lock()
 
     fill(folder)
@@ -83,7 +93,7 @@ def main() -> None:
         vault.put_photo(CONSULTATION, bytes(3_000_000), b"p", 1, 1, source="page", at_ms=5).result()
     except DiskFull as error:
         say("photo too large:", error.code)
-    assert not [p for p in (folder / "vault" / "att").rglob("*") if p.is_file()]
+    assert len([p for p in (folder / "vault" / "att").rglob("*") if p.is_file()]) == 1
     assert vault.sign_note(other, 7).result().number > 0
     vault.lock()
     say("done")

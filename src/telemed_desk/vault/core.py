@@ -19,7 +19,7 @@ from telemed_desk.vault.oplog import OpLog
 from telemed_desk.vault.problems import RestoredCopy, VaultDamaged, VaultLocked
 from telemed_desk.vault.repair import RepairReport
 from telemed_desk.vault.second_copy import SecondCopy
-from telemed_desk.vault.space import InstanceLock, SpaceReserve
+from telemed_desk.vault.space import InstanceLock, SpaceLeft, SpaceReserve, space_left
 from telemed_desk.vault.values import Change
 from telemed_desk.vault.writer import Writer
 from telemed_protocol.errors import KnownError
@@ -101,6 +101,12 @@ class VaultCore:
     def notes_only(self) -> bool:
         """Whether the disk ran full: notes are saved, photos are refused until it has space."""
         return self._notes_only
+
+    def look_at_space(self) -> SpaceLeft:
+        """Return how much room there is; takes the reserve back when it fits. Not the GUI thread."""
+        if self._notes_only:
+            self._notes_only = not self._reserve.refill()
+        return space_left(self.folder, notes_only=self._notes_only)
 
     def on_change(self, listener: Listener) -> Callable[[], None]:
         """Call a listener after each commit, in the writer thread, with what changed.

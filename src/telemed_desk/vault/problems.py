@@ -104,7 +104,7 @@ class NotesOnly(KnownError):
 
     code = "TD-VLT-012"
     sentence = "The disk of this PC is full, so only notes are saved now, no photos."
-    next_step = "Free some space, then lock and unlock."
+    next_step = "Free some space; photos are taken again as soon as there is room."
 
 
 class DiskTrouble(KnownError):

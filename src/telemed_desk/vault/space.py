@@ -2,9 +2,11 @@
 
 import contextlib
 import os
+import shutil
 import sys
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Final, Literal
 
 from telemed_desk.vault.problems import VaultInUse
 
@@ -14,6 +16,31 @@ RESERVE_BYTES: Final = 32 * 1024 * 1024
 
 _LEAST_BYTES: Final = 128 * 1024
 """Less than this would not hold the write-ahead log's index."""
+
+
+LOW_BYTES: Final = 1024**3
+"""Below this it is time to say so: a day of photos may be larger."""
+
+SpaceLevel = Literal["plenty", "low", "notes-only"]
+
+
+@dataclass(frozen=True, slots=True)
+class SpaceLeft:
+    """Room on the disk of the vault."""
+
+    level: SpaceLevel
+    free_bytes: int
+
+
+def space_left(folder: Path, *, notes_only: bool) -> SpaceLeft:
+    """Return the room there is; 0 bytes when the system cannot tell."""
+    try:
+        free = shutil.disk_usage(folder).free
+    except OSError:
+        free = 0
+    if notes_only:
+        return SpaceLeft("notes-only", free)
+    return SpaceLeft("plenty" if free >= LOW_BYTES else "low", free)
 
 
 class SpaceReserve:

@@ -166,7 +166,7 @@ class Vault(VaultReads, VaultOutbox, VaultSegments, VaultSearch):
             raise BugError("preview too large")
 
         def job(transaction: Transaction) -> Op:
-            if self._notes_only:
+            if self._notes_only and self.look_at_space().level == "notes-only":
                 raise NotesOnly
             photo = new_id()
             key = self._attachments.put(photo, jpeg)
