@@ -291,6 +291,13 @@ def test_the_screen_is_shown_only_after_a_question_and_says_so_all_the_time(desk
     assert not desk.state.controls.sharing
 
 
+def test_a_colleagues_screen_takes_the_stage_until_the_call_ends(desk: Desk) -> None:
+    desk.presenter.visit(replace(visit(), others_screen="screen"))
+    assert desk.state.stage.screen_memory == "screen"
+    desk.presenter.visit(replace(visit("ended"), others_screen="screen"))
+    assert desk.state.stage.screen_memory == ""
+
+
 @pytest.mark.parametrize(
     ("reason", "said"),
     [

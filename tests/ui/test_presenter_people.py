@@ -7,6 +7,7 @@ import pytest
 
 from telemed_desk.clinical.ladder import Rung
 from telemed_desk.clinical.queue import Role
+from telemed_desk.media.control import ScreenState
 from telemed_desk.sync.guest_line import JoinRefused
 from telemed_desk.sync.problems import ServerUnreachable
 from telemed_desk.ui.gallery_call import NOW_MS, visit
@@ -46,6 +47,9 @@ class Desk:
 
     def mute_joined(self, *, microphone: bool, camera: bool) -> None:
         self.calls.append(("mute", microphone, camera))
+
+    def share_joined(self, *, on: bool) -> None:
+        self.calls.append(("share", on))
 
     def leave_joined(self) -> None:
         self.calls.append(("leave",))
@@ -144,6 +148,36 @@ def test_mute_and_camera_of_a_joined_call_leave_each_other_alone(desk: Desk) -> 
     desk.joined.joined(replace(JOINED, microphone_muted=True))
     desk.joined.toggle_camera()
     assert desk.calls == [("mute", True, False), ("mute", True, True)]
+
+
+def test_a_joined_desk_shows_its_screen_after_a_question_and_says_so(desk: Desk) -> None:
+    desk.joined.joined(JOINED)
+    desk.joined.toggle_share()
+    assert desk.joined.state.asks_share
+    desk.joined.decline_share()
+    assert not desk.joined.state.asks_share
+    assert desk.calls == []
+    desk.joined.toggle_share()
+    desk.joined.tick()
+    assert desk.joined.state.asks_share  # a second gone by takes no question away
+    desk.joined.confirm_share()
+    assert desk.calls == [("share", True)]
+    assert not desk.joined.state.sharing  # not before the media process says so
+    desk.joined.joined(replace(JOINED, screen=ScreenState(on=True)))
+    assert desk.joined.state.sharing
+    assert desk.joined.state.banner == "Everybody in this call sees this screen"
+    desk.joined.toggle_share()
+    assert desk.calls[-1] == ("share", False)
+    desk.joined.joined(replace(JOINED, screen=ScreenState(on=False, code="TD-SCR-001")))
+    assert desk.joined.state.banner == "This screen cannot be shown"
+    desk.joined.toggle_share()
+    desk.joined.joined(replace(JOINED, phase="ended"))
+    assert not desk.joined.state.asks_share
+
+
+def test_a_screen_that_is_shared_takes_the_stage(desk: Desk) -> None:
+    desk.joined.joined(replace(JOINED, others_screen="screen"))
+    assert desk.joined.state.stage.screen_memory == "screen"
 
 
 def test_a_refused_link_says_what_to_do_and_leads_back(desk: Desk) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable
+from dataclasses import replace
 
 import structlog
 
@@ -11,6 +12,8 @@ from telemed_desk.media import control
 from telemed_desk.media.bridge.bridge import PATIENT, Bridge
 from telemed_desk.media.bridge.sharing import Limit, Need
 from telemed_desk.media.engine.call import Call
+from telemed_desk.media.engine.contract import CallParts
+from telemed_desk.media.others_screen import OthersScreen, screen_told
 from telemed_desk.media.peer_advice import PeerAdvice
 from telemed_desk.media.photo_answering import PhotoAnswering
 from telemed_desk.media.photo_taking import PhotoShelf, PhotoTaking
@@ -33,6 +36,7 @@ class CallSession:
         bridge: The others of the consultation.
         report: Thread-safe way to tell the desk something.
         shelf: Where a photo stays whose call broke.
+        on_screen: Told when the other side begins or ends to share its screen.
     """
 
     def __init__(
@@ -42,6 +46,8 @@ class CallSession:
         bridge: Bridge,
         report: Callable[[control.FromMedia], None],
         shelf: PhotoShelf,
+        *,
+        on_screen: Callable[[], None],
     ) -> None:
         self.id = start.call
         self.leg = start.leg
@@ -51,6 +57,8 @@ class CallSession:
         self._report = report
         self._loop = asyncio.get_running_loop()
         self._pictures = RemotePictures()
+        self._screen = OthersScreen(start.call, report)
+        self._on_screen = on_screen
         self._call: Call | None = None
         self._shelf = shelf
         self._advice = PeerAdvice()
@@ -65,7 +73,7 @@ class CallSession:
         self._bridge.use(self._station.camera, self._station.microphone)
         call = Call(
             self.id,
-            self._bridge.join(self.leg, self._pictures),
+            self._parts(),
             self,
             offer=self._start.offer,
             ice_servers=list(self._start.ice_servers),
@@ -88,6 +96,20 @@ class CallSession:
         if self._start.offer:
             sdp = await call.make_offer()
             self._report(control.LocalDescription(self.id, "offer", sdp, 0))
+
+    def _parts(self) -> CallParts:
+        """The devices of this call; a patient's page shares no screen, so it is not asked to."""
+        parts = self._bridge.join(self.leg, self._pictures)
+        return replace(parts, remote_screen=self._screen) if self._takes_screen else parts
+
+    @property
+    def _takes_screen(self) -> bool:
+        return not self._start.offer or self.leg != PATIENT
+
+    @property
+    def others_screen(self) -> PictureSource | None:
+        """The screen that the other side shares now."""
+        return self._screen.source
 
     async def describe(self, message: control.RemoteDescription) -> None:
         """Take the other side's description; an offer is answered."""
@@ -131,7 +153,7 @@ class CallSession:
 
     def show_screen(self, source: PictureSource | None) -> None:
         """Share this screen, or none."""
-        if self._call is not None:
+        if self._call is not None and source is not self._call.shared_screen:
             self._call.show_screen(source)
 
     def need(self) -> Need:
@@ -172,6 +194,7 @@ class CallSession:
         if self._call is not None:
             await self._call.close()
         await self._station.release(self._user)
+        self._screen.turn(on=False)
         self._pictures.close()
 
     # ---- CallEvents: the engine may call these from any of its threads --------------------------
@@ -181,6 +204,8 @@ class CallSession:
         if not self._closing:  # of an end that was asked for, the process itself says why
             self._report(control.CallState(self.id, phase, reason))
             self._loop.call_soon_threadsafe(self._hold_photo, phase == "reconnecting")
+        if phase in {"ended", "failed"}:
+            self._loop.call_soon_threadsafe(self._forget_screen)
 
     def on_candidate(self, candidate: str, mid: str | None, mline: int | None) -> None:
         """A local candidate was found after the description."""
@@ -211,6 +236,14 @@ class CallSession:
             self._advice.heed(self._call, message)
         if self._photos is not None:
             self._photos.on_data(message)
+        told = screen_told(message)
+        if (
+            told is not None
+            and self._takes_screen
+            and not self._closing
+            and self._screen.turn(on=told)
+        ):
+            self._on_screen()
 
     def _greet(self) -> None:
         if self._call is not None:
@@ -219,6 +252,11 @@ class CallSession:
             self._advice.opened()
         if self._photos is not None:
             self._photos.opened()
+
+    def _forget_screen(self) -> None:
+        """Nobody shows the last picture of a screen on behalf of who is gone."""
+        if self._screen.turn(on=False):
+            self._on_screen()
 
     def _hold_photo(self, lost: bool) -> None:  # noqa: FBT001 - called by the loop, which passes no names
         if self._photos is not None:

@@ -9,6 +9,7 @@ from telemed_desk.media.bridge.bridge import Bridge
 from telemed_desk.media.bridge.sharing import share
 from telemed_desk.media.call_session import CallSession
 from telemed_desk.media.photo_taking import PhotoShelf
+from telemed_desk.media.ports import PictureSource
 from telemed_desk.media.shared_screen import SharedScreen
 from telemed_desk.media.station import Station
 
@@ -47,7 +48,14 @@ class Sessions:
         muted = self._muted
         for held in [s for s in self._sessions.values() if s.leg == message.leg]:
             await self.end(held.id, "replaced")
-        session = CallSession(message, self._station, self._bridge, self._report, self._shelf)
+        session = CallSession(
+            message,
+            self._station,
+            self._bridge,
+            self._report,
+            self._shelf,
+            on_screen=self._screens_changed,
+        )
         self._sessions[session.id] = session
         try:
             await session.begin()
@@ -59,7 +67,7 @@ class Sessions:
         session.choose(self._chosen)
         if self._sharing is None:
             self._sharing = asyncio.create_task(self._share(), name="sharing")
-        session.show_screen(self._screen.source)
+        self._screens_changed()
 
     async def end(self, call: str, reason: str) -> None:
         """End a call; nothing happens if there is none of this id."""
@@ -67,6 +75,7 @@ class Sessions:
         if session is None:
             return
         await session.close()
+        self._screens_changed()
         if not self._sessions and self._sharing is not None:
             self._sharing.cancel()
             self._sharing = None
@@ -101,13 +110,22 @@ class Sessions:
     async def share_screen(self, source: str | None) -> None:
         """Show this PC's screen to all, or stop that."""
         if source is None or not self._sessions:
-            for session in self._sessions.values():
-                session.show_screen(None)
+            self._show_screens(None)
             await self._screen.close()
-            return
-        await self._screen.open(source)
+        else:
+            await self._screen.open(source)
+            self._show_screens(self._screen.source)
+
+    def _show_screens(self, own: PictureSource | None) -> None:
+        """Show each the screen of this PC, or else one that another shares, and nobody their own."""
         for session in self._sessions.values():
-            session.show_screen(self._screen.source)
+            others = (
+                other.others_screen for other in self._sessions.values() if other is not session
+            )
+            session.show_screen(own or next((screen for screen in others if screen), None))
+
+    def _screens_changed(self) -> None:
+        self._show_screens(self._screen.source)
 
     def devices_changed(self) -> None:
         """Send from the devices that are open now."""

@@ -7,7 +7,7 @@ stays the one in the middle. Nothing is recorded here: the consultation's record
 import asyncio
 import contextlib
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import structlog
@@ -43,10 +43,12 @@ class JoinedState:
     connected_ms: int | None = None
     remote_memory: str = ""
     local_memory: str = ""
+    others_screen: str = ""  # memory of the pictures of a screen that is shared with us
     rung: Rung = Rung.VIDEO
     stats: control.CallStats | None = None
     microphone_muted: bool = False
     camera_off: bool = False
+    screen: control.ScreenState = field(default_factory=lambda: control.ScreenState(on=False))
     place: int = 0
     problem: KnownError | None = None
 
@@ -123,6 +125,10 @@ class Joining:
         self._set(microphone_muted=microphone, camera_off=camera)
         self._say_state()
 
+    def share_screen(self, *, on: bool) -> None:
+        """Show this PC's screen to everybody in the call, or stop."""
+        self._ports.media(control.ShareScreen(on))
+
     def leave(self) -> None:
         """Leave the call; the others go on."""
         if self.state.phase != "ended":
@@ -166,6 +172,8 @@ class Joining:
             self._ports.media(control.StartCall(offer.call, False, servers, start_rung=rung))
             if self.state.microphone_muted or self.state.camera_off:
                 self.mute(microphone=self.state.microphone_muted, camera=self.state.camera_off)
+            if self.state.screen.on:
+                self.share_screen(on=True)
         self._ports.media(control.RemoteDescription(offer.call, "offer", offer.sdp, offer.revision))
 
     # ---- the media process ---------------------------------------------------------------------
@@ -173,24 +181,20 @@ class Joining:
     def on_media(self, message: control.FromMedia) -> None:
         """Act on what the media process says."""
         match message:
-            case control.VideoStream(stream="local", memory=memory):
-                self._set(local_memory=memory)
+            case control.VideoStream():
+                self._picture(message)
+            case control.ScreenState():
+                self._set(screen=message)
             case _ if not self.state.call or getattr(message, "call", "") != self.state.call:
                 pass
             case control.LocalDescription(call, "answer", sdp, revision):
-                self._say(talk.Answer(call, revision, sdp))
-                self._answered = True
-                early, self._early = self._early, []
-                for candidate in early:
-                    self._say(candidate)
+                self._answer(talk.Answer(call, revision, sdp))
             case control.LocalCandidate(call, text, mid, mline):
                 found = talk.Candidate(call, text, mid, mline)
                 if self._answered:
                     self._say(found)
                 else:
                     self._early.append(found)
-            case control.VideoStream(memory=memory):
-                self._set(remote_memory=memory)
             case control.PathWanted(call):
                 self._say(talk.NeedPath(call))
             case control.CallStats():
@@ -199,6 +203,23 @@ class Joining:
                 self._call_state(message)
             case _:
                 pass
+
+    def _answer(self, answer: talk.Answer) -> None:
+        self._say(answer)
+        self._answered = True
+        early, self._early = self._early, []
+        for candidate in early:
+            self._say(candidate)
+
+    def _picture(self, picture: control.VideoStream) -> None:
+        if picture.stream == "local":
+            self._set(local_memory=picture.memory)
+        elif not self.state.call or picture.call != self.state.call:
+            return
+        elif picture.stream == "screen":
+            self._set(others_screen=picture.memory)
+        else:
+            self._set(remote_memory=picture.memory)
 
     def _call_state(self, state: control.CallState) -> None:
         if state.phase == "connected":
@@ -212,7 +233,7 @@ class Joining:
     def on_media_died(self) -> None:
         """The media process is gone; it is being restarted."""
         if self.state.call and self.state.phase != "ended":
-            self._set(phase="reconnecting", remote_memory="", local_memory="")
+            self._set(phase="reconnecting", remote_memory="", local_memory="", others_screen="")
 
     def on_media_ready(self) -> None:
         """A fresh media process is up: ask to be called again."""
@@ -240,7 +261,15 @@ class Joining:
             return
         if self.state.call:
             self._ports.media(control.EndCall(self.state.call))
-        self._set(phase="ended", remote_memory="", local_memory="", people=())
+        none = control.ScreenState(on=False)
+        self._set(
+            phase="ended",
+            remote_memory="",
+            local_memory="",
+            others_screen="",
+            screen=none,
+            people=(),
+        )
         self._ports.spawn(self.close())
 
     async def close(self) -> None:

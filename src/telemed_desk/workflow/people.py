@@ -100,6 +100,10 @@ class People:
         """Stop or go on sending sound or picture to a colleague's call."""
         self._with_joining(lambda j: j.mute(microphone=microphone, camera=camera))
 
+    def share_joined(self, *, on: bool) -> None:
+        """Show this PC's screen to everybody in a colleague's call, or stop."""
+        self._with_joining(lambda j: j.share_screen(on=on))
+
     def leave_joined(self) -> None:
         """Leave a colleague's call; once it has ended, forget it."""
 

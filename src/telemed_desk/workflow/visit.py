@@ -208,10 +208,8 @@ class Visit:
                 )
             case control.CallState() if message.call == self.state.call:
                 self._call_state(message)
-            case control.VideoStream(stream="remote") if message.call == self.state.call:
-                self._set(remote_memory=message.memory)
-            case control.VideoStream(stream="local"):
-                self._set(local_memory=message.memory)
+            case control.VideoStream():
+                self._picture(message)
             case control.CallStats() if message.call == self.state.call:
                 self._take_stats(message)
             case control.Level():
@@ -237,6 +235,14 @@ class Visit:
             case _:
                 pass
 
+    def _picture(self, picture: control.VideoStream) -> None:
+        if picture.stream == "local":
+            self._set(local_memory=picture.memory)
+        elif picture.stream == "screen":  # of whichever call: guests' screens are for all
+            self._set(others_screen=picture.memory)
+        elif picture.call == self.state.call:
+            self._set(remote_memory=picture.memory)
+
     def _remark(
         self,
         message: control.RelayState
@@ -261,7 +267,12 @@ class Visit:
         """The media process is gone; it is being restarted."""
         if self.state.phase != "ended":
             self._close_box("media-died")
-            self._set(phase="restarting", lost_ms=self._ports.now_ms(), remote_memory="")
+            self._set(
+                phase="restarting",
+                lost_ms=self._ports.now_ms(),
+                remote_memory="",
+                others_screen="",
+            )
 
     def on_media_ready(self) -> None:
         """A fresh media process is up: call again inside the same consultation."""

@@ -47,6 +47,7 @@ class VisitState:
     sound: control.SoundState = field(default_factory=control.SoundState)
     chosen: Rung = Rung.HD_VIDEO  # the most that the doctor wants; HD video = as good as it gets
     screen: control.ScreenState = field(default_factory=lambda: control.ScreenState(on=False))
+    others_screen: str = ""  # memory of the pictures of a screen that a colleague shares
     photos: tuple[PhotoTaken, ...] = ()
     photo_progress: control.PhotoProgress | None = None
     devices: dict[str, control.DeviceState] = field(default_factory=dict)

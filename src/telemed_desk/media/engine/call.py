@@ -42,6 +42,7 @@ class Call:
     Attributes:
         on_relay: Told (server, code) of each relay that was asked; the codes are those of
             :func:`~telemed_desk.media.transport.relay.relay_problem`, empty = it works.
+        shared_screen: The screen that is shared; None = none.
         on_restart_wanted: As answerer: the path is silent or this PC moved, and the other side should
             offer another path. To be sent over the signalling.
     """
@@ -62,12 +63,13 @@ class Call:
         self._parts = parts
         self._closed = False
         self._muted = (False, False)
-        self._screen_on = False
+        self.shared_screen: PictureSource | None = None
         self.on_relay: Callable[[str, str], None] | None = None
         self.on_restart_wanted: Callable[[], None] | None = None
         self._streams = Streams(asyncio.get_running_loop(), parts, start_rung)
         self._negotiation = Negotiation(
             ice_servers,
+            takes_screen=parts.remote_screen is not None,
             relay_only=relay_only,
             transport=lambda: self._streams.transport,
             start_rung=start_rung,
@@ -88,7 +90,9 @@ class Call:
         if offer:
             pc.addTransceiver("audio", direction="sendrecv")
             pc.addTransceiver("video", direction="sendrecv")
-            pc.addTransceiver("video", direction="sendonly")  # the screen, silent until shared
+            # the screen, silent until one is shared
+            both = parts.remote_screen is not None
+            pc.addTransceiver("video", direction="sendrecv" if both else "sendonly")
             self._data.take(pc.createDataChannel(DATA_LABEL))
             self._attach()
 
@@ -165,16 +169,17 @@ class Call:
         """Share a screen, or None: stop that; nothing is negotiated anew.
 
         Returns:
-            False when there is no line for it: this side did not make the offer.
+            False when there is no line for it: the other side takes no screen.
         """
-        if not self._streams.show_screen(source):
-            return False
-        self._screen_on = source is not None
-        return self.tell_screen()
+        self.shared_screen = source
+        has_line = self._streams.show_screen(source)
+        if has_line:
+            self.tell_screen()
+        return has_line
 
     def tell_screen(self) -> bool:
         """Tell the other side whether a screen is shared; False when it cannot be told yet."""
-        return self.send_data(json.dumps({"t": "screen", "on": self._screen_on}))
+        return self.send_data(json.dumps({"t": "screen", "on": self._streams.shows_screen}))
 
     def replace_parts(self, parts: CallParts) -> None:
         """Change devices; nothing is negotiated anew."""
@@ -198,8 +203,8 @@ class Call:
         video, screen = ([t for t in transceivers if t.kind == "video"] + [None, None])[:2]
         if audio is None and video is None:
             raise CallFailure("no media")
-        sends_screen = screen is not None and screen.direction == "sendonly"
-        self._streams.attach(audio, video, screen if sends_screen else None)
+        self._streams.attach(audio, video, screen)
+        self._streams.show_screen(self.shared_screen)
         self._streams.set_muted(microphone=self._muted[0], camera=self._muted[1])
         if self._streams.transport is not None:
             self._streams.transport.ice.on_late_candidate = self._on_late_candidate

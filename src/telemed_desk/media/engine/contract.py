@@ -18,11 +18,15 @@ class CallFailure(KnownError):
 
 @dataclass(frozen=True)
 class CallParts:
-    """Where pictures and sound come from, and where pictures go."""
+    """Where pictures and sound come from, and where pictures go.
+
+    ``remote_screen`` takes the pictures of the screen that the other side shares; None = it cannot.
+    """
 
     camera: PictureSource | None
     microphone: SoundSource | None
     remote_pictures: PictureSink
+    remote_screen: PictureSink | None = None
 
 
 class CallEvents(Protocol):

@@ -58,6 +58,7 @@ class Negotiation:
         relay_only: Use relayed paths only.
         transport: Returns the transport of the media, None before it is known.
         start_rung: What the link is believed to carry; says how the voice is asked for.
+        takes_screen: As answerer: a third line is answered both ways, if it is offered so.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class Negotiation:
         relay_only: bool,
         transport: Callable[[], MediaTransport | None],
         start_rung: int,
+        takes_screen: bool = False,
     ) -> None:
         policy = RTCIceTransportPolicy.RELAY if relay_only else RTCIceTransportPolicy.ALL
         self.pc: Any = install().RTCPeerConnection(
@@ -78,6 +80,7 @@ class Negotiation:
         )
         self._transport = transport
         self._start_rung = start_rung
+        self._takes_screen = takes_screen
         self._revision = 0
         self._lock = asyncio.Lock()
         self._closed = False
@@ -115,11 +118,16 @@ class Negotiation:
         return self.sdp
 
     def _answer_with_ours(self) -> None:
-        seen: set[str] = set()
+        seen: list[str] = []
         for transceiver in self.pc.getTransceivers():
-            if transceiver.kind not in seen and transceiver._offerDirection != "inactive":  # noqa: SLF001 - aiortc offers no way to ask
+            offered = transceiver._offerDirection  # noqa: SLF001 - aiortc offers no way to ask
+            if offered == "inactive":
+                continue
+            kind = transceiver.kind
+            screen = kind == "video" and seen.count(kind) == 1 and offered == "sendrecv"
+            if kind not in seen or (screen and self._takes_screen):
                 transceiver.direction = "sendrecv"
-                seen.add(transceiver.kind)
+            seen.append(kind)
 
     async def accept_answer(self, sdp: str, revision: int | None) -> None:
         """Take the other side's answer; one to an older offer comes too late and is ignored.

@@ -39,6 +39,11 @@ class Parts(Protocol):
         """Where pictures go."""
         ...
 
+    @property
+    def remote_screen(self) -> PictureSink | None:
+        """Where pictures of the other side's screen go."""
+        ...
+
 
 class Streams:
     """Voice and pictures, both ways."""
@@ -53,6 +58,7 @@ class Streams:
         self._picture_out: PictureUplink | None = None
         self._picture_in: PictureDownlink | None = None
         self._screen: ScreenShare | None = None
+        self._screen_in: PictureDownlink | None = None
         self._audio: Any = None
         self._video: Any = None
         self.steering = Steering(Rung(start_rung), time.monotonic_ns())
@@ -61,7 +67,10 @@ class Streams:
         self._started_ns: int | None = None
 
     def attach(self, audio: Any, video: Any, screen: Any = None) -> None:
-        """Wire senders and receivers of the negotiated transceivers; called once."""
+        """Wire senders and receivers of the negotiated transceivers; called once.
+
+        Voice and camera go both ways, the third line as its direction says.
+        """
         if audio is not None:
             self._audio = audio
             hears, sender = audio.receiver, audio.sender
@@ -91,8 +100,12 @@ class Streams:
             )
             self._picture_out.set_source(self._parts.camera)
             video_sender.on_started = self._on_started
-        if screen is not None:
+        if screen is not None and "send" in screen.direction:
             self._screen = ScreenShare(self._loop, screen.sender, self._may_encode, self._rtt_ms)
+        if screen is not None and "recv" in screen.direction and self._parts.remote_screen:
+            self._screen_in = screen.receiver.handler = PictureDownlink(
+                self._loop, screen.receiver, self._parts.remote_screen, time.monotonic_ns
+            )
         transport: MediaTransport = (audio or video).receiver.transport
         self.transport = transport
         transport.on_feedback = self._on_feedback
@@ -161,7 +174,7 @@ class Streams:
             outside.voice_extra_bps = self._voice_out.extra_bps
         sent = self._picture_out
         if sent is not None:
-            outside.camera = sent.wanted or (self._screen is not None and self._screen.shown)
+            outside.camera = sent.wanted or self.shows_screen
             outside.encode_share = sent.encode_ms / 1000 * sent.plan.fps if sent.wanted else 0.0
             outside.quantiser = sent.quantiser if sent.wanted and sent.encode_ms else None
 
@@ -199,6 +212,11 @@ class Streams:
         self._apply()
         return True
 
+    @property
+    def shows_screen(self) -> bool:
+        """Whether a screen is shared with the other side now."""
+        return self._screen is not None and self._screen.shown
+
     def set_clinical(self, on: bool) -> None:  # noqa: FBT001 - one switch, as the screen has it
         """Code sound that is not speech, or speech."""
         self._clinical = on
@@ -214,11 +232,13 @@ class Streams:
             self._picture_out.set_source(parts.camera)
         if self._picture_in is not None:
             self._picture_in.sink = parts.remote_pictures
+        if self._screen_in is not None and parts.remote_screen is not None:
+            self._screen_in.sink = parts.remote_screen
 
     def stop(self) -> None:
         """End all threads. Blocks for some milliseconds; not for the loop thread."""
         screen = None if self._screen is None else self._screen.uplink
-        streams = (self._voice_out, self._picture_out, self._picture_in, screen)
+        streams = (self._voice_out, self._picture_out, self._picture_in, screen, self._screen_in)
         running = [s for s in streams if s]
         for stream in running:
             stream.request_stop()

@@ -71,6 +71,7 @@ def stage(visit: VisitState, *, show_local: bool) -> Stage:
     return Stage(
         remote_memory="" if visit.phase == "ended" else visit.remote_memory,
         local_memory="" if visit.phase == "ended" or visit.camera_off else visit.local_memory,
+        screen_memory="" if visit.phase == "ended" else visit.others_screen,
         label=visit.waiting.patient.name,
         stale=t("call.stage.last_picture") if voice_only else stale,
         words=said,

@@ -69,10 +69,16 @@ class StageView(QWidget):
     def __init__(self, open_frames: OpenFrames) -> None:
         super().__init__()
         self._open = open_frames
-        self._names = {"remote": "", "local": ""}
+        self._names = {"remote": "", "local": "", "screen": "", "person": ""}
         self.remote = VideoTile(t("call.stage.patient"), fill=True)
         self.local = VideoTile(t("call.stage.you"), mirrored=True, edge=True)
-        self.local.setParent(self.remote)
+        self.screen = VideoTile(t("call.stage.screen"), fill=False)
+        self.person = VideoTile(t("call.stage.patient"), edge=True)
+        for tile in (self.screen, self.person, self.local):
+            tile.setParent(self.remote)
+        self.screen.hide()
+        self.person.hide()
+        self.person.setFixedSize(*sizes.TILE)
         self.local.setFixedSize(*sizes.TILE)
         self.you = Chip(t("call.stage.you"), "plate")
         self.name = Chip("", "plate")
@@ -94,10 +100,18 @@ class StageView(QWidget):
         """Show it."""
         self._follow("remote", self.remote, state.remote_memory)
         self._follow("local", self.local, state.local_memory)
+        shared = bool(state.screen_memory) and not state.words
+        self._follow("screen", self.screen, state.screen_memory)
+        self._follow("person", self.person, state.remote_memory if shared else "")
+        self.screen.setVisible(shared)
+        self.person.setVisible(shared)
+        if not state.screen_memory:
+            self.screen.forget()
         self.remote.set_words(state.words)
         if state.words and not state.stale:
             self.remote.forget()
-        self.name.show_as(state.label if not state.stale else "", "plate")
+        label = t("call.stage.screen") if shared else state.label
+        self.name.show_as(label if not state.stale else "", "plate")
         self.stale.show_as(state.stale, "stage-warn", "image")
         self.progress.show_as(state.progress, "plate", "camera")
         if not state.local_memory:
@@ -145,12 +159,14 @@ class StageView(QWidget):
         self.stale.move(edge, edge)
         self.recorded.move(size.width() - self.recorded.width() - edge, edge)
         self.progress.move(edge, size.height() - self.progress.height() - edge)
+        self.screen.setGeometry(self.remote.rect())
         corner = self.local.size()
         self.local.move(
             size.width() - corner.width() - edge, size.height() - corner.height() - edge
         )
         left = self.local.x() if self.local.isVisibleTo(self) else size.width() - edge + sizes.S
-        for tile in self._guests:
+        beside = [self.person] if self.person.isVisibleTo(self) else []
+        for tile in [*beside, *self._guests]:
             left -= tile.width() + sizes.S
             tile.move(left, size.height() - tile.height() - edge)
         self.you.move(sizes.S, corner.height() - self.you.height() - sizes.S)

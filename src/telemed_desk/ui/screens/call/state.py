@@ -34,10 +34,14 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """The picture and what lies on it. ``*_memory`` name shared memory; empty = none."""
+    """The picture and what lies on it. ``*_memory`` name shared memory; empty = none.
+
+    A screen that is shared takes the stage; the person's picture is then small.
+    """
 
     remote_memory: str = ""
     local_memory: str = ""
+    screen_memory: str = ""
     label: str = ""
     stale: str = ""
     words: str = ""

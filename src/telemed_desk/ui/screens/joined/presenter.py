@@ -26,6 +26,10 @@ class State:
     rung_word: str = ""
     muted: bool = False
     camera_off: bool = False
+    sharing: bool = False
+    asks_share: bool = False
+    banner: str = ""
+    banner_words: str = ""
     live: bool = False
     problem: str = ""
     next_step: str = ""
@@ -48,6 +52,10 @@ class JoinedPort(Protocol):
 
     def mute_joined(self, *, microphone: bool, camera: bool) -> None:
         """Stop or go on sending."""
+        ...
+
+    def share_joined(self, *, on: bool) -> None:
+        """Show this PC's screen to everybody in the call, or stop."""
         ...
 
     def leave_joined(self) -> None:
@@ -100,6 +108,7 @@ class JoinedPresenter:
         timer = words.stopwatch(self._now_ms() - since) if since is not None else ""
         connected = joined.phase == "connected"
         problem = joined.problem
+        said, words_of = _of_the_screen(joined) if live else ("", "")
         state = State(
             title=t("joined.title", name=joined.clinician) if joined.clinician else t("joined.new"),
             clinic=joined.clinic,
@@ -110,6 +119,10 @@ class JoinedPresenter:
             rung_word=words.rung_word(joined.rung) if connected else t(f"joined.{joined.phase}"),
             muted=joined.microphone_muted,
             camera_off=joined.camera_off,
+            sharing=joined.screen.on and live,
+            asks_share=self.state.asks_share and live,
+            banner=said,
+            banner_words=words_of,
             live=live,
             problem=problem.sentence if problem is not None else "",
             next_step=problem.next_step if problem is not None else "",
@@ -154,6 +167,29 @@ class JoinedPresenter:
         if self.state.live:
             self._port.mute_joined(microphone=self.state.muted, camera=not self.state.camera_off)
 
+    def toggle_share(self) -> None:
+        """Show this PC's screen, after a question, or stop (Ctrl+Shift+S)."""
+        if not self.state.live:
+            return
+        if self.state.sharing:
+            self._port.share_joined(on=False)
+        else:
+            self._ask_share(asks=True)
+
+    def confirm_share(self) -> None:
+        """Show it."""
+        self._ask_share(asks=False)
+        self._port.share_joined(on=True)
+
+    def decline_share(self) -> None:
+        """Do not."""
+        self._ask_share(asks=False)
+
+    def _ask_share(self, *, asks: bool) -> None:
+        if asks != self.state.asks_share:
+            self.state = replace(self.state, asks_share=asks)
+            self._show(self.state)
+
     def leave(self) -> None:
         """Leave the call, or the screen once the call has ended."""
         self._port.leave_joined()
@@ -162,6 +198,14 @@ class JoinedPresenter:
         if dialog != self.dialog:
             self.dialog = dialog
             self._ask(dialog)
+
+
+def _of_the_screen(joined: JoinedState) -> tuple[str, str]:
+    if joined.screen.code:
+        return t("call.share.failed"), t("call.share.failed.words")
+    if joined.screen.on:
+        return t("call.share.banner"), t("call.share.banner.words")
+    return "", ""
 
 
 def _people(joined: JoinedState) -> str:
@@ -187,6 +231,7 @@ def _stage(joined: JoinedState) -> Stage:
     return Stage(
         remote_memory=joined.remote_memory,
         local_memory="" if joined.camera_off else joined.local_memory,
+        screen_memory=joined.others_screen,
         words=said if not joined.problem else "",
         show_local=joined.phase != "ended",
     )

@@ -31,6 +31,9 @@ class JoinedScreen:
         self.presenter = JoinedPresenter(session.people, wall_ms, self.view.show_state, self._ask)
         self.view.mute.connect(self.presenter.toggle_mute)
         self.view.camera.connect(self.presenter.toggle_camera)
+        self.view.share.connect(self.presenter.toggle_share)
+        self.view.share_confirmed.connect(self.presenter.confirm_share)
+        self.view.share_declined.connect(self.presenter.decline_share)
         self.view.left.connect(self.presenter.leave)
 
     @property

@@ -5,6 +5,7 @@ from PySide6.QtWidgets import QLineEdit, QWidget
 
 from telemed_desk.clinical.ladder import Rung
 from telemed_desk.ui import words
+from telemed_desk.ui.screens.call.question import Question
 from telemed_desk.ui.screens.call.stage import OpenFrames, StageView
 from telemed_desk.ui.screens.joined.presenter import JoinDialog, State
 from telemed_desk.ui.text import t
@@ -27,6 +28,9 @@ class JoinedView(QWidget):
 
     mute = Signal()
     camera = Signal()
+    share = Signal()
+    share_confirmed = Signal()
+    share_declined = Signal()
     left = Signal()
 
     def __init__(self, open_frames: OpenFrames) -> None:
@@ -44,9 +48,16 @@ class JoinedView(QWidget):
         self.header.setFixedHeight(sizes.CALL_HEADER)
         self.header.setAccessibleName(t("call.header"))
         self.banner = Banner("danger")
+        self.sharing = Banner("warn")
+        self._share_question = Question(
+            self,
+            lambda: Button(t("call.share"), "primary", icon="screen-share"),
+            self.share_confirmed.emit,
+            self.share_declined.emit,
+        )
         self.stage = StageView(open_frames)
         self.controls = self._controls()
-        body = column(self.banner, gap=sizes.M + 2, pad=(sizes.L,) * 4)
+        body = column(self.banner, self.sharing, gap=sizes.M + 2, pad=(sizes.L,) * 4)
         body.addWidget(self.stage, 1)
         body.addWidget(self.controls)
         whole = column(self.header, gap=0)
@@ -56,6 +67,7 @@ class JoinedView(QWidget):
         for keys in ("F2", "Ctrl+Shift+M"):
             on_key(self, keys, self.mute.emit)
         on_key(self, "F3", self.camera.emit)
+        on_key(self, "Ctrl+Shift+S", self.share.emit)
         on_key(self, "Ctrl+Shift+E", self.left.emit)
 
     def _controls(self) -> Card:
@@ -63,6 +75,9 @@ class JoinedView(QWidget):
         card.setAccessibleName(t("call.controls"))
         self.mute_button = CallButton(t("call.mute"), "mic")
         self.camera_button = CallButton(t("call.camera"), "video")
+        self.share_button = CallButton(t("call.share"), "screen-share")
+        self.share_button.setCheckable(True)
+        self.share_button.clicked.connect(self.share)
         self.leave_button = CallButton(t("joined.leave"), "log-out", "danger")
         self.leave_button.setToolTip(t("call.tip", name=t("joined.leave"), key="Ctrl+Shift+E"))
         self.back_button = Button(t("call.back"), "primary", scale="large")
@@ -75,6 +90,7 @@ class JoinedView(QWidget):
             row(
                 self.mute_button,
                 self.camera_button,
+                self.share_button,
                 self.rung,
                 None,
                 self.back_button,
@@ -94,7 +110,8 @@ class JoinedView(QWidget):
         self.banner.show_words(state.problem, state.next_step)
         self.stage.show_state(state.stage)
         self.rung.set_rung(state.rung, state.rung_word)
-        for button in (self.mute_button, self.camera_button, self.leave_button):
+        live = (self.mute_button, self.camera_button, self.share_button, self.leave_button)
+        for button in live:
             button.setVisible(state.live)
         self.back_button.setVisible(not state.live)
         said = t("call.unmute" if state.muted else "call.mute")
@@ -110,6 +127,24 @@ class JoinedView(QWidget):
             "video-off" if state.camera_off else "video",
             "off" if state.camera_off else "plain",
             t("call.tip", name=said, key="F3"),
+        )
+        self._show_share(state)
+
+    def _show_share(self, state: State) -> None:
+        self.sharing.show_words(state.banner, state.banner_words)
+        said = t("call.share.stop" if state.sharing else "call.share")
+        self.share_button.setChecked(state.sharing)
+        self.share_button.show_as(
+            said,
+            "screen-share",
+            "accent" if state.sharing else "plain",
+            t("call.tip", name=said, key="Ctrl+Shift+S"),
+        )
+        self._share_question.show(
+            t("call.share.title"),
+            t("call.share.words"),
+            t("button.cancel"),
+            asked=state.asks_share,
         )
 
     def focus_first(self) -> None:
