@@ -19,6 +19,7 @@ from telemed_desk.media.channel import ControlChannel, MessageTooLong
 from telemed_desk.media.control import (
     HEARTBEAT_S,
     SILENCE_S,
+    CallState,
     Devices,
     FromMedia,
     Ping,
@@ -58,7 +59,8 @@ class _Running:
     channel: ControlChannel
     started_at: float
     heard_at: float
-    memories: set[str]
+    memories: dict[tuple[str, str], str]
+    """By stream and call: what is to be removed if the process dies. A call's go with it."""
 
 
 class MediaProcess:
@@ -151,7 +153,7 @@ class MediaProcess:
         process, ours = _spawn(self._command)
         channel = await ControlChannel.over(ours)
         now = time.monotonic()  # one reading: a process is taken to have spoken when they differ
-        running = _Running(process, channel, now, now, set())
+        running = _Running(process, channel, now, now, {})
         self._running = running
         heart = asyncio.create_task(self._heartbeat(running), name="media-heartbeat")
         try:
@@ -161,7 +163,7 @@ class MediaProcess:
             self._running = None
             await running.channel.close()
             await _end(process)
-            for name in running.memories:
+            for name in running.memories.values():
                 remove_block(name)
         if not self._stopping:
             _log.warning("media_process_lost", n=process.returncode)
@@ -190,8 +192,11 @@ class MediaProcess:
                         running.channel.send(kept)
                 if self._ready is not None and not self._ready.done():
                     self._ready.set_result(None)
-            case VideoStream():
-                running.memories.add(message.memory)
+            case VideoStream() if message.memory:
+                running.memories[message.stream, message.call] = message.memory
+            case CallState(call, "ended"):
+                for key in [key for key in running.memories if key[1] == call]:
+                    del running.memories[key]
             case _:
                 pass
         self.on_message(message)

@@ -26,7 +26,8 @@ class PhotoAnswering:
     ) -> None:
         self._camera = camera
         self._giving = PhotoGiving(send, self._asked, lambda: time.monotonic() * 1000)
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._making: asyncio.Task[None] | None = None
+        self._wanted = ""
 
     def on_data(self, message: str | bytes) -> None:
         """Handle what came over the data channel."""
@@ -34,14 +35,20 @@ class PhotoAnswering:
 
     async def close(self) -> None:
         """Stop making pictures."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._wanted = ""
+        if self._making is not None:
+            self._making.cancel()
+            await asyncio.gather(self._making, return_exceptions=True)
 
     def _asked(self, photo: str) -> None:
-        task = asyncio.get_running_loop().create_task(self._give(photo))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._wanted = photo  # of several that are asked for meanwhile the last counts
+        if self._making is None or self._making.done():
+            self._making = asyncio.get_running_loop().create_task(self._make())
+
+    async def _make(self) -> None:
+        while self._wanted:
+            photo, self._wanted = self._wanted, ""
+            await self._give(photo)
 
     async def _give(self, photo: str) -> None:
         try:

@@ -7,6 +7,8 @@ from telemed_desk.media.transport.sent_log import PacketResult
 
 WINDOW_NS: Final = 500_000_000
 _MOST_MISSING: Final = 200
+_MOST_ENTRIES: Final = 4000
+"""Times of arrival are the other side's word: whose clock stands still fills the window for ever."""
 
 
 class _Rate:
@@ -19,7 +21,10 @@ class _Rate:
     def add(self, at_ns: int, bits: float) -> None:
         self._entries.append((at_ns, bits))
         self._bits += bits
-        while self._entries[-1][0] - self._entries[0][0] > WINDOW_NS:
+        while (
+            self._entries[-1][0] - self._entries[0][0] > WINDOW_NS
+            or len(self._entries) > _MOST_ENTRIES
+        ):
             self._bits -= self._entries.popleft()[1]
 
     @property

@@ -35,6 +35,7 @@ from .pacer import TICK_S, Pacer, Priority, ProbeOrder
 from .relay import SOFT_BYTES
 from .restart import RestartableTransport
 from .sent_log import PacketResult, SentLog
+from .stream_limit import StreamLimit
 from .twcc import (
     FORMAT,
     PACKET_TYPE,
@@ -111,6 +112,8 @@ class MediaTransport(RTCDtlsTransport):
         self.on_remb: Callable[[float], None] | None = None
         self.on_loss_report: Callable[[str, float], None] | None = None
         self._arrivals = ArrivalLog()
+        self.streams = StreamLimit()
+        self.ice.refuses = self.streams.refuses
         self.padding: Callable[[int], list[RtpPacket]] = lambda _size: []
         """Makes packets of about so many bytes altogether that carry nothing new, for probes."""
         self._sent = SentLog()
@@ -269,6 +272,7 @@ class MediaTransport(RTCDtlsTransport):
     async def _handle_rtp_data(self, data: bytes, arrival_time_ms: int) -> None:
         now_ns = time.monotonic_ns()
         self.counters.bytes_received += len(data) + OVERHEAD_BYTES
+        self.streams.note(data)
         try:
             packet = RtpPacket.parse(data, self._rtp_header_extensions_map)
         except _DAMAGE:
@@ -289,6 +293,7 @@ class MediaTransport(RTCDtlsTransport):
 
     async def _handle_rtcp_data(self, data: bytes) -> None:
         self.counters.bytes_received += len(data) + OVERHEAD_BYTES
+        self.streams.note(data)
         for piece in split_compound(data):
             try:
                 await self._handle_rtcp_piece(piece)

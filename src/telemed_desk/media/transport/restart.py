@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import re
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -28,6 +29,8 @@ from .ice import PatientConnection, PatientGatherer
 
 RETIRE_S: Final = 3.0
 """The old path still receives for as long: packets on their way, and a peer slower to move."""
+_SPENT: Final = 32
+"""Names of the other side's earlier descriptions that are remembered: aiortc repeats the last ones."""
 _UFRAG: Final = re.compile(r"^a=ice-ufrag:(\S+)", re.MULTILINE)
 
 
@@ -39,9 +42,11 @@ class RestartableTransport(RTCIceTransport):
         self._pending: PatientConnection | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._retired: list[PatientConnection] = []
-        self._spent: set[str] = set()
+        self._spent: deque[str] = deque(maxlen=_SPENT)
         self._inbox = self.active._queue  # noqa: SLF001 - aioice's; both paths fill one queue
         self.restarts = 0
+        self.refuses: Callable[[bytes], bool] = lambda _datagram: False
+        """Says of a datagram that it is not to be opened."""
         self.on_late_candidate: Callable[[Any], None] | None = None
         self.on_relay: Callable[[str, str], None] | None = None
         self._watch(self.active)
@@ -76,7 +81,7 @@ class RestartableTransport(RTCIceTransport):
         """
         for connection in (self.active, self._pending):
             if connection is not None and connection.remote_username is not None:
-                self._spent.add(connection.remote_username)
+                self._spent.append(connection.remote_username)
         await self._give_up_pending()
         fresh = self._gatherer.renew()
         fresh.ice_controlling = self.active.ice_controlling
@@ -186,6 +191,8 @@ class RestartableTransport(RTCIceTransport):
         while True:
             item = await self._inbox.get()
             if item is not None:
+                if self.refuses(item[0]):
+                    continue
                 return item[0]
             # the mark of a socket or an old path that is gone; the call ends only with its path
             if self.active._closing:  # noqa: SLF001 - aioice has no accessor
