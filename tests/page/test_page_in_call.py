@@ -155,6 +155,10 @@ async def test_the_ladders_hint_is_followed_said_and_kept_over_a_reload(either: 
         await until(page, lambda: 0 < call.video.size[0] <= 640)
         call.tell({"t": "send", "video": False, "max_kbps": 60, "scale": 4, "fps": 5})
         await page.wait_for("document.body.innerText.includes('Video is off so that')", CALL_S)
+        call.tell({"t": "send", "video": False, "max_kbps": 60, "why": "choice"})
+        await page.wait_for("document.body.innerText.includes('has chosen voice')", CALL_S)
+        call.tell({"t": "send", "video": False, "max_kbps": 60, "scale": 4, "fps": 5})
+        await page.wait_for("document.body.innerText.includes('Video is off so that')", CALL_S)
         await page.evaluate("new Promise(done => setTimeout(done, 1500))")
         frames = call.video.frames
         await page.evaluate("new Promise(done => setTimeout(done, 1000))")

@@ -114,6 +114,11 @@ export class Call {
   }
 
   /** Whether pictures may be sent, by the ladder. */
+  /** Whether it is the doctor who wants no more pictures, and not the link. */
+  get videoChosen() {
+    return this.sending.hint.chosen;
+  }
+
   get videoAllowed() {
     return this.sending.video;
   }

@@ -17,10 +17,11 @@ export function read(message) {
     kbps: whole(message.max_kbps, 20, 8000),
     scale: whole(message.scale, 1, 16),
     fps: whole(message.fps, 1, 60),
+    chosen: message.why === "choice", // a person wants it so: nothing is wrong with the link
   };
 }
 
-const FREE = { video: true, kbps: null, scale: null, fps: null };
+const FREE = { video: true, kbps: null, scale: null, fps: null, chosen: false };
 
 export class Sending {
   /** `changed()` when the picture is paused or goes on; `keep(hint)` to remember it over a reload. */

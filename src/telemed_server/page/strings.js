@@ -149,6 +149,10 @@ const STRINGS = {
     "Video is off so that the doctor can hear you well. Keep talking.",
     "Video imezimwa ili daktari akusikie vizuri. Endelea kuzungumza.",
   ],
+  videoChosen: [
+    "The doctor has chosen voice without video. Keep talking.",
+    "Daktari amechagua sauti bila video. Endelea kuzungumza.",
+  ],
   micGone: [
     "The doctor cannot hear you: the microphone is gone or not allowed.",
     "Daktari hakusikii: maikrofoni haipo au haijaruhusiwa.",

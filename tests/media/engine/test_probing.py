@@ -3,6 +3,7 @@
 import json
 import os
 import random
+from dataclasses import replace
 
 import pytest
 
@@ -207,6 +208,22 @@ def test_the_browser_is_told_only_what_changed_down_in_seconds_and_up_in_half_a_
     assert advise(ladder, Reception(0.0, 0.0), 86, 120)[-1] is Rung.HD_VIDEO
     ladder.forget()
     assert advise(ladder, Reception(0.0, 0.0), 300, 5) == [Rung.HD_VIDEO]
+
+
+def test_what_a_person_wants_is_asked_for_at_once_and_named_so() -> None:
+    ladder, good = PeerLadder(), Reception(0.0, 0.0)
+    assert advise(ladder, good, 1, 20) == [Rung.HD_VIDEO]
+    chosen = ladder.advise(replace(good, wanted=Rung.AUDIO_PHOTOS), 21 * S)
+    assert chosen is not None
+    assert json.loads(chosen.message())["why"] == "choice"
+    assert rung_asked(chosen.message()) is Rung.AUDIO_PHOTOS
+    assert ladder.advise(good, 22 * S) == HINTS[Rung.HD_VIDEO]
+    # Where the link carries no more than was wanted, the link is the reason.
+    bad = Reception(0.3, 0.2, wanted=Rung.AUDIO_PHOTOS)
+    for second in range(23, 60):
+        last = ladder.advise(bad, second * S) or chosen
+        chosen = last
+    assert "why" not in json.loads(last.message())
 
 
 def test_what_the_other_side_asks_is_read_and_rubbish_is_not() -> None:

@@ -6,7 +6,7 @@ for a small picture, and where the voice still suffers for none.
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from telemed_desk.clinical.ladder import LADDER, Rung
@@ -20,17 +20,22 @@ _SMOOTH_S: Final = 4.0
 
 @dataclass(frozen=True, slots=True)
 class PeerHint:
-    """The body of a ``send`` message on the data channel (docs/protocol.md)."""
+    """The body of a ``send`` message on the data channel (docs/protocol.md).
+
+    ``chosen``: the person at this desk wants no more, and nothing is wrong with the link.
+    """
 
     video: bool
     max_kbps: int
     scale: float
     fps: int
+    chosen: bool = False
 
     def message(self) -> str:
         """Return it as it travels."""
         body = {"max_kbps": self.max_kbps, "scale": self.scale, "fps": self.fps}
-        return json.dumps({"t": "send", "video": self.video, **body})
+        why = {"why": "choice"} if self.chosen else {}
+        return json.dumps({"t": "send", "video": self.video, **body, **why})
 
 
 HINTS: Final = {
@@ -104,6 +109,8 @@ class PeerLadder:
             self._concealed += part * (now.concealed_ratio - self._concealed)
         self._move(now, now_ns)
         hint = HINTS[max(min(self.rung, now.wanted), Rung.AUDIO_PHOTOS)]
+        if now.wanted < self.rung:
+            hint = replace(hint, chosen=True)
         if hint == self._told:
             return None
         self._told = hint

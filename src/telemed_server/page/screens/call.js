@@ -196,7 +196,7 @@ export function call(app) {
       const sees = Boolean(pc && pc.seesVideo);
       const lost = pc && (pc.state === "lost" || pc.state === "failed");
       const held = pc && !pc.videoAllowed && media.camera;
-      say(quiet, lost ? app.t("lost") : held ? app.t("videoOff") : sees ? "" : app.t(connected ? "doctor" : "joining"));
+      say(quiet, lost ? app.t("lost") : held ? app.t(pc.videoChosen ? "videoChosen" : "videoOff") : sees ? "" : app.t(connected ? "doctor" : "joining"));
       quiet.className = "quiet" + (sees && !lost ? " low" : "");
       quiet.hidden = !quiet.textContent;
       if (own.srcObject !== media.stream) own.srcObject = media.stream;
