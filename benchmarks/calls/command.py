@@ -17,7 +17,7 @@ from benchmarks.calls.report import report
 from benchmarks.machine import describe, source
 from tests.support.calls.endpoints import EndpointError
 from tests.support.calls.voice import QualityToolMissing, require_quality_tool
-from tests.support.cdp import BrowserError
+from tests.support.conversation import BrowserError
 
 ROUNDS = 7
 FILMS = (720, 360)

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 import av
+import cv2
 import numpy as np
 from aiortc import (
     RTCBundlePolicy,
@@ -64,6 +65,33 @@ class Picture(VideoStreamTrack):
         return frame
 
 
+class Slide(VideoStreamTrack):
+    """A PC's screen as it is shared: small dark text on white, 1280x720."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._pixels = np.full((720, 1280, 3), 250, dtype=np.uint8)
+        for line in range(22):
+            words = (
+                f"{line + 1}. Morphine 10 mg/5 mL: 5 mg every 4 h, double at bedtime, max 8 a day"
+            )
+            cv2.putText(
+                self._pixels,
+                words,
+                (40, 50 + 30 * line),
+                cv2.FONT_HERSHEY_SIMPLEX,
+                0.8,
+                (20,) * 3,
+                2,
+            )
+
+    async def recv(self) -> av.VideoFrame:
+        pts, time_base = await self.next_timestamp()
+        frame = av.VideoFrame.from_ndarray(self._pixels, format="rgb24")
+        frame.pts, frame.time_base = pts, time_base
+        return frame
+
+
 class Hum(AudioStreamTrack):
     """A tone of 440 Hz at half of full scale, 48 kHz, 20 ms a frame."""
 
@@ -107,16 +135,24 @@ class Heard:
 
 
 class Call:
-    """One peer connection of the doctor; lines: sound, camera, screen (inactive), data."""
+    """One peer connection of the doctor; lines: sound, camera, screen, data.
 
-    def __init__(self, call: str) -> None:
+    Args:
+        call: Its id.
+        screen: A screen is shown from the start; else its line is inactive.
+    """
+
+    def __init__(self, call: str, *, screen: bool = False) -> None:
         self.call = call
         self.revision = 0
         config = RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.MAX_BUNDLE)
         self.pc = RTCPeerConnection(config)
         self.pc.addTransceiver(Hum(), "sendrecv")
         self.pc.addTransceiver(Picture((30, 160, 60)), "sendrecv")
-        self.pc.addTransceiver("video", "inactive")
+        if screen:
+            self.pc.addTransceiver(Slide(), "sendonly")
+        else:
+            self.pc.addTransceiver("video", "inactive")
         self.channel: RTCDataChannel = self.pc.createDataChannel("desk")
         self.said: list[dict[str, Any]] = []
         self.parts = bytearray()
@@ -170,6 +206,16 @@ class Call:
 
     def tell(self, message: dict[str, Any]) -> None:
         self.channel.send(json.dumps(message))
+
+    def fall_silent(self) -> None:
+        """Let nothing leave any more: the way to the phone is gone, and nobody is told."""
+
+        async def nowhere(*_: object) -> None: ...
+
+        ice = self.pc.getTransceivers()[0].sender.transport.transport
+        for protocol in ice._connection._protocols:
+            protocol.send_data = nowhere
+            protocol.send_stun = lambda *_: None
 
     async def offer(self) -> Offer:
         await self.pc.setLocalDescription(await self.pc.createOffer())
@@ -257,9 +303,9 @@ class Desk:
             await self._news.wait_for(lambda: len(found()) >= number)
         return found()[number - 1]
 
-    async def ring(self, call: str) -> Call:
+    async def ring(self, call: str, *, screen: bool = False) -> Call:
         """Offer a call; an older one ends."""
-        old, self.call = self.call, Call(call)
+        old, self.call = self.call, Call(call, screen=screen)
         if old is not None:
             await old.close()
         await self.say(await self.call.offer())

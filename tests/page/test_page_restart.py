@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from telemed_protocol.talk import Answer, Candidate, Offer
+from telemed_protocol.talk import Answer, Candidate, NeedPath, Offer
 from tests.page.visit import CALL_S, Practice, Visit, visiting
 from tests.support.page import Page
 
@@ -82,3 +82,22 @@ async def test_a_higher_revision_restarts_ice_on_the_same_connection(practice: P
         await visit.desk.expect(Answer, answers + 1)
         last = [m for m in visit.desk.inbox if isinstance(m, Answer)]
         assert [m.revision for m in last] == [0, 1, 2]
+
+
+async def test_a_phone_that_changed_its_network_asks_for_a_path_at_once(practice: Practice) -> None:
+    async with visiting(practice) as visit:
+        await visit.to_waiting()
+        await visit.called("the call")
+        assert not [m for m in visit.desk.inbox if isinstance(m, NeedPath)]
+        await visit.page.evaluate("window.dispatchEvent(new Event('online'))")
+        assert await visit.desk.expect(NeedPath) == NeedPath("the call")
+
+
+async def test_a_phone_that_hears_nothing_asks_for_a_path_until_it_does(practice: Practice) -> None:
+    async with visiting(practice) as visit:
+        await visit.to_waiting()
+        call = await visit.called("the call")
+        call.fall_silent()
+        await visit.desk.expect(NeedPath, 2)
+        asked = [m for m in visit.desk.inbox if isinstance(m, NeedPath)]
+        assert {m.call for m in asked} == {"the call"}

@@ -71,10 +71,10 @@ class Visit:
         await self.page.click("#room")
         await self.page.wait_visible("#place")
 
-    async def called(self, name: str = "first") -> Call:
+    async def called(self, name: str = "first", *, screen: bool = False) -> Call:
         """Admit and call; returns when picture and sound run both ways."""
         await self.clinic.admit(self.desk)
-        call = await self.desk.ring(name)
+        call = await self.desk.ring(name, screen=screen)
         await self.in_call()
         return call
 

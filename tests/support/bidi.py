@@ -1,6 +1,6 @@
 """WebDriver BiDi over its WebSocket, as far as the tests need it: the protocol that Firefox speaks.
 
-Replies are matched by number, events go to whoever subscribed. The socket may be made in another
+Events go to whoever subscribed. The socket may be made in another
 network namespace: a browser that lives there listens on that namespace's loopback.
 """
 
@@ -17,7 +17,13 @@ from typing import Any
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from tests.support.cdp import REPLY_TIMEOUT_S, BrowserError, Event
+from tests.support.conversation import (
+    GONE,
+    REPLY_TIMEOUT_S,
+    BrowserError,
+    Conversation,
+    Event,
+)
 
 _CLONE_NEWNET = 0x40000000
 _LARGEST = 1 << 28
@@ -44,16 +50,13 @@ def _socket_in(namespace: str | None, port: int) -> socket.socket:
         os.close(home)
 
 
-class Bidi:
-    """One open session. Everything runs on the loop that made it."""
+class Bidi(Conversation):
+    """One open session."""
 
     def __init__(self, line: ClientConnection) -> None:
         self._line = line
-        self._number = 0
-        self._waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._listeners: list[Callable[[str, Event], None]] = []
-        self._closed = False
-        self._pump = asyncio.create_task(self._read())
+        super().__init__()
 
     @classmethod
     async def at(cls, port: int, namespace: str | None = None) -> "Bidi":
@@ -72,25 +75,17 @@ class Bidi:
         self, method: str, timeout_s: float = REPLY_TIMEOUT_S, **params: Any
     ) -> dict[str, Any]:
         """Send one command and return its result. Raises BrowserError."""
-        if self._closed:
-            raise BrowserError(f"{method}: the browser is gone")
-        self._number += 1
-        number = self._number
-        reply: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
-        self._waiting[number] = reply
-        try:
-            await self._line.send(json.dumps({"id": number, "method": method, "params": params}))
-            answer = await asyncio.wait_for(reply, timeout_s)
-        except TimeoutError as error:
-            raise BrowserError(f"{method}: no answer within {timeout_s:.0f} s") from error
-        except ConnectionClosed as error:
-            raise BrowserError(f"{method}: the browser closed the connection") from error
-        finally:
-            self._waiting.pop(number, None)
+        answer = await self._ask(method, timeout_s, {"params": params})
         if "error" in answer:
             raise BrowserError(f"{method}: {answer['error']}: {answer.get('message', '')}")
         result: dict[str, Any] = answer["result"]
         return result
+
+    async def _send(self, message: Event) -> None:
+        try:
+            await self._line.send(json.dumps(message))
+        except ConnectionClosed as error:
+            raise BrowserError(GONE) from error
 
     async def _read(self) -> None:
         with contextlib.suppress(ConnectionClosed):
@@ -99,21 +94,11 @@ class Bidi:
                 if message.get("type") == "event":
                     for listener in self._listeners:
                         listener(message["method"], message.get("params", {}))
-                elif (reply := self._waiting.get(message.get("id"))) and not reply.done():
-                    reply.set_result(message)
-        self._give_up()
-
-    def _give_up(self) -> None:
-        self._closed = True
-        for reply in self._waiting.values():
-            if not reply.done():
-                reply.set_exception(BrowserError("the browser closed the connection"))
+                else:
+                    self._replied(message)
 
     async def close(self) -> None:
         """Hang up."""
-        self._pump.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._pump
-        self._give_up()
+        await self._hang_up()
         with contextlib.suppress(ConnectionClosed, OSError, TimeoutError):
             await asyncio.wait_for(self._line.close(), 5)

@@ -25,7 +25,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.support.cdp import BrowserError, DevTools
+from tests.support.cdp import DevTools
+from tests.support.conversation import BrowserError
 from tests.support.page import Device, Page, Route
 
 START_TIMEOUT_S = 60.0

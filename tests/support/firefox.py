@@ -26,8 +26,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.bidi import Bidi
-from tests.support.cdp import BrowserError
 from tests.support.chromium import START_TIMEOUT_S, BrowserOptions, _kill_group
+from tests.support.conversation import BrowserError
 from tests.support.devices.private_pulse import PrivatePulse
 from tests.support.firefox_tab import FirefoxTab
 from tests.support.tab import Device, Route, Tab

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.bidi import Bidi
-from tests.support.cdp import BrowserError, Event
+from tests.support.conversation import BrowserError, Event
 from tests.support.tab import WAIT_TIMEOUT_S, Device, Message, PageError, Route, Tab
 
 _BINDING = """emit => {

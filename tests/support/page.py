@@ -6,7 +6,8 @@ import contextlib
 from pathlib import Path
 from typing import Any
 
-from tests.support.cdp import BrowserError, DevTools, Event
+from tests.support.cdp import DevTools
+from tests.support.conversation import BrowserError, Event
 from tests.support.tab import WAIT_TIMEOUT_S, Device, Message, PageError, Route, Tab
 
 __all__ = ["Device", "Message", "Page", "PageError", "Route"]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.support.cdp import BrowserError
+from tests.support.conversation import BrowserError
 
 WAIT_TIMEOUT_S = 20.0
 _POLL_S = 0.05

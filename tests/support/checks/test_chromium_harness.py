@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.cdp import BrowserError
 from tests.support.chromium import (
     PHONE,
     BrowserOptions,
@@ -14,6 +13,7 @@ from tests.support.chromium import (
     ChromiumMissing,
     running_chromium,
 )
+from tests.support.conversation import BrowserError
 from tests.support.page import PageError, Route
 from tests.support.waiting import until
 
