@@ -144,7 +144,7 @@ class Desk(QObject):
 
         async def make() -> Session:
             client = ServerClient(url, vault.identity)
-            return Session(self.core, vault, client, self.hub)
+            return Session(self.core, vault, client, self.hub, self._data)
 
         self.core.run(make(), self._opened)
 

@@ -1,6 +1,5 @@
-"""What the self-check found: one finding a check, and the verdict over all of them."""
+"""What the self-check found: one finding a check, and what is concluded from all of them."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -57,21 +56,21 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What kind of call will work, and the finding that decides."""
+    """What kind of call will work, and the findings that decide.
+
+    Attributes:
+        rung: The highest that everything allows.
+        sentence: That rung in words.
+        decided_by: Checks that hold it there; empty when nothing does.
+        at_ms: When, Unix milliseconds.
+        unproven: Those of ``decided_by`` that could not be told: better may be possible, but it
+            was not seen, so it is not promised.
+        quarter_hour_bytes: What a call on this rung moves in 15 minutes at most, both ways.
+    """
 
     rung: Rung
     sentence: str
     decided_by: tuple[str, ...]
     at_ms: int
-
-
-def verdict_rung(findings: Iterable[Finding]) -> tuple[Rung, tuple[str, ...]]:
-    """Return the highest rung that every finding allows, and the checks that hold it there."""
-    lowest = Rung.HD_VIDEO
-    deciding: list[str] = []
-    for finding in findings:
-        if finding.ceiling < lowest:
-            lowest, deciding = finding.ceiling, [finding.check]
-        elif finding.ceiling == lowest and lowest < Rung.HD_VIDEO:
-            deciding.append(finding.check)
-    return lowest, tuple(deciding)
+    unproven: tuple[str, ...] = ()
+    quarter_hour_bytes: int = 0

@@ -11,9 +11,7 @@ from telemed_desk.ui.screens.call.people import PeoplePresenter
 from telemed_desk.ui.screens.call.presenter import CallPresenter
 from telemed_desk.ui.screens.call.view import CallView
 from telemed_desk.ui.screens.joined.screen import JoinedScreen
-from telemed_desk.ui.screens.self_check.presenter import SelfCheckPresenter
-from telemed_desk.ui.screens.self_check.presenter import State as CheckState
-from telemed_desk.ui.screens.self_check.view import SelfCheckView
+from telemed_desk.ui.screens.self_check.screen import SelfCheckScreen
 from telemed_desk.ui.screens.set_up.port import SetUpDoorPort
 from telemed_desk.ui.screens.set_up.presenter import SetUpPresenter
 from telemed_desk.ui.screens.set_up.view import SetUpView
@@ -29,7 +27,6 @@ from telemed_desk.ui.shell.state import Person, status_state
 from telemed_desk.ui.shell.window import Shell
 from telemed_desk.ui.text import t
 from telemed_desk.vault import Vault
-from telemed_desk.workflow.checking import Checking
 from telemed_desk.workflow.clock import wall_ms
 from telemed_desk.workflow.day import Records
 from telemed_desk.workflow.door import Door
@@ -118,26 +115,6 @@ class LockedScreens:
         opened(vault, server_url)
 
 
-class CheckPort:
-    """The self-check's port on the session."""
-
-    def __init__(self, checking: Checking, screens: "OpenScreens") -> None:
-        self._checking = checking
-        self._screens = screens
-
-    def start_check(self, *, quick: bool) -> None:
-        """Run it."""
-        self._checking.start(quick=quick)
-
-    def stop_check(self) -> None:
-        """Stop it."""
-        self._checking.stop()
-
-    def back_to_today(self) -> None:
-        """Leave."""
-        self._screens.go("today")
-
-
 class OpenScreens:
     """Today, call, sync and self-check of one session."""
 
@@ -146,17 +123,17 @@ class OpenScreens:
         self._session = session
         self._person = person
         self._ends: list[Callable[[], None]] = []
-        self._preview = ""
-        self._stamp = -1
+        self._next_ms: int | None = None
         self.today_view, self.call_view = TodayView(), CallView(open_frames)
-        self.sync_view, self.check_view = SyncView(), SelfCheckView()
+        self.sync_view = SyncView()
         self.today = TodayPresenter(
             session, self, wall_ms, self.today_view.show_state, practice=person.practice
         )
         self.call = CallPresenter(session, self._leave_call, wall_ms, self.call_view.show_state)
         self.people = PeoplePresenter(session.people, self.call_view.people.show_state)
         self.sync = SyncPresenter(session, wall_ms, self.sync_view.show_state)
-        self.check = SelfCheckPresenter(CheckPort(session.checking, self), self._show_check)
+        self.self_check = SelfCheckScreen(shell, session.checking, lambda: self.go("today"))
+        self.check, self.check_view = self.self_check.presenter, self.self_check.view
         self.joined = JoinedScreen(shell, session, lambda: self.go("today"))
         for name, view in (
             ("today", self.today_view),
@@ -187,15 +164,14 @@ class OpenScreens:
             session.people.state.listen(self.people.people),
             session.people.joined.listen(self.joined.joined),
             session.records.listen(self._records),
+            *self.self_check.listen(),
             session.checking.state.listen(self._checked),
-            session.checking.own_picture.listen(self.check.preview),
-            session.checking.own_level.listen(self._level),
         ]
         found = sum(draft.characters for draft in session.vault.recovered_drafts())
         self.today.recovered(found)
         self._shell.page_chosen.connect(self.go)
         self.go("today")
-        session.checking.start(quick=True)
+        session.checking.start_if_stale()
 
     def leave(self) -> None:
         """Stop listening; the session is closing."""
@@ -216,7 +192,7 @@ class OpenScreens:
         elif page == "sync":
             self.sync.items(self._session.records.value.sync_items)
         elif page == "self_check":
-            self._show_check(self.check.state)
+            self.self_check.shown()
 
     def tick(self) -> None:
         """Once a second."""
@@ -224,6 +200,8 @@ class OpenScreens:
         self.call.tick()
         self.joined.tick()
         self.sync.tick()
+        self.self_check.tick()
+        self._session.checking.visit_ahead(self._next_ms)
         self._facts()
 
     # ---- Today ---------------------------------------------------------------------------------
@@ -247,7 +225,8 @@ class OpenScreens:
         now = wall_ms()
         self.today.day([Booked(c, p) for c, p in records.day])
         booked = [c.booked_ms for c, _ in records.day if c.state is ConsultationState.BOOKED]
-        self.call.next_patient(min((at for at in booked if at > now), default=None))
+        self._next_ms = min((at for at in booked if at > now), default=None)
+        self.call.next_patient(self._next_ms)
         if self._shell.current == "sync":
             self.sync.items(records.sync_items)
 
@@ -310,29 +289,15 @@ class OpenScreens:
     # ---- sync, self-check, status --------------------------------------------------------------
 
     def _connect_rest(self) -> None:
-        self.check_view.run.connect(self.check.run)
-        self.check_view.stop.connect(self.check.stop)
-        self.check_view.back.connect(self.check.back)
         self.sync_view.try_now.connect(self.sync.try_now)
         self.sync_view.paused.connect(self.sync.pause)
         self.sync_view.add_desk.connect(self.sync.add_desk)
         self.sync_view.code_closed.connect(self.sync.close_code)
 
     def _checked(self, state: SelfCheckState) -> None:
-        self.check.checked(state)
         verdict: Verdict | None = state.verdict
         if verdict is not None and not state.running:
             self.today.checked(verdict.rung, words.rung_word(verdict.rung), verdict.at_ms)
-
-    def _level(self, dbfs: float) -> None:
-        if self._shell.current == "self_check":
-            self.check.level(dbfs)
-
-    def _show_check(self, shown: CheckState) -> None:
-        self.check_view.show_state(shown)
-        if shown.preview != self._preview:
-            self._preview = shown.preview
-            self.check_view.show_preview(open_frames(shown.preview) if shown.preview else None)
 
     def _facts(self) -> None:
         status = self._session.status.value

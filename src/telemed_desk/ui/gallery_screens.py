@@ -7,15 +7,13 @@ from PySide6.QtWidgets import QWidget
 
 from telemed_desk.clinical.ladder import Rung
 from telemed_desk.clinical.notes import Section
-from telemed_desk.devices.findings import Finding, Group, Outcome, Verdict
 from telemed_desk.media.control import ScreenState
 from telemed_desk.sync.status import Phase, SyncStatus
 from telemed_desk.ui import gallery_call
+from telemed_desk.ui.gallery_check import check_scenes
 from telemed_desk.ui.gallery_days import NOW_MS, at, booked, waiting
 from telemed_desk.ui.gallery_people import people_scenes
 from telemed_desk.ui.screens.call.presenter import CallPresenter
-from telemed_desk.ui.screens.self_check.presenter import SelfCheckPresenter
-from telemed_desk.ui.screens.self_check.view import SelfCheckView
 from telemed_desk.ui.screens.set_up.presenter import State as SetUpState
 from telemed_desk.ui.screens.set_up.view import SetUpView
 from telemed_desk.ui.screens.sync.presenter import SyncPresenter
@@ -30,7 +28,6 @@ from telemed_desk.ui.shell.state import CallLink, Person, status_state
 from telemed_desk.ui.shell.window import Shell
 from telemed_desk.workflow.enrolment import CodeResult
 from telemed_desk.workflow.note_taking import NoteState
-from telemed_desk.workflow.self_check import SelfCheckState
 from telemed_desk.workflow.status import DeskStatus
 from telemed_desk.workflow.visit import VisitState
 from telemed_protocol.errors import KnownError
@@ -272,52 +269,6 @@ def sync(status: DeskStatus, *, code: str = "", empty: bool = False) -> Scene:
     return scene
 
 
-FINDINGS = (
-    Finding("C4", Group.CAMERA, "Picture size", Outcome.PASS, 720, "px", 720),
-    Finding("C4.fps", Group.CAMERA, "Pictures a second", Outcome.PASS, 29.8, "1/s", 15),
-    Finding(
-        "C8.dark",
-        Group.CAMERA,
-        "Enough light",
-        Outcome.WARN,
-        40,
-        "luma",
-        60,
-        cause="Your face is 4 times darker than the background.",
-        action="Close the blind or turn the desk lamp on.",
-    ),
-    Finding("M3", Group.MICROPHONE, "Microphone alive", Outcome.PASS, -19, "dBFS", -40),
-    Finding(
-        "S1",
-        Group.SPEAKER,
-        "Speaker plays",
-        Outcome.FAIL,
-        cause="No speaker is connected.",
-        action="Plug a headset in.",
-    ),
-    Finding(
-        "N8.down", Group.NETWORK, "Speed towards this PC", Outcome.PASS, 11_800, "kbit/s", 1500
-    ),
-    Finding("N8.up", Group.NETWORK, "Speed from this PC", Outcome.PASS, 4600, "kbit/s", 1500),
-    Finding("N9", Group.NETWORK, "Delay while busy", Outcome.CANNOT_TELL, cause="Not measured."),
-    Finding("P2.disk", Group.COMPUTER, "Disk space free", Outcome.PASS, 61, "GB", 5),
-)
-
-
-def self_check(state: SelfCheckState) -> Scene:
-    """Return a scene of the self-check."""
-
-    def scene() -> QWidget:
-        view = SelfCheckView()
-        presenter = SelfCheckPresenter(Nobody(), view.show_state)
-        presenter.checked(state)
-        view.show_preview(gallery_call.frames("local"))
-        presenter.level(-19)
-        return framed("self_check", view)
-
-    return scene
-
-
 SCENES: dict[str, Scene] = {
     "01-unlock": unlock,
     "01-unlock-wrong": unlock_wrong,
@@ -357,15 +308,7 @@ SCENES: dict[str, Scene] = {
         empty=True,
     ),
     "07-sync-code": sync(STATUS, code="TMD-7QK2-M4XV-09TR-AHH4-N3WZ-EPB6"),
-    "03-selfcheck": self_check(
-        SelfCheckState(
-            findings=FINDINGS,
-            verdict=Verdict(Rung.HD_VIDEO, "", (), at("08:12")),
-            started_ms=at("08:12") - 9000,
-        )
-    ),
-    "03-selfcheck-running": self_check(SelfCheckState(running=True, findings=FINDINGS[:4])),
-    "03-selfcheck-none": self_check(SelfCheckState()),
+    **check_scenes(framed),
     "04-call": in_call(gallery_call.visit, gallery_call.note()),
     "05-call-badlink": in_call(
         lambda: replace(

@@ -6,6 +6,7 @@ Public methods are called on the GUI thread and return at once; what happens is 
 
 import random
 from collections.abc import Callable
+from pathlib import Path
 
 import structlog
 
@@ -28,7 +29,6 @@ from telemed_desk.workflow.people import People
 from telemed_desk.workflow.records_watch import RecordsWatch
 from telemed_desk.workflow.relays import Relays
 from telemed_desk.workflow.status import DeskStatus, LinkWord, StatusModel
-from telemed_desk.workflow.vault_care import VaultCare
 from telemed_desk.workflow.visit import PhotoTaken, Visit, VisitPorts, VisitState
 from telemed_desk.workflow.visit_intentions import VisitIntentions
 from telemed_desk.workflow.waiting_room import RoomView, WaitingRoom
@@ -49,6 +49,7 @@ class Session(VisitIntentions):
         vault: Unlocked.
         client: Speaks to the clinic's server as this device.
         hub: The media process.
+        folder: This user's profile folder, for what is kept in clear beside the vault; None = nothing.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class Session(VisitIntentions):
         vault: Vault,
         client: ServerClient,
         hub: MediaHub,
+        folder: Path | None = None,
     ) -> None:
         self.core = core
         self.vault = vault
@@ -83,7 +85,10 @@ class Session(VisitIntentions):
             on_call_message=self._call_message,
         )
         self.granting = Granting(vault, client, wall_ms)
-        self.checking = Checking(core, vault, client, hub, now_ms=wall_ms, in_call=self._is_in_call)
+        self.checking = Checking(
+            core, vault, client, hub, now_ms=wall_ms, in_call=self._is_in_call,
+            servers=lambda: self._relays.servers, folder=folder,
+        )  # fmt: skip
         self.people = People(
             core, vault, client, hub, later=self._later, may_call=self._may_call,
             start_rung=lambda: self.checking.start_rung,
@@ -124,7 +129,6 @@ class Session(VisitIntentions):
             self.core.spawn(self._socket.run()),
             self.core.spawn(self._sync.run()),
             self.core.spawn(self._relays.run()),
-            self.core.spawn(VaultCare(self.vault, wall_ms).run()),
         ]
         self._ends = [
             self.hub.listen(self._on_media),

@@ -75,17 +75,27 @@ class RungsBar(QWidget):
         super().__init__()
         self._words = words
         self._rung = Rung.NO_LINK
+        self._most = Rung.NO_LINK
         self.setFixedHeight(sizes.CONTROL_SMALL)
 
-    def set_rung(self, rung: Rung, word: str) -> None:
-        """Show a verdict."""
+    def set_rung(self, rung: Rung, word: str, most: Rung | None = None) -> None:
+        """Show a verdict; while it is being found, ``most`` is how far it may still go."""
         self._rung = rung
+        self._most = rung if most is None else most
         self.setAccessibleName(word)
         self.update()
 
     def sizeHint(self) -> QSize:
         """As wide as it is given."""
         return QSize(sizes.RUNGS_BAR, sizes.CONTROL_SMALL)
+
+    def _fill(self, index: int) -> str:
+        if self._most > self._rung:
+            # Still being found: what is certain in the colour of work, what is possible in its tint.
+            if index < int(self._rung):
+                return "accent"
+            return "accentTint" if index < int(self._most) else "line"
+        return _FILL[self._rung] if index < int(self._rung) else "line"
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         """Draw segments and names."""
@@ -94,11 +104,10 @@ class RungsBar(QWidget):
         width = (self.width() - sizes.XS * (len(self._words) - 1)) / len(self._words)
         for index, word in enumerate(self._words):
             x = index * (width + sizes.XS)
-            now = index + 1 == int(self._rung)
+            now = index + 1 == int(self._rung) == int(self._most)
             thick = sizes.S if now else sizes.XS
             painter.setPen(Qt.PenStyle.NoPen)
-            reached = index < int(self._rung)
-            painter.setBrush(colour(_FILL[self._rung] if reached else "line"))
+            painter.setBrush(colour(self._fill(index)))
             top = 0 if now else sizes.HAIR
             painter.drawRoundedRect(
                 QRectF(x, top, width, thick), sizes.RADIUS_BAR, sizes.RADIUS_BAR

@@ -1,31 +1,30 @@
 """Self-check: what works before the patient comes, and what to do about the rest."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from telemed_desk.clinical.ladder import Rung
-from telemed_desk.devices.findings import Finding, Group, Outcome, Verdict
-from telemed_desk.devices.limits import LIMITS
+from telemed_desk.devices.findings import Finding, Group, Verdict
+from telemed_desk.devices.fixes import FixKind, SettingsPage, fix_for
+from telemed_desk.devices.history import PastCheck
 from telemed_desk.ui import words
-from telemed_desk.ui.text import t, tn
-from telemed_desk.workflow.self_check import SelfCheckState
+from telemed_desk.ui.screens.self_check import phrases
+from telemed_desk.ui.screens.self_check.state import CardState, Choice, State
+from telemed_desk.ui.text import t
+from telemed_desk.workflow.check_plan import CheckMode
+from telemed_desk.workflow.devices_seen import DEVICE_GROUPS, DevicesSeen
+from telemed_desk.workflow.guided import GuidedState
+from telemed_desk.workflow.self_check import ALL_GROUPS, SelfCheckState
 
-Tone = str
-ICONS = {
-    Outcome.PASS: ("check", "ok"),
-    Outcome.WARN: ("triangle-alert", "warn"),
-    Outcome.FAIL: ("circle-alert", "danger"),
-    Outcome.CANNOT_TELL: ("circle-help", "ink3"),
-}
-DECIMALS_BELOW = 10
+MEGA = 1_000_000
 
 
 class SelfCheckPort(Protocol):
     """What this screen needs of the workflow."""
 
-    def start_check(self, *, quick: bool) -> None:
-        """Run it; refused in a call."""
+    def start_check(self, mode: CheckMode, groups: frozenset[Group]) -> None:
+        """Run it, or a part of it; refused in a call."""
         ...
 
     def stop_check(self) -> None:
@@ -36,61 +35,38 @@ class SelfCheckPort(Protocol):
         """Leave."""
         ...
 
+    def choose_device(self, group: Group, spec: str) -> None:
+        """Use another camera, microphone or speaker, and look at it."""
+        ...
 
-@dataclass(frozen=True, slots=True)
-class FindingRow:
-    """One line of a card: icon, what was looked at, what was found."""
+    def open_settings(self, page: SettingsPage) -> None:
+        """Open a page of the system's settings, or say that there is none."""
+        ...
 
-    check: str
-    title: str
-    value: str
-    icon: str
-    tint: str
+    def use_phone(self) -> None:
+        """Begin the next visits by telephone."""
+        ...
 
-    @property
-    def spoken(self) -> str:
-        """For screen readers."""
-        return f"{self.title}: {self.value}"
-
-
-@dataclass(frozen=True, slots=True)
-class CardState:
-    """One card: a chip in words, its findings, and the first thing to do."""
-
-    group: Group
-    chip: str = ""
-    tone: Tone = "neutral"
-    chip_icon: str = ""
-    rows: tuple[FindingRow, ...] = ()
-    cause: str = ""
-    action: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """What the screen shows."""
-
-    title: str = ""
-    sentence: str = ""
-    tone: Tone = "neutral"
-    icon: str = "activity"
-    rung: Rung = Rung.NO_LINK
-    rung_word: str = ""
-    when: str = ""
-    running: bool = False
-    share: float = 0.0
-    refused: str = ""
-    cards: tuple[CardState, ...] = tuple(CardState(group) for group in Group)
-    preview: str = ""
-    microphone_dbfs: float = -96.0
+    def copy_report(self) -> None:
+        """Put the report for IT on the clipboard."""
+        ...
 
 
 class SelfCheckPresenter:
-    """Puts findings into words. GUI thread."""
+    """Puts findings into words, and carries out what a person can do about them. GUI thread."""
 
-    def __init__(self, port: SelfCheckPort, show: Callable[[State], None]) -> None:
+    def __init__(
+        self,
+        port: SelfCheckPort,
+        show: Callable[[State], None],
+        now_ms: Callable[[], int] = lambda: 0,
+    ) -> None:
         self._port = port
         self._show = show
+        self._now_ms = now_ms
+        self._check = SelfCheckState()
+        self._past: Sequence[PastCheck] = ()
+        self._seen = DevicesSeen()
         self.state = State(title=t("check.none"), sentence=t("check.none.words"))
 
     def _set(self, **changes: object) -> None:
@@ -103,51 +79,26 @@ class SelfCheckPresenter:
 
     def checked(self, check: SelfCheckState) -> None:
         """The check moved."""
-        cards = tuple(_card(group, check.findings, running=check.running) for group in Group)
-        improve = sum(f.outcome in (Outcome.WARN, Outcome.FAIL) for f in check.findings)
-        if check.running:
-            self._set(
-                title=t("check.running"),
-                sentence=t("check.running.words"),
-                tone="neutral",
-                icon="activity",
-                running=True,
-                share=check.done_share,
-                refused="",
-                cards=cards,
-                when="",
-            )
-            return
-        if check.verdict is None:
-            stopped = t("check.stopped") if check.stopped else t("check.none")
-            self._set(title=stopped, sentence=t("check.none.words"), running=False, cards=cards)
-        else:
-            self._verdict(check.verdict, improve, cards, check.started_ms)
-        self._set(refused=t("check.in_call") if check.refused else "")
+        self._check = check
+        self._tell()
 
-    def _verdict(
-        self,
-        verdict: Verdict,
-        improve: int,
-        cards: tuple[CardState, ...],
-        started_ms: int | None,
-    ) -> None:
-        took = max(1, round((verdict.at_ms - started_ms) / 1000)) if started_ms else 0
-        fixes = tn("check.fixes", improve) if improve else t("check.fixes.none")
-        good = verdict.rung >= Rung.VIDEO
-        some = verdict.rung >= Rung.AUDIO_PHOTOS
+    def past(self, past: Sequence[PastCheck]) -> None:
+        """Earlier checks on this PC, oldest first."""
+        self._past = past
         self._set(
-            title=t(f"check.verdict.{int(verdict.rung)}"),
-            sentence=f"{t(f'check.effect.{int(verdict.rung)}')} {fixes}",
-            tone="ok" if good else "warn" if some else "danger",
-            icon="circle-check" if good else "triangle-alert" if some else "circle-alert",
-            rung=verdict.rung,
-            rung_word=words.rung_word(verdict.rung),
-            when=t("check.when", time=words.clock(verdict.at_ms), n=took),
-            running=False,
-            share=1.0,
-            cards=cards,
+            past=phrases.past_bars(past),
+            past_words=phrases.past_sum(past),
         )
+        self._tell()
+
+    def devices(self, seen: DevicesSeen) -> None:
+        """Which devices there are, and which are in use."""
+        self._seen = seen
+        self._set(cards=self._cards())
+
+    def guided(self, state: GuidedState) -> None:
+        """A test that a person takes part in moved."""
+        self._set(guided=phrases.guided_words(state))
 
     def preview(self, memory: str) -> None:
         """The own picture lies in this memory."""
@@ -157,12 +108,17 @@ class SelfCheckPresenter:
         """The microphone's level; ten times a second."""
         self._set(microphone_dbfs=microphone_dbfs)
 
+    def tick(self) -> None:
+        """Once a second: the time that is left."""
+        if self._check.running:
+            self._tell()
+
     # ---- intentions ----------------------------------------------------------------------------
 
-    def run(self, *, quick: bool = False) -> None:
-        """Run the check (F9)."""
+    def run(self, mode: CheckMode = CheckMode.STANDARD) -> None:
+        """Run the check (F9). The thorough one only after a person agreed to its cost."""
         if not self.state.running:
-            self._port.start_check(quick=quick)
+            self._port.start_check(mode, ALL_GROUPS)
 
     def stop(self) -> None:
         """Stop it (Esc)."""
@@ -173,56 +129,128 @@ class SelfCheckPresenter:
         """Go to Today."""
         self._port.back_to_today()
 
+    def use_phone(self) -> None:
+        """Begin the next visits by telephone."""
+        self._port.use_phone()
+        self._port.back_to_today()
 
-def _card(group: Group, findings: Iterable[Finding], *, running: bool) -> CardState:
-    mine = [f for f in findings if f.group is group]
-    # A check that this version does not list stands last, it does not stop the screen.
-    order = {check: place for place, check in enumerate(LIMITS)}
-    mine.sort(key=lambda f: order.get(f.check, len(order)))
-    rows = tuple(_row(f) for f in mine)
-    problems = [f for f in mine if f.outcome in (Outcome.FAIL, Outcome.WARN)]
-    problems.sort(key=lambda f: f.outcome is not Outcome.FAIL)
-    unknown = [f for f in mine if f.outcome is Outcome.CANNOT_TELL]
-    noted = problems or unknown
-    first = noted[0] if noted else None
-    if problems:
-        failed = any(f.outcome is Outcome.FAIL for f in problems)
-        chip, tone, icon = tn("check.improve", len(problems)), "warn", "triangle-alert"
-        if failed:
-            tone, icon = "danger", "circle-alert"
-    elif unknown:
-        chip, tone, icon = t("check.unknown"), "neutral", "circle-help"
-    elif mine and not running:
-        chip, tone, icon = t("check.fine"), "ok", "check"
-    else:
-        chip, tone, icon = "", "neutral", ""
-    return CardState(
-        group,
-        chip,
-        tone,
-        icon,
-        rows,
-        first.cause if first else "",
-        first.action if first else "",
-    )
+    def choose(self, group: Group, spec: str) -> None:
+        """Use another device."""
+        self._port.choose_device(group, spec)
 
+    def fix(self, check: str) -> None:
+        """Do the one thing that can be done about a problem."""
+        finding = next((f for f in self._check.findings if f.check == check), None)
+        fix = fix_for(finding) if finding is not None else None
+        if finding is None or fix is None:
+            return
+        match fix.kind:
+            case FixKind.CHOOSE:
+                number = self.state.choosing[1] if self.state.choosing else 0
+                self._set(choosing=(finding.group, number + 1))
+            case FixKind.SETTINGS if fix.page is not None:
+                self._port.open_settings(fix.page)
+            case FixKind.COPY:
+                self._port.copy_report()
+            case FixKind.PHONE:
+                self.use_phone()
+            case _:
+                self._port.start_check(CheckMode.QUICK, frozenset({finding.group}))
 
-def _row(finding: Finding) -> FindingRow:
-    icon, tint = ICONS[finding.outcome]
-    if finding.outcome is Outcome.CANNOT_TELL:
-        value = t("check.cannot_tell")
-    elif finding.value is None:
-        value = t("check.good") if finding.outcome is Outcome.PASS else finding.cause.rstrip(".")
-    else:
-        value = _figure(finding)
-    return FindingRow(finding.check, finding.title, value, icon, tint)
+    # ---- words ---------------------------------------------------------------------------------
 
+    def _tell(self) -> None:
+        check = self._check
+        refused = t("check.in_call") if check.refused else ""
+        if check.running:
+            self._running(check)
+        elif check.verdict is None or check.stopped:
+            self._not_done(check)
+        else:
+            self._done(check, check.verdict)
+        self._set(refused=refused, has_report=bool(check.findings) and not check.running)
 
-def _figure(finding: Finding) -> str:
-    value = finding.value or 0.0
-    if finding.unit == "kbit/s":
-        return words.rate(value * 1000)
-    if finding.unit in {"luma", "x", ""}:
-        return t("check.good") if finding.outcome is Outcome.PASS else finding.cause.rstrip(".")
-    number = f"{value:.1f}" if abs(value) < DECIMALS_BELOW else f"{value:.0f}"
-    return t(f"check.unit.{finding.unit}", n=number)
+    def _cards(self) -> tuple[CardState, ...]:
+        check = self._check
+        cards = []
+        for group in Group:
+            running = check.running and group in check.groups
+            made = phrases.card(group, check.findings, self._past, running=running)
+            if group in DEVICE_GROUPS:
+                choices = tuple(Choice(one.spec, one.name) for one in self._seen.listed(group))
+                made = replace(made, choices=choices, chosen=self._seen.name_in_use(group))
+            cards.append(made)
+        return tuple(cards)
+
+    def _running(self, check: SelfCheckState) -> None:
+        left_s = max(0, ((check.until_ms or 0) - self._now_ms() + 999) // 1000)
+        title = t("check.running.left", n=left_s) if left_s else t("check.running")
+        self._set(
+            title=title,
+            sentence=f"{phrases.so_far(check.at_least, check.at_most)} {t('check.running.words')}",
+            tone="info",
+            icon="loader-circle",
+            running=True,
+            share=check.done_share,
+            progress=t("check.done", n=check.done, of=len(check.expected)),
+            at_least=check.at_least,
+            at_most=check.at_most,
+            rung_word=words.rung_word(check.at_least),
+            cards=self._cards(),
+            when="",
+            data="",
+            phone=False,
+        )
+
+    def _not_done(self, check: SelfCheckState) -> None:
+        title, sentence = t("check.none"), t("check.none.words")
+        if check.stopped:
+            title = t("check.stopped")
+            sentence = t("check.stopped.by_call" if check.by_call else "check.stopped.words")
+        self._set(
+            title=title,
+            sentence=sentence,
+            tone="neutral",
+            icon="activity",
+            running=False,
+            at_least=Rung.NO_LINK,
+            at_most=Rung.NO_LINK,
+            rung_word="",
+            cards=self._cards(),
+            when="",
+            data="",
+            phone=False,
+        )
+
+    def _done(self, check: SelfCheckState, verdict: Verdict) -> None:
+        tone, icon = phrases.tone_of(verdict.rung)
+        findings: Sequence[Finding] = check.findings
+        self._set(
+            title=t(f"check.verdict.{int(verdict.rung)}"),
+            sentence=phrases.verdict_sentence(verdict, findings),
+            tone=tone,
+            icon=icon,
+            at_least=verdict.rung,
+            at_most=verdict.rung,
+            rung_word=words.rung_word(verdict.rung),
+            when=self._when(check, verdict),
+            data=t("check.data", n=round(verdict.quarter_hour_bytes / MEGA))
+            if verdict.rung > Rung.PHONE
+            else "",
+            phone=verdict.rung <= Rung.PHONE,
+            running=False,
+            share=1.0,
+            cards=self._cards(),
+        )
+
+    def _when(self, check: SelfCheckState, verdict: Verdict) -> str:
+        time = words.clock(verdict.at_ms)
+        if check.started_ms is None or check.groups != ALL_GROUPS:
+            return t("check.when.before", time=time)
+        took = max(1, round((verdict.at_ms - check.started_ms) / 1000))
+        said = t("check.when", time=time, n=took)
+        if check.data_bytes:
+            said = t("check.when.data", when=said, size=words.size(check.data_bytes))
+        if check.mode is CheckMode.QUICK and check.asked is CheckMode.STANDARD:
+            said = f"{said}. {t('check.metered')}"
+        return said

@@ -1,0 +1,99 @@
+"""The network part of a self-check: the link to the server, within a mode's budget. Core thread."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+import httpx
+import structlog
+
+from telemed_desk.devices.checks.network import LinkFacts, network_findings
+from telemed_desk.devices.findings import Finding, Group
+from telemed_desk.devices.limits import LIMITS
+from telemed_desk.media.control import IceServerSpec
+from telemed_desk.workflow.check_plan import ESSENTIAL, LOOP_MOST_BPS, CheckMode
+from telemed_desk.workflow.device_checks import Found, MediaChecks
+from telemed_protocol.errors import KnownError
+
+_log = structlog.get_logger("link_checks")
+_NEEDED = tuple(
+    check for check, limit in LIMITS.items() if limit.group is Group.NETWORK and check in ESSENTIAL
+)
+_CALL_SHARE = 0.5
+"""Of the slower way's rate that the test call may take: it shares a relay with itself, both ways."""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """How to measure the way to the server; without a token the speed cannot be told."""
+
+    client: httpx.AsyncClient
+    base_url: str
+    token: str = ""
+    ice_servers: Sequence[IceServerSpec] = ()
+
+
+class LinkChecks:
+    """Measures the network for one check at a time.
+
+    Args:
+        link: Where the server is and as whom; None = no server is known.
+        media: Holds the test call.
+    """
+
+    def __init__(self, link: Callable[[], Awaitable[Link | None]], media: MediaChecks) -> None:
+        self._link = link
+        self._media = media
+        self.moved_bytes: int | None = None
+        self._facts = LinkFacts()
+
+    async def run(self, mode: CheckMode, found: Found, devices_done: asyncio.Event) -> None:
+        """Measure; ``found`` is called with each finding as soon as it is known.
+
+        Relays are asked while the rate is measured: a few small packets. The test call is held when
+        rate and devices are through, because it would disturb both.
+        """
+        self.moved_bytes = None
+        self._facts = LinkFacts()
+        try:
+            link = await self._link()
+        except KnownError as error:
+            _log.info("check_without_link", code=error.code)
+            found(LIMITS["N1"].failed(error.sentence, error.next_step))
+            self._unknown(error.sentence, error.next_step, found)
+            return
+        if link is None:
+            said = ("No server is known.", "Set this PC up, or name the server.")
+            found(LIMITS["N1"].unknown(*said))
+            self._unknown(*said, found)
+            return
+        rates: dict[str, float] = {}
+
+        def note(finding: Finding) -> None:
+            if finding.value is not None:
+                rates[finding.check] = finding.value * 1000
+            found(finding)
+
+        quick = mode is CheckMode.QUICK
+        async with asyncio.TaskGroup() as parts:
+            parts.create_task(self._rate(link, note, quick=quick))
+            if link.ice_servers and quick:
+                parts.create_task(self._trial(link, found, loop=False, cap_bps=0))
+        if not quick:
+            await devices_done.wait()
+            slower = min(rates.get("N8.up", LOOP_MOST_BPS), rates.get("N8.down", LOOP_MOST_BPS))
+            cap_bps = round(min(LOOP_MOST_BPS, _CALL_SHARE * slower))
+            await self._trial(link, found, loop=True, cap_bps=cap_bps)
+
+    def _unknown(self, cause: str, action: str, found: Found) -> None:
+        for check in _NEEDED:
+            if check != "N1":
+                found(LIMITS[check].unknown(cause, action))
+
+    async def _rate(self, link: Link, found: Found, *, quick: bool) -> None:
+        async for finding in network_findings(link.client, link.base_url, link.token, quick=quick):
+            found(finding)
+
+    async def _trial(self, link: Link, found: Found, *, loop: bool, cap_bps: int) -> None:
+        moved = await self._media.link_trial(link.ice_servers, found, loop=loop, cap_bps=cap_bps)
+        self.moved_bytes = (self.moved_bytes or 0) + moved
