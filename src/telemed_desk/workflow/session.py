@@ -29,6 +29,7 @@ from telemed_desk.workflow.people import People
 from telemed_desk.workflow.records_watch import RecordsWatch
 from telemed_desk.workflow.relays import Relays
 from telemed_desk.workflow.status import DeskStatus, LinkWord, StatusModel
+from telemed_desk.workflow.vault_care import VaultCare
 from telemed_desk.workflow.visit import PhotoTaken, Visit, VisitPorts, VisitState
 from telemed_desk.workflow.visit_intentions import VisitIntentions
 from telemed_desk.workflow.waiting_room import RoomView, WaitingRoom
@@ -129,6 +130,7 @@ class Session(VisitIntentions):
             self.core.spawn(self._socket.run()),
             self.core.spawn(self._sync.run()),
             self.core.spawn(self._relays.run()),
+            self.core.spawn(VaultCare(self.vault, wall_ms).run()),
         ]
         self._ends = [
             self.hub.listen(self._on_media),
