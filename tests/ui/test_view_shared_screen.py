@@ -26,22 +26,22 @@ def test_a_shared_screen_takes_the_stage_and_the_person_goes_beside_the_own_pict
     stage.show()
     alone = Stage(remote_memory="remote", local_memory="local", label="Nyambura Mfano")
     stage.show_state(alone)
-    assert not stage.screen.isVisible()
+    assert not stage.shared.isVisible()
     stage.show_state(replace(alone, screen_memory="screen"))
-    for tile in (stage.screen, stage.person, stage.local):
+    for tile in (stage.shared, stage.person, stage.local):
         tile.poll()
-    assert stage.screen.geometry() == stage.remote.rect()
-    assert stage.screen.has_picture()
+    assert stage.shared.geometry() == stage.remote.rect()
+    assert stage.shared.has_picture()
     assert stage.person.has_picture()
     assert stage.person.isVisible()
     assert not stage.person.geometry().intersects(stage.local.geometry())
     assert stage.name.text == "Shared screen"
     # What matters more than a screen is not hidden behind it.
     stage.show_state(replace(alone, screen_memory="screen", words="Reconnecting"))
-    assert not stage.screen.isVisible()
+    assert not stage.shared.isVisible()
     stage.show_state(alone)
     assert not stage.person.isVisible()
-    assert not stage.screen.has_picture()
+    assert not stage.shared.has_picture()
     assert stage.name.text == "Nyambura Mfano"
 
 

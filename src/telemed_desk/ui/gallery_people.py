@@ -64,6 +64,9 @@ class Nobody:
     def mute_joined(self, *, microphone: bool, camera: bool) -> None:
         """Mute nothing."""
 
+    def share_joined(self, *, on: bool) -> None:
+        """Show nothing."""
+
     def leave_joined(self) -> None:
         """Stay."""
 
@@ -91,8 +94,8 @@ def _joined(framed: Callable[[str, QWidget], QWidget], state: JoinedState) -> Sc
         view = JoinedView(frames)
         presenter = JoinedPresenter(Nobody(), lambda: NOW_MS, view.show_state, lambda _dialog: None)
         presenter.joined(state)
-        view.stage.remote.poll()
-        view.stage.local.poll()
+        for tile in (view.stage.remote, view.stage.local, view.stage.shared, view.stage.person):
+            tile.poll()
         return framed("joined", view)
 
     return make
@@ -127,6 +130,7 @@ def people_scenes(
         "02-today-join": _question(today, JoinDialog()),
         "02-today-join-wrong": _question(today, JoinDialog("https://example.org/", problem)),
         "12-joined": _joined(framed, JOINED),
+        "12-joined-screen": _joined(framed, replace(JOINED, others_screen="screen")),
         "12-joined-waiting": _joined(
             framed, replace(JOINED, phase="waiting", people=(), remote_memory="", connected_ms=None)
         ),

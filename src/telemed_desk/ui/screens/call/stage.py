@@ -72,11 +72,11 @@ class StageView(QWidget):
         self._names = {"remote": "", "local": "", "screen": "", "person": ""}
         self.remote = VideoTile(t("call.stage.patient"), fill=True)
         self.local = VideoTile(t("call.stage.you"), mirrored=True, edge=True)
-        self.screen = VideoTile(t("call.stage.screen"), fill=False)
+        self.shared = VideoTile(t("call.stage.screen"), fill=False)
         self.person = VideoTile(t("call.stage.patient"), edge=True)
-        for tile in (self.screen, self.person, self.local):
+        for tile in (self.shared, self.person, self.local):
             tile.setParent(self.remote)
-        self.screen.hide()
+        self.shared.hide()
         self.person.hide()
         self.person.setFixedSize(*sizes.TILE)
         self.local.setFixedSize(*sizes.TILE)
@@ -100,17 +100,17 @@ class StageView(QWidget):
         """Show it."""
         self._follow("remote", self.remote, state.remote_memory)
         self._follow("local", self.local, state.local_memory)
-        shared = bool(state.screen_memory) and not state.words
-        self._follow("screen", self.screen, state.screen_memory)
-        self._follow("person", self.person, state.remote_memory if shared else "")
-        self.screen.setVisible(shared)
-        self.person.setVisible(shared)
+        shows = bool(state.screen_memory) and not state.words
+        self._follow("screen", self.shared, state.screen_memory)
+        self._follow("person", self.person, state.remote_memory if shows else "")
+        self.shared.setVisible(shows)
+        self.person.setVisible(shows)
         if not state.screen_memory:
-            self.screen.forget()
+            self.shared.forget()
         self.remote.set_words(state.words)
         if state.words and not state.stale:
             self.remote.forget()
-        label = t("call.stage.screen") if shared else state.label
+        label = t("call.stage.screen") if shows else state.label
         self.name.show_as(label if not state.stale else "", "plate")
         self.stale.show_as(state.stale, "stage-warn", "image")
         self.progress.show_as(state.progress, "plate", "camera")
@@ -159,7 +159,7 @@ class StageView(QWidget):
         self.stale.move(edge, edge)
         self.recorded.move(size.width() - self.recorded.width() - edge, edge)
         self.progress.move(edge, size.height() - self.progress.height() - edge)
-        self.screen.setGeometry(self.remote.rect())
+        self.shared.setGeometry(self.remote.rect())
         corner = self.local.size()
         self.local.move(
             size.width() - corner.width() - edge, size.height() - corner.height() - edge
