@@ -3,12 +3,13 @@ SHELL := /bin/bash
 PY := .venv/bin/python
 .DEFAULT_GOAL := help
 
-.PHONY: help run tour test check bench bench-calls lock setup setup-tests setup-bench clean
+.PHONY: help run tour test check simulate bench bench-calls lock setup setup-tests setup-bench clean
 
 help:
 	@echo "make run    set up, then start the small server, the desk in practice mode and a patient link"
 	@echo "make tour   the whole first visit without a display, with screenshots in build/tour/"
 	@echo "make test   all tests        make check  lint, types, layers, licences, secrets"
+	@echo "make simulate SEEDS=2000   seeded histories of desks and a server, planted bugs"
 	@echo "make bench  benchmarks       make bench-calls BENCH='--minutes 35'  calls beside Chromium's"
 	@echo "make lock   renew requirements/*.txt"
 
@@ -32,6 +33,9 @@ test: setup-tests
 
 check: setup-tests
 	@scripts/run_checks.sh
+
+simulate: setup-tests
+	@$(PY) -m tests.simulator --seeds $(or $(SEEDS),2000) --workers $(or $(WORKERS),2)
 
 bench: setup-bench
 	@$(PY) -m benchmarks

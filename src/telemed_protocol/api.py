@@ -15,11 +15,14 @@ Errors are :class:`Problem` with the status beside each path below. All but the 
 ``GET``  /v1/wraps        → list[WrappedKey] for this device
 ``POST`` /v1/segments     wire bytes → Receipt (200 repeat, 201)  409 other bytes under this n, 413, 422
 ``GET``  /v1/segments     ?after=&limit= → PulledSegments
+``GET``  /v1/segments/held → Held: this device's newest n by lane
 ``POST`` /v1/links        :class:`NewLink` → 201                  409
 ``POST`` /v1/links/close  :class:`CloseLink` → 204
 ``GET``  /v1/ice          → list[IceServer]
 ``GET``  /v1/probe        ?bytes= → random bytes (at most 1 MiB)  429
 ``POST`` /v1/probe        bytes → ProbeReceipt                    413, 429
+``POST`` /v1/probe/lease  :class:`ProbeAsk` → ProbeGrant           409 another PC, 429, 503
+``POST`` /v1/probe/end    :class:`ProbeEnd` → 204
 ========================  ====================================  =====================================
 
 Open to anyone: ``GET /healthz``, ``GET /j/<jti>`` (the page; never consumes the link),
@@ -174,6 +177,23 @@ class PulledSegments(msgspec.Struct, frozen=True):
     head: int
 
 
+class HeldLane(msgspec.Struct, frozen=True, array_like=True):
+    """The newest segment of the asking device in one lane: its number and hash."""
+
+    lane: int
+    n: int
+    hash: bytes
+
+
+class Held(msgspec.Struct, frozen=True):
+    """What the server holds of the asking device; lanes without a segment are left out.
+
+    A desk asks when it starts: an older copy of itself must catch up before it numbers anything.
+    """
+
+    lanes: list[HeldLane]
+
+
 class NewLink(msgspec.Struct, frozen=True):
     """Register a join link; ``card`` is sealed with the link's secret."""
 
@@ -194,6 +214,43 @@ class ProbeReceipt(msgspec.Struct, frozen=True):
 
     size: int
     seconds: float
+
+
+class ProbeAsk(msgspec.Struct, frozen=True):
+    """Ask to fill the link for a moment; one PC of a site at a time may.
+
+    ``thorough``: tens of megabytes, which somebody was asked about.
+    """
+
+    thorough: bool = False
+
+
+class ProbeGrant(msgspec.Struct, frozen=True):
+    """Leave to measure, for this PC and for so long.
+
+    Attributes:
+        session: Names the grant; in every datagram (:mod:`telemed_protocol.probe`).
+        key: Proves that a datagram is from who has the grant.
+        port: UDP port of the responder; 0 = there is none.
+        host: Its name or address; empty = as the server's.
+        life_s: Then it ends by itself, and another PC may measure.
+        max_bytes: Each way, headers included.
+        max_bps: The fastest that the responder sends.
+    """
+
+    session: bytes
+    key: bytes
+    port: int
+    host: str
+    life_s: float
+    max_bytes: int
+    max_bps: int
+
+
+class ProbeEnd(msgspec.Struct, frozen=True):
+    """Give the grant back, so that the next PC need not wait for its end."""
+
+    session: bytes
 
 
 class Joined(msgspec.Struct, frozen=True):

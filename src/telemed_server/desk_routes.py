@@ -18,13 +18,15 @@ from telemed_protocol.api import (
     FoundClinic,
     Invite,
     NewLink,
+    ProbeAsk,
+    ProbeEnd,
     TokenRequest,
 )
 from telemed_protocol.segment import MAX_SEGMENT_BYTES
 from telemed_server import auth, clinics, ice, links, probe, segments
 from telemed_server.errors import RequestRefused
 from telemed_server.http import answer, number_from_query, read_body, read_message
-from telemed_server.parts import parts_of
+from telemed_server.parts import network_of_asker, parts_of
 from telemed_server.settings import host_of
 
 
@@ -145,6 +147,13 @@ async def pull_segments(request: Request) -> Response:
     return answer(await parts.store.run(lambda db: segments.pull(db, member.clinic, after, limit)))
 
 
+async def held_segments(request: Request) -> Response:
+    """Return what is held of the asking device."""
+    parts = parts_of(request)
+    member = await parts.member(request)
+    return answer(await parts.store.run(lambda db: segments.held(db, member)))
+
+
 async def register_link(request: Request) -> Response:
     """Register a join link."""
     parts = parts_of(request)
@@ -188,6 +197,24 @@ async def probe_upload(request: Request) -> Response:
     return await probe.upload(request)
 
 
+async def lease_probe(request: Request) -> Response:
+    """Let one PC of a site fill the link for a moment."""
+    parts = parts_of(request)
+    member = await parts.member(request)
+    parts.limiter.check("probe", member.device.hex())
+    message = await read_message(request, ProbeAsk)
+    return answer(parts.probes.ask(member, network_of_asker(request), thorough=message.thorough))
+
+
+async def end_probe(request: Request) -> Response:
+    """Take the leave back."""
+    parts = parts_of(request)
+    member = await parts.member(request)
+    message = await read_message(request, ProbeEnd)
+    parts.probes.end(member, message.session)
+    return Response(status_code=204)
+
+
 ROUTES = [
     Route("/v1/clinics", found_clinic, methods=["POST"]),
     Route("/v1/enrol", ask_to_enrol, methods=["POST"]),
@@ -201,9 +228,12 @@ ROUTES = [
     Route("/v1/wraps", list_wraps, methods=["GET"]),
     Route("/v1/segments", push_segment, methods=["POST"]),
     Route("/v1/segments", pull_segments, methods=["GET"]),
+    Route("/v1/segments/held", held_segments, methods=["GET"]),
     Route("/v1/links", register_link, methods=["POST"]),
     Route("/v1/links/close", close_link, methods=["POST"]),
     Route("/v1/ice", list_ice, methods=["GET"]),
     Route("/v1/probe", probe_download, methods=["GET"]),
     Route("/v1/probe", probe_upload, methods=["POST"]),
+    Route("/v1/probe/lease", lease_probe, methods=["POST"]),
+    Route("/v1/probe/end", end_probe, methods=["POST"]),
 ]

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 import sqlalchemy as sa
 
-from telemed_protocol.api import PulledSegment, PulledSegments, Receipt
+from telemed_protocol.api import Held, HeldLane, PulledSegment, PulledSegments, Receipt
 from telemed_protocol.errors import ForgeryError, FormatError
 from telemed_protocol.segment import (
     GENESIS_HASH,
@@ -109,6 +109,23 @@ def append(db: sa.Connection, now: float, member: Member, segment: SealedSegment
 def head_of(db: sa.Connection, clinic: bytes) -> int:
     """Return the clinic's newest number; 0 for an empty log."""
     return int(db.execute(sa.select(clinics.c.head).where(clinics.c.clinic == clinic)).scalar_one())
+
+
+def held(db: sa.Connection, member: Member) -> Held:
+    """Return the newest number of each lane of the asking device."""
+    newest = (
+        sa.select(segments.c.lane, sa.func.max(segments.c.n).label("n"))
+        .where(segments.c.device == member.device)
+        .group_by(segments.c.lane)
+        .subquery()
+    )
+    rows = db.execute(
+        sa.select(segments.c.lane, segments.c.n, segments.c.hash)
+        .join(newest, (segments.c.lane == newest.c.lane) & (segments.c.n == newest.c.n))
+        .where(segments.c.device == member.device)
+        .order_by(segments.c.lane)
+    )
+    return Held([HeldLane(row.lane, row.n, row.hash) for row in rows])
 
 
 def pull(db: sa.Connection, clinic: bytes, after: int, limit: int) -> PulledSegments:

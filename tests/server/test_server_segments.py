@@ -6,7 +6,7 @@ import httpx
 import msgspec
 import pytest
 
-from telemed_protocol.api import PulledSegments, Receipt
+from telemed_protocol.api import Held, HeldLane, PulledSegments, Receipt
 from telemed_protocol.ids import new_id
 from telemed_protocol.segment import (
     GENESIS_HASH,
@@ -33,6 +33,17 @@ def test_other_bytes_under_a_used_number_are_refused(desk: Desk) -> None:
     desk.post("/v1/segments", desk.seal(1, 1, text="a").wire)
     refused = desk.post("/v1/segments", desk.seal(1, 1, text="b").wire)
     assert (refused.status_code, problem_of(refused)) == (409, "segment_conflict")
+
+
+def test_a_desk_is_told_what_is_held_of_it(desk: Desk) -> None:
+    assert unpack(desk.get("/v1/segments/held"), Held) == Held([])
+    first, other = desk.seal(1, 1), desk.seal(3, 1)
+    second = desk.seal(1, 2, first.hash)
+    for segment in (first, other, second):
+        desk.post("/v1/segments", segment.wire)
+    assert unpack(desk.get("/v1/segments/held"), Held) == Held(
+        [HeldLane(1, 2, second.hash), HeldLane(3, 1, other.hash)]
+    )
 
 
 def test_a_gap_or_another_past_is_refused(desk: Desk) -> None:

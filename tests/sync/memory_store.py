@@ -55,6 +55,9 @@ class MemoryStore:
         self.ops[op.op_id] = op
         return op
 
+    def op(self, op_id: OpId) -> Op | None:
+        return self.ops.get(op_id)
+
     def pending_batches(self, max_plain_bytes: int) -> list[PendingBatch]:
         batches: list[PendingBatch] = []
         for lane in range(5):

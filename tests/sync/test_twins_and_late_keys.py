@@ -5,10 +5,11 @@ import copy
 import msgspec
 import pytest
 
-from telemed_desk.sync.events import Failure, Send
+from telemed_desk.sync.core import SyncCore
+from telemed_desk.sync.events import Failure, OpsPending, Pull, Pulled, Refreshed, Seal, Send
 from telemed_desk.sync.hands import StoreHands, failed
 from telemed_desk.sync.problems import DeviceTwin, Refused, ServerInconsistent
-from telemed_protocol.api import WrappedKey
+from telemed_protocol.api import Held, HeldLane, WrappedKey
 from telemed_protocol.identity import DeviceIdentity, wrap_for
 from telemed_protocol.membership import MemberRecord, sign_record, wrap_info
 from tests.sync.clinic_of_two import CHAIN, CLINIC, DESK_A, DESK_B, store_of
@@ -66,6 +67,30 @@ def test_an_older_copy_that_wrote_under_used_numbers_stops_and_keeps_everything(
     with pytest.raises(DeviceTwin):
         pull(twin, server)
     assert older.ops[written.op_id] == written
+
+
+def test_a_desk_asks_what_the_server_holds_before_it_numbers_anything() -> None:
+    core = SyncCore()
+    core.handle(OpsPending(1, 10, (1,)), 0)
+    assert core.handle(Refreshed(behind=True), 1)[:-1] == [Pull()]
+    assert core.handle(Pulled(3, 9), 2)[:-1] == [Pull()]
+    (seal, _) = core.handle(Pulled(9, 9), 3)
+    assert isinstance(seal, Seal)
+
+
+def test_an_older_copy_knows_that_it_is_one() -> None:
+    server, store = ReferenceServer(), store_of(DESK_A)
+    older = copy.deepcopy(store)
+    hands = hands_of(store, DESK_A)
+    store.record(1, "after the backup")
+    (queued,) = hands.seal().segments
+    segment = hands.segment(queued)
+    hands.take_receipt(queued, server.push(segment.wire))
+    held = Held([HeldLane(1, 1, segment.hash)])
+    assert not hands.take_members(list(CHAIN.records), [], held).behind
+    assert hands_of(older, DESK_A).take_members(list(CHAIN.records), [], held).behind
+    with pytest.raises(DeviceTwin):
+        hands.take_members(list(CHAIN.records), [], Held([HeldLane(1, 1, bytes(32))]))
 
 
 def test_a_number_that_the_server_has_with_other_bytes_means_a_twin() -> None:

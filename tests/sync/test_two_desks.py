@@ -221,8 +221,9 @@ async def test_a_desk_that_stops_in_the_middle_goes_on_where_it_was(
 ) -> None:
     with server:
         async with clinic_of(server, tmp_path) as (a, b, tap):
-            tap.cut()
             async with a.syncing() as drive_a:
+                await at_rest(drive_a, a)
+                tap.cut()
                 note = write_note(a, NOTE)
                 drive_a.poke()
                 await until(lambda: is_offline(drive_a), "offline")

@@ -58,6 +58,9 @@ class SyncCore:
         self._pull_again = False
         self._refreshing = False
         self._need_refresh = True
+        self._met = False
+        self._now_ms = 0
+        self._behind = False
         self._last_pull_ms: int | None = None
         self._connected = False
         self._socket_up = False
@@ -111,6 +114,9 @@ class SyncCore:
 
     def handle(self, event: Event, now_ms: int) -> list[Effect]:
         """Take note of an event and return what to do now; the last effect is the wait."""
+        if now_ms < self._now_ms:
+            self._clock_moved_back()
+        self._now_ms = now_ms
         match event:
             case OpsPending() | HeadAnnounced() | LinkChanged() | TryNow() | Paused():
                 self._news(event)
@@ -122,6 +128,8 @@ class SyncCore:
                 self._pulled(event, now_ms)
             case Refreshed():
                 self._refreshing = self._need_refresh = False
+                self._met = True
+                self._behind = event.behind
                 self._quarantined = max(0, self._quarantined - event.reopened)
                 self._contact(now_ms)
             case Failed():
@@ -129,6 +137,12 @@ class SyncCore:
             case Tick():
                 pass
         return self._plan(now_ms)
+
+    def _clock_moved_back(self) -> None:
+        """Somebody set the PC's clock: times that were to come may now be a year away."""
+        self._link.reset()
+        self._lanes.end_waits()
+        self._last_pull_ms = None
 
     def _news(self, event: OpsPending | HeadAnnounced | LinkChanged | TryNow | Paused) -> None:
         match event:
@@ -192,6 +206,7 @@ class SyncCore:
         self._cursor = max(self._cursor, event.cursor_sseq)
         # Not the highest ever announced: a page is the truth, an announcement only a hint.
         self._head = max(self._cursor, event.head)
+        self._behind = self._behind and self._head > self._cursor
         self._quarantined += event.quarantined
         self._last_pull_ms = None if self._pull_again else now_ms
         self._pull_again = False
@@ -276,7 +291,8 @@ class SyncCore:
 
     def _seal(self) -> Seal | None:
         """Ask for segments of the lanes that run short of them, sized for the line as it is now."""
-        if self._sealing or not self._pending.ops:
+        # An older copy of this PC must not number anything again: first ask, then catch up.
+        if self._sealing or not self._pending.ops or not self._met or self._behind:
             return None
         named = self._pending.lanes
         lanes = tuple(n for n in named or LaneNumber.ALL if n not in self._dry)

@@ -191,7 +191,8 @@ class SyncDriver:
             case Refresh():
                 records = await self._client.members()
                 wraps = await self._client.wraps()
-                return await self._stored(lambda: hands.take_members(records, wraps))
+                held = await self._client.held()
+                return await self._stored(lambda: hands.take_members(records, wraps, held))
 
     async def _stored(self, call: Callable[[], R]) -> R:
         async with self._store_lock:

@@ -153,10 +153,13 @@ class Pulled:
 class Refreshed:
     """Member chain and keys are as the server has them.
 
-    ``reopened`` = how many segments that were kept aside could be read with a new key.
+    ``reopened`` = how many segments that were kept aside could be read with a new key. ``behind`` =
+    the server holds segments of this PC that are not here: nothing may be sealed before the log
+    has been read to its end.
     """
 
     reopened: int = 0
+    behind: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ from telemed_desk.sync.problems import (
 )
 from telemed_desk.sync.receiving import LogReader, Position, Taken
 from telemed_desk.sync.sealing import TARGET_WIRE_BYTES, Sealer
-from telemed_protocol.api import PulledSegments, Receipt, WrappedKey
+from telemed_protocol.api import Held, PulledSegments, Receipt, WrappedKey
 from telemed_protocol.errors import ForgeryError, FormatError, KnownError
 from telemed_protocol.identity import DeviceIdentity
 from telemed_protocol.membership import SignedRecord, wrap_info
@@ -127,11 +127,16 @@ class StoreHands:
             taken.cursor.sseq, taken.head, taken.own, taken.quarantined, taken.need_members
         )
 
-    def take_members(self, records: list[SignedRecord], wraps: list[WrappedKey]) -> Refreshed:
+    def take_members(
+        self, records: list[SignedRecord], wraps: list[WrappedKey], held: Held | None = None
+    ) -> Refreshed:
         """Verify and keep the member chain, then the keys that were wrapped for this PC.
+
+        ``held`` is what the server has of this PC; None = not asked.
 
         Raises:
             ServerInconsistent: The chain is not ours, grown; or a wrap does not open.
+            DeviceTwin: The server has other bytes under a number of ours.
         """
         chain = grown_chain(self._chain, records)
         # The store may be ahead of this answer: a grant on this PC keeps its record there at once.
@@ -146,7 +151,17 @@ class StoreHands:
                     raise ServerInconsistent("members", len(chain.records)) from error
                 self._store.keep_epoch_key(wrapped.epoch, key)
         self._chain = chain
-        return Refreshed(self.take_held())
+        return Refreshed(self.take_held(), self._is_behind(held))
+
+    def _is_behind(self, held: Held | None) -> bool:
+        """Say whether the server has segments of ours that we do not know: we are an older copy."""
+        behind = False
+        for lane in held.lanes if held else ():
+            head = self._store.lane_head(lane.lane)
+            if lane.n == head.n and lane.hash != head.hash:
+                raise DeviceTwin("server", lane.n)
+            behind = behind or lane.n > head.n
+        return behind
 
     def take_held(self) -> int:
         """Read what was kept aside and can be read by now; return how many segments that was."""

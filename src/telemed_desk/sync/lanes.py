@@ -113,6 +113,11 @@ class Lanes:
         """Forget refusals and waits."""
         for lane in self._lanes.values():
             lane.refusals = 0
+        self.end_waits()
+
+    def end_waits(self) -> None:
+        """Let every lane try at once."""
+        for lane in self._lanes.values():
             lane.backoff.reset()
 
     def wake_times(self) -> list[int]:

@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from telemed_protocol.membership import SignedRecord
-from telemed_protocol.op import Op
+from telemed_protocol.op import Op, OpId
 from telemed_protocol.progress import Cursor, HeldBack, LaneHead, PendingBatch
 from telemed_protocol.segment import SealedSegment
 
@@ -16,6 +16,10 @@ class SegmentStore(Protocol):
     Called from the core thread; each call blocks until it is durable, so sync runs them off the
     event loop. Every method either happens as a whole or not at all.
     """
+
+    def op(self, op_id: OpId) -> Op | None:
+        """Return one op as recorded; None when it is not here."""
+        ...
 
     def pending_batches(self, max_plain_bytes: int) -> list[PendingBatch]:
         """Return unsealed ops by lane, most urgent lane first, each at most this large."""

@@ -136,6 +136,15 @@ class ServerClient:
         path = f"/v1/segments?after={after}&limit={limit}"
         return _read(await self._signed("GET", path), api.PulledSegments)
 
+    async def held(self) -> api.Held:
+        """Ask which of this device's segments the server holds."""
+        try:
+            return _read(await self._signed("GET", "/v1/segments/held"), api.Held)
+        except Refused as error:
+            if error.status == httpx.codes.NOT_FOUND:
+                return api.Held([])  # a server of before this question
+            raise
+
     # ---- patients' links and the call ------------------------------------------------------
 
     async def register_link(self, link: api.NewLink) -> None:

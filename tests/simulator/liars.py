@@ -1,0 +1,182 @@
+"""Servers that lie, each about one thing, from some moment on; all hashes follow, as a liar's would."""
+
+import hashlib
+import random
+
+import msgspec
+
+from telemed_protocol.api import PulledSegment, PulledSegments, Receipt, WrappedKey
+from telemed_protocol.membership import MemberRecord, SignedRecord, sign_record
+from telemed_protocol.op import OP_VERSION, READER_VERSION, Lane, Op, pack_payload
+from telemed_protocol.segment import (
+    COMPRESSION_ZSTD,
+    GENESIS_HASH,
+    SegmentHeader,
+    next_log_hash,
+    parse_segment,
+    seal_segment,
+)
+from tests.simulator.cast import CLINIC, PUBLICS, STRANGER, epoch_key
+from tests.simulator.server import SimServer
+
+
+class Liar:
+    """Stands between an honest server and the desks, and shows some of them another log."""
+
+    def __init__(self, honest: SimServer, kind: str, rng: random.Random) -> None:
+        self.honest = honest
+        self.kind = kind
+        self.rng = rng
+        self.lying = False
+        self.lied_to: set[bytes] = set()
+        self._apart: set[bytes] = set()
+        self._other: SimServer | None = None
+        self._given: dict[bytes, Receipt] = {}
+
+    def begin(self, victims: set[bytes]) -> None:
+        """Begin to lie to these desks, if there is enough to lie about."""
+        wires = [entry.wire for entry in self.honest.log]
+        if self.lying or len(wires) < 3:
+            return
+        changed = self._changed(wires)
+        if changed is None:
+            return
+        self.lying = True
+        self._apart = victims
+        self._other = _rebuilt(self.honest, changed)
+
+    def _changed(self, wires: list[bytes]) -> list[bytes] | None:
+        """Return the log that the victims are shown, or None when nothing fits the lie yet."""
+        at = self.rng.randrange(len(wires) - 1)
+        lanes = [(h.device, h.lane) for h in (parse_segment(w).header for w in wires)]
+        shown: list[bytes] | None = wires
+        match self.kind:
+            case "omit":
+                # A lane with something behind it, or nothing shows that it is missing.
+                shown = wires[:at] + wires[at + 1 :] if lanes[at] in lanes[at + 1 :] else None
+            case "swap":
+                swapped = [*wires[:at], wires[at + 1], wires[at], *wires[at + 2 :]]
+                shown = swapped if lanes[at] == lanes[at + 1] else None
+            case "edit":
+                wire = bytearray(wires[at])
+                wire[self.rng.randrange(3, len(wire))] ^= 1 << self.rng.randrange(8)
+                shown = [*wires[:at], bytes(wire), *wires[at + 1 :]]
+            case "rollback":
+                shown = wires[: at + 1]
+            case "stranger":
+                shown = [*wires, _forged(STRANGER.device, wires)]
+            case "forge":
+                shown = [*wires, _forged(lanes[at][0], wires)]
+        return shown
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.honest, name)
+
+    def push(self, device: bytes, wire: bytes) -> Receipt:
+        if wire in self._given:
+            return self._given[wire]
+        before = len(self.honest.log)
+        receipt = self.honest.push(device, wire)
+        if not self.lying or self._other is None or len(self.honest.log) == before:
+            return receipt
+        if self.kind == "receipt" and device in self._apart:
+            return msgspec.structs.replace(receipt, log_hash=hashlib.sha256(wire).digest())
+        if self.kind == "fork":
+            # Two histories: each side sees its own at once, and of the other only what the liar
+            # chooses: the newest, without what came before.
+            if device in self._apart:
+                self.honest.log.pop()
+                self._given[wire] = self._other.append(wire)
+                return self._given[wire]
+            if self.rng.random() < 0.5:
+                if _contradicts(self._other, wire):
+                    self.lied_to |= self._apart
+                self._other.append(wire)
+        return receipt
+
+    def taken(self, device: bytes, receipt: Receipt, cursor_sseq: int) -> None:
+        """A desk looks at a receipt: can it see that the hash is made up?"""
+        visible = self.kind == "receipt" and receipt.sseq <= cursor_sseq + 1
+        if visible and receipt.log_hash != self.honest.log[receipt.sseq - 1].log_hash:
+            self.lied_to.add(device)
+
+    def pull(self, device: bytes, after: int, limit: int) -> PulledSegments:
+        honest = self.honest.pull(device, after, limit)
+        if self._other is None or device not in self._apart or self.kind == "receipt":
+            return honest
+        log = self._other.log
+        shown = log[after : after + limit]
+        if self.kind != "fork":
+            # Only what differs from the truth, or is less than was shown before, can be noticed.
+            differs = any(a != b for a, b in zip(shown, honest.segments, strict=False))
+            if differs or len(shown) > len(honest.segments) or len(log) < after:
+                self.lied_to.add(device)
+        return PulledSegments(shown, len(log))
+
+    def members(self, device: bytes) -> tuple[list[SignedRecord], list[WrappedKey]]:
+        records, wraps = self.honest.members(device)
+        if self.kind == "stranger" and self.lying:
+            public = PUBLICS[STRANGER.device]
+            forged = MemberRecord(
+                1,
+                CLINIC,
+                len(records) + 1,
+                records[-1].hash,
+                "add",
+                public,
+                0,
+                parse_record_author(records[0]),
+            )
+            records = [*records, sign_record(forged, STRANGER)]
+            self.lied_to.add(device)
+        return records, wraps
+
+
+def _contradicts(other: SimServer, wire: bytes) -> bool:
+    """Whether a segment's own words do not fit the log that it is put into."""
+    header = parse_segment(wire).header
+    if header.seen_sseq > len(other.log):
+        return True
+    known = other.log[header.seen_sseq - 1].log_hash if header.seen_sseq else GENESIS_HASH
+    return known != header.seen_log_hash
+
+
+def parse_record_author(record: SignedRecord) -> bytes:
+    """Whose name the liar writes under its record."""
+    return record.parse().by
+
+
+def _rebuilt(honest: SimServer, wires: list[bytes]) -> SimServer:
+    other = SimServer(honest.records, honest.active)
+    log_hash = GENESIS_HASH
+    for sseq, wire in enumerate(wires, 1):
+        log_hash = next_log_hash(log_hash, hashlib.sha256(wire).digest())
+        other.log.append(PulledSegment(sseq, log_hash, wire))
+    return other
+
+
+def _forged(device: bytes, wires: list[bytes]) -> bytes:
+    """What an insider who knows the clinic's key, but not this device's, can make."""
+    lane = Lane.PATIENTS
+    n, prev, number = 0, GENESIS_HASH, 900
+    for wire in wires:
+        segment = parse_segment(wire)
+        if (segment.header.device, segment.header.lane) == (device, lane):
+            n, prev = segment.header.n, segment.hash
+    op = Op(
+        OP_VERSION,
+        device,
+        number,
+        1,
+        device,
+        "device.set",
+        READER_VERSION,
+        device,
+        (),
+        pack_payload({"label": "forged"}),
+    )
+    header = SegmentHeader(
+        CLINIC, device, lane, n + 1, prev, 0, COMPRESSION_ZSTD, 1, 0, 0, GENESIS_HASH
+    )
+    identity = msgspec.structs.replace(STRANGER, device=device)
+    return seal_segment(header, (op,), epoch_key(0), identity).wire
