@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncIterator
 
 from starlette.applications import Starlette
@@ -12,21 +13,31 @@ from telemed_server.errors import RequestRefused
 from telemed_server.guard import Guard
 from telemed_server.http import on_bug, on_http_exception, on_refused
 from telemed_server.parts import Parts
-from telemed_server.settings import Settings
+from telemed_server.probe_socket import ProbeSocket
+from telemed_server.settings import Settings, host_and_port
 from telemed_server.storage import Store
 
 
-def build_app(settings: Settings, store: Store) -> Guard:
-    """Put the server together. The app closes ``store`` when it ends."""
+def build_app(settings: Settings, store: Store, probe_socket: socket.socket | None = None) -> Guard:
+    """Put the server together.
+
+    Args:
+        settings: How.
+        store: Closed by the app when it ends.
+        probe_socket: For the measuring responder, also closed by the app; None = there is none.
+    """
     parts = Parts(settings, store)
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         clock = asyncio.create_task(parts.hub.keep_time(), name="keep-time")
         clock.add_done_callback(_fail_loudly)
+        probes = _open_probes(parts, probe_socket)
         try:
             yield
         finally:
+            if probes is not None:
+                probes.close()
             clock.cancel()
             await asyncio.gather(clock, return_exceptions=True)
             parts.hub.close()
@@ -43,6 +54,20 @@ def build_app(settings: Settings, store: Store) -> Guard:
     )
     app.state.parts = parts
     return Guard(app, settings)  # outside of everything: the answer to a bug is dressed as well
+
+
+def _open_probes(parts: Parts, sock: socket.socket | None) -> ProbeSocket | None:
+    if sock is None:
+        return None
+    probes = ProbeSocket(sock, parts.probes.responder)
+    try:
+        probes.open()
+    except NotImplementedError:
+        sock.close()
+        return None
+    address = parts.settings.probe_address
+    parts.probes.host, parts.probes.port = host_and_port(address) if address else ("", probes.port)
+    return probes
 
 
 def _fail_loudly(clock: "asyncio.Task[None]") -> None:

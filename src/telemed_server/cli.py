@@ -53,6 +53,16 @@ def _add_serve(serve: argparse.ArgumentParser) -> None:
     serve.add_argument("--stun-url", action="append", default=[])
     serve.add_argument("--turn-url", action="append", default=[])
     serve.add_argument("--turn-secret-file", type=Path, help="coturn's static-auth-secret")
+    serve.add_argument(
+        "--probe-listen",
+        default="",
+        metavar="HOST:PORT",
+        help="UDP, for measuring links; 'off' for none (default: as --host and --port)",
+    )
+    serve.add_argument(
+        "--probe-address", default="", metavar="NAME:PORT", help="how desks reach it, if otherwise"
+    )
+    serve.add_argument("--probe-max-kbps", type=int, default=30_000)
     serve.add_argument("--page-dir", type=Path, help="another copy of the patient page")
     serve.add_argument(
         "--limit", action="append", default=[], metavar="NAME=RATE", help="such as join=10/minute"
@@ -88,6 +98,9 @@ def _settings(args: argparse.Namespace) -> Settings:
         "limits": limits,
         "lease_s": args.lease_seconds,
         "behind_proxy": args.behind_proxy,
+        "probe_listen": args.probe_listen,
+        "probe_address": args.probe_address,
+        "probe_max_bps": 1000 * args.probe_max_kbps,
         "tls": args.tls_cert is not None,
     }
     if args.page_dir is not None:

@@ -11,6 +11,8 @@ from telemed_server.errors import RequestRefused
 from telemed_server.hub import Hub
 from telemed_server.limiting import Limiter, network_of
 from telemed_server.page import PageFiles
+from telemed_server.probe_leases import ProbeLeases
+from telemed_server.probe_responder import Responder
 from telemed_server.settings import Settings
 from telemed_server.storage import Store
 
@@ -25,6 +27,7 @@ class Parts:
         self.challenges = Challenges()
         self.hub = Hub(settings, store)
         self.page = PageFiles(settings.page)
+        self.probes = ProbeLeases(Responder(), max_bps=settings.probe_max_bps)
 
     async def member(self, request: Request) -> Member:
         """Return the device that asks.
@@ -45,8 +48,12 @@ class Parts:
         Raises:
             RequestRefused: 429.
         """
-        address = connection.client.host if connection.client else ""
-        self.limiter.check(limit, network_of(address))
+        self.limiter.check(limit, network_of_asker(connection))
+
+
+def network_of_asker(connection: HTTPConnection) -> str:
+    """Return the key of the network that a request comes from."""
+    return network_of(connection.client.host if connection.client else "")
 
 
 def parts_of(connection: HTTPConnection) -> Parts:

@@ -19,7 +19,8 @@ from telemed_server import __version__
 from telemed_server.app import build_app
 from telemed_server.errors import PortTaken
 from telemed_server.logs import configure_logs
-from telemed_server.settings import Settings
+from telemed_server.probe_socket import open_probe_socket
+from telemed_server.settings import Settings, host_and_port
 from telemed_server.storage import Store
 
 GRACE_S: Final = 5
@@ -94,8 +95,8 @@ def serve(
     """
     configure_logs()
     with listen(settings.host, port) as sock:
-        config = _configure(settings, tls_cert, tls_key)
         port = int(sock.getsockname()[1])
+        config = _configure(settings, tls_cert, tls_key, _listen_for_probes(settings, port))
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         scheme = "https" if settings.tls else "http"
         server = _Server(config, f"{scheme}://{host}:{port}", port, ready_fd)
@@ -106,9 +107,27 @@ def serve(
         asyncio.run(server.serve([sock]))
 
 
-def _configure(settings: Settings, tls_cert: Path | None, tls_key: Path | None) -> uvicorn.Config:
+def _listen_for_probes(settings: Settings, port: int) -> socket.socket | None:
+    """Open the responder's socket; without an address of its own, a port that is free will do.
+
+    Raises:
+        PortTaken: The address that was asked for cannot be had.
+    """
+    if settings.probe_listen == "off":
+        return None
+    if settings.probe_listen:
+        return open_probe_socket(*host_and_port(settings.probe_listen))
+    try:
+        return open_probe_socket(settings.host, port)
+    except PortTaken:
+        return open_probe_socket(settings.host, 0)
+
+
+def _configure(
+    settings: Settings, tls_cert: Path | None, tls_key: Path | None, probes: socket.socket | None
+) -> uvicorn.Config:
     return uvicorn.Config(
-        build_app(settings, Store(settings.data)),
+        build_app(settings, Store(settings.data), probes),
         http="h11",
         ws="websockets-sansio",
         ws_max_size=2 * MAX_FRAME_BYTES,  # up to here we can still say why; beyond, it is cut

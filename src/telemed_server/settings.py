@@ -33,6 +33,22 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
+LEAST_PROBE_BPS: Final = 1_000_000
+_HIGHEST_PORT: Final = 65_535
+
+
+def host_and_port(text: str) -> tuple[str, int]:
+    """Read ``host:port``, ``[v6]:port``.
+
+    Raises:
+        BadSetting: It is not.
+    """
+    host, colon, port = text.rpartition(":")
+    if not colon or not host or not port.isdecimal() or int(port) > _HIGHEST_PORT:
+        raise BadSetting("an address looks like host:port")
+    return host.strip("[]"), int(port)
+
+
 @dataclass(frozen=True)
 class Settings:
     """Everything the routes need to know.
@@ -49,6 +65,11 @@ class Settings:
         lease_s: A page not heard for this long is away.
         seat_kept_s: An unheard seat is given up after this long.
         waiting_cap: Seats that may wait in one clinic.
+        probe_listen: ``host:port`` of the measuring responder (UDP), ``off``, or empty: host and port
+            number of the server itself.
+        probe_address: ``name:port`` under which desks reach it, if it is not the server's name and
+            that port.
+        probe_max_bps: The fastest that it sends to one desk.
         behind_proxy: Take the client's address from ``X-Forwarded-For`` of a proxy on loopback.
     """
 
@@ -65,6 +86,9 @@ class Settings:
     lease_s: float = LEASE_S
     seat_kept_s: float = SEAT_KEPT_S
     waiting_cap: int = 50
+    probe_listen: str = ""
+    probe_address: str = ""
+    probe_max_bps: int = 30_000_000
     behind_proxy: bool = False
     tls: bool = False
 
@@ -84,6 +108,11 @@ class Settings:
         if self.turn_urls and not self.turn_secret:
             raise BadSetting("--turn-url needs --turn-secret-file")
         parse_limits(self.limits)
+        for text in (self.probe_listen, self.probe_address):
+            if text not in {"", "off"}:
+                host_and_port(text)
+        if self.probe_max_bps < LEAST_PROBE_BPS:
+            raise BadSetting("--probe-max-kbps is too low to measure a link with")
 
     @property
     def hosts(self) -> frozenset[str]:

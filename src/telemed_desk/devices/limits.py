@@ -11,10 +11,11 @@ from telemed_desk.devices.limits_camera import CAMERA_LIMITS, CHART_CHECKS
 from telemed_desk.devices.limits_computer import COMPUTER_LIMITS
 from telemed_desk.devices.limits_loop import LOOP_LIMITS
 from telemed_desk.devices.limits_network import NETWORK_LIMITS
+from telemed_desk.devices.limits_probe import PROBE_LIMITS
 from telemed_desk.devices.limits_sound import GUIDED_CHECKS as SOUND_GUIDED_CHECKS
 from telemed_desk.devices.limits_sound import SOUND_LIMITS
 
-_TABLES = (CAMERA_LIMITS, SOUND_LIMITS, COMPUTER_LIMITS, NETWORK_LIMITS, LOOP_LIMITS)
+_TABLES = (CAMERA_LIMITS, SOUND_LIMITS, COMPUTER_LIMITS, NETWORK_LIMITS, PROBE_LIMITS, LOOP_LIMITS)
 LIMITS: dict[str, Limit] = {limit.check: limit for table in _TABLES for limit in table}
 GUIDED_CHECKS = SOUND_GUIDED_CHECKS | CHART_CHECKS
 """Checks that a person starts and takes part in; an ordinary run does not report them."""

@@ -10,6 +10,7 @@ from telemed_desk.media.control import (
     FromMedia,
     LookForChart,
     RunDeviceChecks,
+    RunLinkProbe,
     RunLinkTrial,
 )
 from telemed_desk.media.device_checks import run_device_checks
@@ -17,7 +18,7 @@ from telemed_desk.media.station import Station
 from telemed_protocol.errors import KnownError
 
 Send = Callable[[FromMedia], object]
-Run = RunDeviceChecks | RunLinkTrial | LookForChart
+Run = RunDeviceChecks | RunLinkTrial | RunLinkProbe | LookForChart
 
 
 class CheckRuns:
@@ -67,6 +68,9 @@ class CheckRuns:
             if isinstance(message, RunLinkTrial):
                 trial = await asyncio.to_thread(_load_link_trial)
                 moved_bytes = await trial(message, self._send)
+            elif isinstance(message, RunLinkProbe):
+                probe = await asyncio.to_thread(_load_link_probe)
+                moved_bytes = await probe(message, self._send)
             elif isinstance(message, LookForChart):
                 await look_for_the_chart(message.run, self._station, self._send)
             else:
@@ -83,3 +87,11 @@ def _load_link_trial() -> Callable[[RunLinkTrial, Send], Awaitable[int]]:
     )
 
     return run_link_trial
+
+
+def _load_link_probe() -> Callable[[RunLinkProbe, Send], Awaitable[int]]:
+    from telemed_desk.media.probe.run import (  # noqa: PLC0415 - as above
+        run_link_probe,
+    )
+
+    return run_link_probe

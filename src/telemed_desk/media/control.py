@@ -24,6 +24,8 @@ from .control_paths import IceServerSpec as IceServerSpec  # noqa: PLC0414 - par
 from .control_paths import PathWanted as PathWanted  # noqa: PLC0414 - part of this module for all others
 from .control_paths import RelayState as RelayState  # noqa: PLC0414 - part of this module for all others
 from .control_paths import UseServers as UseServers  # noqa: PLC0414 - part of this module for all others
+from .control_probe import LinkProbed as LinkProbed  # noqa: PLC0414 - part of this module for all others
+from .control_probe import RunLinkProbe as RunLinkProbe  # noqa: PLC0414 - part of this module for all others
 from .control_sound import SoundDevices as SoundDevices  # noqa: PLC0414 - part of this module for all others
 from .control_sound import SoundDeviceSeen as SoundDeviceSeen  # noqa: PLC0414 - part of this module for all others
 from .control_sound import SoundTrial as SoundTrial  # noqa: PLC0414 - part of this module for all others
@@ -136,6 +138,7 @@ ToMedia = (
     | EndCall
     | RunDeviceChecks
     | RunLinkTrial
+    | RunLinkProbe
     | StopDeviceChecks
     | SoundTrial
     | LookForChart
@@ -343,6 +346,7 @@ FromMedia = (
     | DeviceState
     | ScreenState
     | CheckResult
+    | LinkProbed
     | ChecksDone
     | Fault
 )

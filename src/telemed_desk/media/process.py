@@ -158,6 +158,7 @@ class MediaWorker:
             case (
                 control.RunDeviceChecks()
                 | control.RunLinkTrial()
+                | control.RunLinkProbe()
                 | control.LookForChart()
                 | control.StopDeviceChecks()
                 | control.SoundTrial()
@@ -220,13 +221,19 @@ class MediaWorker:
         self,
         message: control.RunDeviceChecks
         | control.RunLinkTrial
+        | control.RunLinkProbe
         | control.LookForChart
         | control.StopDeviceChecks
         | control.SoundTrial,
     ) -> None:
         in_call = bool(self._sessions)
         match message:
-            case control.RunDeviceChecks() | control.RunLinkTrial() | control.LookForChart():
+            case (
+                control.RunDeviceChecks()
+                | control.RunLinkTrial()
+                | control.RunLinkProbe()
+                | control.LookForChart()
+            ):
                 self._checks.start(message, in_call=in_call)
             case control.StopDeviceChecks(run):
                 self._checks.stop(run)

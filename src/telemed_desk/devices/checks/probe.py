@@ -1,0 +1,117 @@
+"""What the measured link says about calls (N7 to N11). Judging only.
+
+Capacity, loss and delay decide a rung by the ladder, each where it is found; how the link behaves while
+somebody else fills it, and how a voice will sound, are told and cost no rung: the call shows the rest.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Final
+
+from telemed_desk.clinical.ladder import LADDER, LinkMeasure, Rung, highest_rung
+from telemed_desk.devices.findings import Finding, Outcome
+from telemed_desk.devices.limits import LIMITS, RATE_CAP_BPS
+from telemed_desk.devices.probe.figures import LinkFigures, TrainFigures, VoiceFigures
+
+_AGAIN: Final = "Check again in a minute."
+_BUSY: Final = "Another PC of the clinic is measuring the link just now."
+ENDED_WORDS: Final = {
+    "starved": "The link stopped answering while it was measured.",
+    "bytes": "The link was not filled within what this check may send.",
+    "time": "The link was not filled within the time of this check.",
+}
+
+
+def probe_findings(figures: LinkFigures) -> list[Finding]:
+    """Judge a measurement; only for one whose outcome is ``measured``."""
+    return [
+        LIMITS["N8.exact"].passed(),
+        _capacity("N8.down", figures.down),
+        _capacity("N8.up", figures.up),
+        *_delays(figures),
+        *_voice(figures),
+    ]
+
+
+def only_estimated(cause: str, action: str = "") -> Finding:
+    """Say that the speed is an estimate, and why."""
+    words = LIMITS["N8.exact"]
+    return replace(
+        words.judge(0, cause=cause, action=action), value=None, limit=None, ceiling=Rung.HD_VIDEO
+    )
+
+
+def other_pc_measures() -> list[Finding]:
+    """Say that the speed cannot be told now, because another PC of the site is being checked."""
+    action = "Check again in half a minute; the last speed still counts until then."
+    return [LIMITS[check].unknown(_BUSY, action) for check in ("N8.down", "N8.up", "N9")]
+
+
+def _capacity(check: str, train: TrainFigures) -> Finding:
+    limit = LIMITS[check]
+    if train.capacity_bps is None:
+        return limit.unknown(ENDED_WORDS.get(train.ended, "The measurement broke off."), _AGAIN)
+    measured = min(train.capacity_bps, float(RATE_CAP_BPS))
+    finding = limit.judge(round(measured / 1000))
+    if train.at_least and train.ended != "cap" and finding.outcome is not Outcome.PASS:
+        # It may be faster than that; less than it is not promised, more neither.
+        cause = ENDED_WORDS.get(train.ended, "")
+        return replace(limit.unknown(cause, _AGAIN), value=finding.value, ceiling=_rung(measured))
+    return replace(finding, ceiling=_rung(measured))
+
+
+def _rung(capacity_bps: float) -> Rung:
+    return highest_rung(LinkMeasure(capacity_bps=capacity_bps))
+
+
+def _delays(figures: LinkFigures) -> Iterator[Finding]:
+    trains = (figures.up, figures.down)
+    full = [train.full_delay_ms for train in trains if train.full_delay_ms is not None]
+    call = [train.call_delay_ms for train in trains if train.call_delay_ms is not None]
+    # A link that was not filled has carried more than any call, with this delay.
+    call += [t.full_delay_ms for t in trains if t.at_least and t.full_delay_ms is not None]
+    if figures.base_rtt_ms is None or not call:
+        yield LIMITS["N9"].unknown("The link was not looked at with a call's load.", _AGAIN)
+    else:
+        rtt_ms = figures.base_rtt_ms + max(call)
+        yield replace(LIMITS["N9"].judge(round(rtt_ms)), ceiling=_by_delay(rtt_ms))
+    if full:
+        yield LIMITS["N9.full"].judge(round(max(full)))
+
+
+def _by_delay(rtt_ms: float) -> Rung:
+    fits = [rung for rung, need in LADDER.items() if rtt_ms <= need.loaded_rtt_ms]
+    return max(fits, default=Rung.PHONE)
+
+
+def _by_loss(loss_ratio: float) -> Rung:
+    fits = [rung for rung, need in LADDER.items() if loss_ratio <= need.loss_ratio]
+    return max(fits, default=Rung.PHONE)
+
+
+def _voice(figures: LinkFigures) -> Iterator[Finding]:
+    voice: VoiceFigures = figures.voice
+    losses = [loss for loss in (voice.up_loss, voice.down_loss) if loss is not None]
+    if voice.rtt_ms is None or not losses:
+        for check in ("N7.loss", "N11"):
+            yield LIMITS[check].unknown("Too few packets came back.", _AGAIN)
+        if figures.base_rtt_ms is not None:
+            yield _delay(figures.base_rtt_ms)
+        return
+    # The trains sent many more packets than the voice: what they lost is the better figure.
+    trains = [t.loss_ratio for t in (figures.up, figures.down) if t.loss_ratio is not None]
+    loss = max(trains) if trains else max(losses)
+    yield replace(LIMITS["N7.loss"].judge(round(100 * loss, 1)), ceiling=_by_loss(loss))
+    jitters = [j for j in (voice.up_jitter_ms, voice.down_jitter_ms) if j is not None]
+    if jitters:
+        yield LIMITS["N7.jitter"].judge(round(max(jitters), 1))
+    yield _delay(voice.rtt_ms)
+    bursts = [burst for burst in (voice.up_burst, voice.down_burst) if burst is not None]
+    if bursts:
+        yield LIMITS["N10"].judge(round(100 * max(bursts), 1))
+    if voice.mos is not None:
+        yield LIMITS["N11"].judge(round(voice.mos, 2))
+
+
+def _delay(rtt_ms: float) -> Finding:
+    return replace(LIMITS["N7.rtt"].judge(round(rtt_ms)), ceiling=_by_delay(rtt_ms))

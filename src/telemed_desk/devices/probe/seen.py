@@ -1,0 +1,113 @@
+"""What has been reported of a train, and what can be read from it. Pure."""
+
+import statistics
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from telemed_protocol.probe import Report
+
+RECENT_S: Final = 0.25
+_US: Final = 1e-6
+
+
+class Sample(NamedTuple):
+    """A report, with our own time of hearing it; receiver's and sender's times in seconds."""
+
+    heard_at: float
+    stage: int
+    number: int
+    sent_s: float
+    received_s: float
+    packets: int
+    size: int
+
+    @property
+    def transit_s(self) -> float:
+        """Between two clocks: only differences mean something."""
+        return self.received_s - self.sent_s
+
+
+def slope_bps(samples: Sequence[Sample]) -> float:
+    """Return the rate of arrival: the line of least squares through bytes over time."""
+    if len(samples) < 2:
+        return 0.0
+    mean_t = statistics.fmean(s.received_s for s in samples)
+    mean_b = statistics.fmean(s.size for s in samples)
+    square = sum((s.received_s - mean_t) ** 2 for s in samples)
+    if square <= 0:
+        return 0.0
+    return 8 * sum((s.received_s - mean_t) * (s.size - mean_b) for s in samples) / square
+
+
+def share_carried(window: Sequence[Sample]) -> float:
+    """Return how much of what was sent arrived in the same time; 1 when it cannot be told."""
+    first, last = window[0], window[-1]
+    sent, sent_s = last.number - first.number, last.sent_s - first.sent_s
+    arrived, arrived_s = last.packets - first.packets, last.received_s - first.received_s
+    if sent <= 0 or sent_s <= 0 or arrived_s <= 0:
+        return 1.0
+    return (arrived / arrived_s) / (sent / sent_s)
+
+
+def lost_share(window: Sequence[Sample]) -> float:
+    """Return how much of what was sent never arrived."""
+    sent = window[-1].number - window[0].number
+    return 1 - (window[-1].packets - window[0].packets) / sent if sent > 0 else 0.0
+
+
+class Seen:
+    """All reports of a train, in order.
+
+    Args:
+        least_s: Least transit time at rest on the same clocks; infinite when not known.
+    """
+
+    def __init__(self, least_s: float) -> None:
+        self.samples: list[Sample] = []
+        self.least_s = least_s
+        self._stage_from = 0
+
+    def hear(self, now: float, report: Report, stage: int) -> None:
+        """Take a report; ``stage`` is what is being sent now."""
+        if self.samples and report.packets <= self.samples[-1].packets:
+            return
+        sample = Sample(
+            now,
+            report.stage,
+            report.number,
+            report.sent_us * _US,
+            report.received_us * _US,
+            report.packets,
+            report.size,
+        )
+        self.least_s = min(self.least_s, sample.transit_s)
+        if sample.stage == stage and not self.of_stage(stage):
+            self._stage_from = len(self.samples)
+        self.samples.append(sample)
+
+    def of_stage(self, stage: int) -> list[Sample]:
+        """Return the reports of the newest stage, if it is this one."""
+        held = self.samples[self._stage_from :]
+        return held if held and held[0].stage == stage else []
+
+    def since(self, received_s: float) -> list[Sample]:
+        """Return what arrived since then, by the receiver's clock."""
+        for place in range(len(self.samples) - 1, -1, -1):
+            if self.samples[place].received_s < received_s:
+                return self.samples[place + 1 :]
+        return self.samples
+
+    def queue_s(self, samples: Sequence[Sample]) -> float:
+        """Return how much later than at rest the quickest of these came."""
+        return min((s.transit_s for s in samples), default=self.least_s) - self.least_s
+
+    def median_queue_s(self, samples: Sequence[Sample]) -> float:
+        """Return how much later than at rest the middle one of these came."""
+        return statistics.median(s.transit_s for s in samples) - self.least_s
+
+    def arriving_bps(self) -> float:
+        """Return the rate of the last moments."""
+        if len(self.samples) < 2:
+            return 0.0
+        recent = self.since(self.samples[-1].received_s - RECENT_S)
+        return slope_bps(recent if len(recent) > 2 else self.samples[-3:])

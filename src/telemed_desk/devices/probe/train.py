@@ -1,0 +1,398 @@
+"""How fast the next packets of a train leave, and what the link turned out to carry. Pure.
+
+The same for both directions: whoever receives reports (:class:`telemed_protocol.probe.Report`), and
+the desk decides. The rate rises step by step; a step is left when the receiver has seen enough of it,
+so that a slow and long link is never filled blindly. When packets queue, get lost beyond what was lost
+before, or reports stay away, the link is kept full for a moment at 1.25 times what arrives; what
+arrives then is its capacity. If it turns out not to be full, the ramp goes on. At last, four fifths
+of it are sent, as a call would, after the queue has had time to run empty.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Final, Literal
+
+from telemed_desk.clinical.ladder import USABLE_SHARE
+from telemed_desk.devices.probe.figures import TrainFigures
+from telemed_desk.devices.probe.plan import SLOW_BPS, START_BPS, TrainPlan
+from telemed_desk.devices.probe.seen import Sample, Seen, lost_share, share_carried, slope_bps
+from telemed_protocol.probe import MAX_DATAGRAM, MIN_DATA, OVERHEAD_BYTES, Report
+
+Phase = Literal["ramp", "hold", "drain", "settle", "done"]
+
+STEP_FACTOR: Final = 2.0
+LONG_STEP_FACTOR: Final = 3.0
+LONG_RTT_S: Final = 0.25
+OVERLOAD: Final = 1.25
+LOSSY: Final = 0.04
+LOSSY_OVERLOAD: Final = 1.12
+STANDING_LOAD: Final = 0.98
+STANDING_S: Final = 0.12
+"""On a lossy link, what is lost for want of room cannot be told from what is lost anyway: little of it
+is caused there, and none while a queue stands."""
+STEP_PACKETS: Final = 5
+PACKET_S: Final = 0.02
+"""A packet's size is what its rate carries in this time, so that slow links see enough of them."""
+FULL_WITHIN_S: Final = 0.12
+SILENCE_S: Final = 0.3
+MORE_LOSS: Final = 0.08
+LOSS_PACKETS: Final = 40
+LOSS_WITHIN_S: Final = 0.1
+GUESSED_LOST, GUESSED_OF = 2, 40
+"""Taken as seen before anything is: one in twenty."""
+SETTLE_IN_S: Final = 0.2
+JUDGE_S: Final = 0.4
+JUDGE_PACKETS: Final = 12
+NOT_FULL: Final = 0.92
+TOO_FAST: Final = 1.6
+WELL_KNOWN: Final = 80
+MOST_FALSE_ALARMS: Final = 4
+MOST_REFITS: Final = 3
+MORE_FOR_SPREAD, LONGEST_MORE_S = 8.0, 0.6
+"""Uneven arrival blurs both ends of the time in which a link is kept full; a longer one, less."""
+SAME_LOSS: Final = 0.05
+LONGEST_DRAIN_S: Final = 4.0
+
+
+def packet_bytes(rate_bps: float) -> int:
+    """Return the size of a datagram at this rate, without headers."""
+    size = int(rate_bps * PACKET_S / 8) - OVERHEAD_BYTES
+    return max(MIN_DATA, min(MAX_DATAGRAM, size))
+
+
+class Train:
+    """One direction of a link.
+
+    Args:
+        plan: How much it may take.
+        now: Seconds of the caller's clock.
+        rtt_s: Round trip at rest.
+        spread_s: How much round trips at rest differ.
+        transit_s: Least transit time at rest in this direction, on the same two clocks as the
+            reports; None = not known.
+        silence_s: Reports may stay away so long without meaning anything.
+    """
+
+    def __init__(
+        self,
+        plan: TrainPlan,
+        now: float,
+        *,
+        rtt_s: float,
+        spread_s: float = 0.0,
+        transit_s: float | None = None,
+        silence_s: float = SILENCE_S,
+    ) -> None:
+        self._plan = plan
+        self._rtt_s = rtt_s
+        self._silence_s = silence_s
+        self._queue_sign_s = max(0.03, 1.5 * spread_s)
+        self._longer_s = min(LONGEST_MORE_S, MORE_FOR_SPREAD * spread_s)
+        self._began_at = now
+        self._phase_at = now
+        self._seen = Seen(math.inf if transit_s is None else transit_s)
+        self._cleared = (0, 0)  # sent and arrived while the link was not full
+        self._best_bps = 0.0
+        self._alarms = self._refits = 0
+        self._step_packets = STEP_PACKETS
+        self._drain_s = 0.0
+        self._full_from_s = -math.inf
+        self._held: tuple[float, bool, float | None] | None = None
+        self._held_window: Sequence[Sample] = ()
+        self._call_delay_ms: float | None = None
+        self._ended = ""
+        self._drained = False
+        self.phase: Phase = "ramp"
+        self.stage = 1
+        self.rate_bps = float(min(START_BPS, plan.cap_bps))
+
+    # ---- what is seen -------------------------------------------------------------------------
+
+    def hear(self, now: float, report: Report) -> None:
+        """Take a report; one that is older than the last says nothing new."""
+        self._seen.hear(now, report, self.stage)
+
+    @property
+    def loss_ratio(self) -> float:
+        """Lost while the link was not full."""
+        sent, arrived = self._cleared
+        return max(0.0, 1 - arrived / sent) if sent else 0.0
+
+    @property
+    def cleared(self) -> tuple[int, int]:
+        """Packets sent, and arrived, while the link was not full."""
+        return self._cleared
+
+    @property
+    def queue_s(self) -> float:
+        """How much later than at rest the newest packet came."""
+        return self._seen.queue_s(self._seen.samples[-1:])
+
+    @property
+    def drained(self) -> bool:
+        """Whether it has let the queue run empty itself."""
+        return self._drained
+
+    @property
+    def rate_seen_bps(self) -> float:
+        """The fastest that was carried so far."""
+        return max(self._best_bps, self._capacity_bps())
+
+    # ---- what is decided ----------------------------------------------------------------------
+
+    def tick(self, now: float) -> None:
+        """Decide; cheap, to be called at every packet."""
+        if now - self._began_at > self._plan.limit_s:
+            self.stop("time")
+        elif self.phase == "ramp":
+            self._ramp(now)
+        elif self.phase == "hold":
+            self._hold(now)
+        elif self.phase == "drain" and now - self._phase_at > self._drain_s:
+            self._drained = True
+            self._enter("settle", now, USABLE_SHARE * self._capacity_bps())
+        elif self.phase == "settle":
+            self._settle(now)
+
+    def _enter(self, phase: Phase, now: float, rate_bps: float) -> None:
+        self.phase, self._phase_at = phase, now
+        self.stage += 1
+        self.rate_bps = rate_bps
+
+    def _ramp(self, now: float) -> None:
+        if self._is_full(now):
+            self._full_from_s = (
+                self._seen.samples[-1].received_s if self._seen.samples else -math.inf
+            )
+            self._enter("hold", now, self._overload_bps())
+            return
+        seen = self._seen.of_stage(self.stage)
+        if len(seen) < 2 or seen[-1].number - seen[0].number < self._step_packets:
+            return
+        at_cap = self.rate_bps >= self._plan.cap_bps
+        if seen[-1].received_s - seen[0].received_s < (
+            self._plan.top_s if at_cap else self._plan.step_s
+        ):
+            return
+        sign_s = self._queue_sign_s
+        if (
+            self._seen.queue_s(seen[-3:]) > 0.85 * sign_s
+            or self._seen.queue_s(seen[-1:]) > 1.5 * sign_s
+        ):
+            return  # it begins to queue: another step would fill a slow link for seconds
+        self._clear(seen)
+        self._step_packets = STEP_PACKETS
+        if at_cap:
+            self._held = (slope_bps(seen), True, 1000 * self._seen.median_queue_s(seen))
+            self._finish("cap")
+            return
+        factor = LONG_STEP_FACTOR if self._rtt_s > LONG_RTT_S else STEP_FACTOR
+        self._enter("ramp", now, min(self.rate_bps * factor, float(self._plan.cap_bps)))
+
+    def _clear(self, seen: Sequence[Sample]) -> None:
+        """Note a time in which the link was not full."""
+        sent, arrived = self._cleared
+        self._cleared = (
+            sent + seen[-1].number - seen[0].number,
+            arrived + seen[-1].packets - seen[0].packets,
+        )
+        self._best_bps = max(self._best_bps, slope_bps(seen))
+
+    def _is_full(self, now: float) -> bool:
+        if self._is_silent(now):
+            return True
+        if not self._seen.samples:
+            return False
+        last = self._seen.samples[-1]
+        within_s = max(FULL_WITHIN_S, 4 * self._packet_s())
+        recent = self._seen.since(last.received_s - within_s)
+        recent = recent if len(recent) >= 3 else self._seen.samples[-3:]
+        seen_s = recent[-1].received_s - recent[0].received_s
+        queues = self._seen.queue_s(recent) > self._queue_sign_s
+        if len(recent) >= 3 and seen_s > within_s / 2 and queues:
+            return True
+        return self._step_packets == STEP_PACKETS and self._loses_more(last)
+
+    def _packet_s(self) -> float:
+        rate = self._seen.arriving_bps() or self.rate_bps
+        return (packet_bytes(self.rate_bps) + OVERHEAD_BYTES) * 8 / max(rate, 1000.0)
+
+    def _is_silent(self, now: float) -> bool:
+        """Starved of reports: whatever is in the way, more packets make it worse."""
+        if not self._seen.samples:
+            return now - self._began_at > self._rtt_s + 2 * self._silence_s + 3 * self._packet_s()
+        allowed_s = max(self._silence_s, 0.2 + 2 * self._queue_sign_s, 4 * self._packet_s())
+        return now - self._seen.samples[-1].heard_at > allowed_s
+
+    def _loses_more(self, last: Sample) -> bool:
+        for sample in reversed(self._seen.samples):
+            sent = last.number - sample.number
+            if sent >= LOSS_PACKETS and last.received_s - sample.received_s >= LOSS_WITHIN_S:
+                lost = 1 - (last.packets - sample.packets) / sent
+                before, arrived = self._cleared
+                usual = (before - arrived + GUESSED_LOST) / (before + GUESSED_OF)
+                chance = math.sqrt(usual * (1 - usual) * (1 / sent + 1 / (before + GUESSED_OF)))
+                return lost > usual + MORE_LOSS + 2 * chance
+        return False
+
+    def _overload(self, arriving_bps: float) -> float:
+        """Return what keeps a link full that lets this much arrive."""
+        loss = self.loss_ratio
+        factor = OVERLOAD
+        if loss > LOSSY:
+            factor = STANDING_LOAD if self.queue_s > STANDING_S else LOSSY_OVERLOAD
+        return min(factor * arriving_bps / (1 - min(loss, 0.5)), self._plan.cap_bps * OVERLOAD)
+
+    def _overload_bps(self) -> float:
+        return min(self._overload(self._seen.arriving_bps() or START_BPS / 3), self.rate_bps)
+
+    def _window(self) -> list[Sample]:
+        """Return what arrived while the link was kept full, packets of the ramp's last step too.
+
+        Behind a queue they arrive at the link's own rate, whatever rate they were sent at.
+        """
+        return self._seen.since(self._full_from_s + SETTLE_IN_S)
+
+    def _hold(self, now: float) -> None:
+        window = self._window()
+        span_s = window[-1].received_s - window[0].received_s if window else 0.0
+        hold_s = self._plan.slow_hold_s if self.rate_bps < SLOW_BPS else self._plan.hold_s
+        if span_s >= hold_s + self._longer_s:
+            self._end_hold(now, window)
+        elif self._is_silent(now) and now - self._phase_at > self._rtt_s + 2.0:
+            self.stop("starved")
+        elif span_s >= JUDGE_S and window[-1].packets - window[0].packets >= JUDGE_PACKETS:
+            self._judge(now, window)
+
+    def _is_not_full(self, window: Sequence[Sample]) -> bool:
+        recent = [s for s in window if s.received_s > window[-1].received_s - 0.2]
+        queue_s = max(s.transit_s for s in recent) - self._seen.least_s
+        expected = NOT_FULL * (1 - self.loss_ratio)
+        return queue_s < 0.8 * self._queue_sign_s and share_carried(window) >= expected
+
+    def _judge(self, now: float, window: Sequence[Sample]) -> None:
+        may_go_on = self._alarms < MOST_FALSE_ALARMS
+        queues = self._seen.queue_s(window[-3:]) > 0.8 * self._queue_sign_s
+        if may_go_on and self._is_not_full(window):
+            self._alarms += 1
+            self._clear(window)
+            self._enter("ramp", now, min(self.rate_bps * 1.3, float(self._plan.cap_bps)))
+        elif may_go_on and not queues and self._cleared[0] < WELL_KNOWN:
+            # Lost, but nothing queues: a policer, or a link that loses at any rate. Half will tell.
+            self._alarms += 1
+            self._step_packets = LOSS_PACKETS
+            self._enter("ramp", now, self.rate_bps / 2)
+        elif self._refits < MOST_REFITS and self.rate_bps > TOO_FAST * slope_bps(window) > 0:
+            # A bucket of tokens let the first packets through faster than the link is.
+            self._refits += 1
+            self.stage += 1
+            self.rate_bps = self._overload(slope_bps(window))
+
+    def _end_hold(self, now: float, window: Sequence[Sample]) -> None:
+        queue_s = self._seen.median_queue_s(window)
+        self._held = (slope_bps(window), self._is_not_full(window), 1000 * queue_s)
+        self._held_window = window
+        self._ended = "held"
+        queued_s = window[-1].transit_s - self._seen.least_s  # and more has been sent since
+        self._drain_s = min(
+            LONGEST_DRAIN_S, OVERLOAD * queued_s + 0.15 + 8_000 / self._capacity_bps()
+        )
+        if self._plan.settle_s > 0:
+            self._enter("drain", now, 0.0)
+        else:
+            self._finish("held")
+
+    def _settle(self, now: float) -> None:
+        seen = self._seen.of_stage(self.stage)
+        span_s = seen[-1].received_s - seen[0].received_s if seen else 0.0
+        late = now - self._phase_at > self._rtt_s + 2 * self._plan.settle_s + 1.0
+        if span_s >= self._plan.settle_s and self._was_chance(seen):
+            self._alarms += 1
+            self._clear(seen)
+            again_bps, self._held, self._ended = self.rate_bps / USABLE_SHARE, None, ""
+            self._enter("ramp", now, min(again_bps, float(self._plan.cap_bps)))
+            return
+        if span_s >= self._plan.settle_s:
+            if share_carried(seen) >= NOT_FULL * (1 - self.loss_ratio):
+                self._clear(seen)
+            calm = [s for s in seen if s.received_s > seen[0].received_s + 0.4 * span_s]
+            self._call_delay_ms = 1000 * max(0.0, self._seen.median_queue_s(calm))
+        if late or span_s >= self._plan.settle_s:
+            self._finish("held")
+
+    def _was_chance(self, seen: Sequence[Sample]) -> bool:
+        """Tell whether what was lost while the link was held full is lost at four fifths as well."""
+        window = self._held_window
+        if self._alarms >= MOST_FALSE_ALARMS or seen[-1].number - seen[0].number < LOSS_PACKETS / 2:
+            return False
+        queued = self._seen.median_queue_s(window) > self._queue_sign_s / 2
+        return not queued and lost_share(seen) > max(SAME_LOSS, lost_share(window) / 2)
+
+    def stop(self, reason: str) -> None:
+        """End now, with what is known; why: ``bytes``, ``time`` or ``starved``."""
+        if self.phase == "done":
+            return
+        window = self._window() if self.phase == "hold" else []
+        span_s = window[-1].received_s - window[0].received_s if window else 0.0
+        if self._held is None and span_s >= JUDGE_S / 2:
+            window = self._seen.since(
+                window[-1].received_s - JUDGE_S
+            )  # what a bucket let through is past
+            queue_ms = 1000 * self._seen.median_queue_s(window)
+            queues = queue_ms > 1000 * self._queue_sign_s
+            lossy = lost_share(window) > self.loss_ratio + MORE_LOSS
+            self._held = (slope_bps(window), not queues and not lossy, queue_ms)
+            self._held_window = window
+        if self._held is None and self._best_bps > 0:
+            self._held = (self._best_bps, True, None)
+        self._finish(self._ended or reason)
+
+    def _finish(self, reason: str) -> None:
+        self._ended = reason
+        self.phase = "done"
+        self.rate_bps = 0.0
+
+    def _capacity_bps(self) -> float:
+        return self._held[0] if self._held is not None else 0.0
+
+    # ---- what came of it ----------------------------------------------------------------------
+
+    def figures(self, also_cleared: tuple[int, int] = (0, 0)) -> TrainFigures:
+        """Return the result.
+
+        What is lost at random has used the link or would have; either way the rate at which the
+        link fills is what arrives, divided by the share that arrives at all.
+
+        Args:
+            also_cleared: Other packets sent, and arrived, the same way while it was not full.
+        """
+        sent, arrived = (a + b for a, b in zip(self._cleared, also_cleared, strict=True))
+        loss = max(0.0, 1 - arrived / sent) if sent >= LOSS_PACKETS else 0.0
+        if self._held is None:
+            return TrainFigures(ended=self._ended)
+        rate, at_least, queue_ms = self._held
+        return TrainFigures(
+            capacity_bps=self._filled_bps(rate, loss, sent),
+            at_least=at_least,
+            full_delay_ms=None if queue_ms is None else max(0.0, queue_ms),
+            call_delay_ms=self._call_delay_ms,
+            loss_ratio=loss if sent >= LOSS_PACKETS else None,
+            ended=self._ended,
+        )
+
+    def _filled_bps(self, rate_bps: float, loss: float, seen: int) -> float:
+        """Return the rate that just fills the link.
+
+        While nothing was lost for want of room, the packets sent in the time of those that arrived
+        say it without the chance in what got lost.
+        """
+        window = self._held_window
+        if loss > 0 and len(window) > 2:
+            first, last = window[0], window[-1]
+            sent = last.number - first.number
+            arrived = last.packets - first.packets
+            lost = lost_share(window)
+            chance = math.sqrt(loss * (1 - loss) * (1 / sent + 1 / seen))
+            if lost <= loss + chance:
+                return rate_bps * sent / arrived
+        return rate_bps / (1 - min(loss, 0.9))

@@ -1,0 +1,83 @@
+"""One measurement from the desk's request to its figures: which way, then the train on it.
+
+Through the relay first, because a call may go there and a firewall judges both alike; then straight to
+the responder; where there is none, from one address at the relay to another. What remains is HTTPS,
+which the desk does.
+"""
+
+import contextlib
+from collections.abc import Callable
+
+from telemed_desk.devices.probe.figures import LinkFigures
+from telemed_desk.devices.probe.plan import PLANS
+from telemed_desk.devices.probe.session import ProbeSession
+from telemed_desk.media.control import FromMedia, LinkProbed, RunLinkProbe
+from telemed_desk.media.media_loop import turn_servers
+from telemed_desk.media.probe.driver import SessionDriver
+from telemed_desk.media.probe.ways import Way, direct_way, loop_way, open_relay, relay_way
+from telemed_desk.media.transport.gathering import resolve
+
+
+async def run_link_probe(message: RunLinkProbe, send: Callable[[FromMedia], object]) -> int:
+    """Measure, and say what came of it.
+
+    Returns:
+        How many bytes went over the network, both ways, headers included.
+    """
+    figures = await _measure(message)
+    send(LinkProbed(message.run, figures))
+    return figures.moved_bytes
+
+
+async def _measure(message: RunLinkProbe) -> LinkFigures:
+    addresses = await _addresses(message.host, message.port)
+    moved = 0
+    relay = await open_relay(turn_servers(message.ice_servers))
+    try:
+        if relay is not None:
+            for version, address in addresses:
+                if version == 4:
+                    async with relay_way(*relay, address) as way:
+                        figures = await _on(way, message)
+                    moved += figures.moved_bytes
+                    if figures.outcome == "measured":
+                        return figures
+        for version, address in addresses:
+            with contextlib.suppress(OSError):
+                async with direct_way(version, address) as way:
+                    figures = await _on(way, message)
+                moved += figures.moved_bytes
+                if figures.outcome == "measured":
+                    return figures
+        if relay is not None:
+            async with loop_way(*relay) as through:
+                if through is not None:
+                    return await _on(through, message)
+    finally:
+        if relay is not None:
+            await relay[1].give_back()
+    return LinkFigures(moved_bytes=moved)
+
+
+async def _addresses(host: str, port: int) -> list[tuple[int, tuple[str, int]]]:
+    """Return the responder's addresses, each with its IP version; none when there is no responder."""
+    if not port:
+        return []
+    try:
+        return [(version, (address, port)) for version, address in await resolve(host, port)]
+    except OSError:
+        return []
+
+
+async def _on(way: Way, message: RunLinkProbe) -> LinkFigures:
+    session = ProbeSession(
+        message.session,
+        message.key,
+        PLANS[message.plan],
+        loop=way.loop,
+        extra_bytes=way.extra_bytes,
+    )
+    driver = SessionDriver(session, way.send)
+    way.hear = driver.received
+    await driver.run()
+    return session.figures(way.name)

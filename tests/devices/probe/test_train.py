@@ -1,0 +1,193 @@
+"""The paced train over imagined links: the real session against the real responder, by a fake clock.
+
+More chances by the environment: ``TELEMED_SEEDS=50``.
+"""
+
+import os
+from dataclasses import replace
+
+import pytest
+
+from telemed_desk.devices.probe.plan import QUICK, STANDARD, THOROUGH
+from telemed_desk.devices.probe.train import Train
+from telemed_protocol.probe import Report
+from tests.devices.probe.simulated_link import Outcome, Simulation, Way
+
+SEEDS = range(int(os.environ.get("TELEMED_SEEDS", "2")))
+LONGEST_S, LONGEST_SLOW_S = 13.5, 18.5
+
+EXACT = {
+    "30 kbit/s": Way(bps=30e3, queue_bytes=8_000),
+    "30 kbit/s, 700 ms, deep": Way(bps=30e3, delay_ms=350),
+    "64 kbit/s": Way(bps=64e3, queue_bytes=20_000, delay_ms=100),
+    "100 kbit/s, 700 ms, jitter": Way(bps=100e3, delay_ms=350, jitter_ms=20),
+    "100 kbit/s, a bucket first": Way(bps=1e5, bucket_bytes=40_000, queue_bytes=40_000),
+    "300 kbit/s, jitter": Way(bps=3e5, delay_ms=60, jitter_ms=40),
+    "500 kbit/s policed": Way(bps=5e5, bucket_bytes=6_000, polices=True, delay_ms=20),
+    "1 Mbit/s, shallow": Way(bps=1e6, queue_bytes=5_000),
+    "1 Mbit/s, deep": Way(bps=1e6, queue_bytes=800_000),
+    "1 Mbit/s, 700 ms": Way(bps=1e6, delay_ms=350),
+    "1 Mbit/s, a bucket first": Way(bps=1e6, bucket_bytes=40_000, queue_bytes=100_000),
+    "2 Mbit/s policed": Way(bps=2e6, bucket_bytes=30_000, polices=True, delay_ms=20),
+    "2.4 Mbit/s, jitter": Way(bps=2.4e6, delay_ms=20, jitter_ms=15),
+}
+LOSSY = {
+    "1 Mbit/s, jitter, 3 %": Way(bps=1e6, delay_ms=75, jitter_ms=30, loss=0.03),
+    "1 Mbit/s, 5 %": Way(bps=1e6, delay_ms=75, loss=0.05),
+    "2 Mbit/s, 20 %": Way(bps=2e6, delay_ms=50, loss=0.2),
+    "500 kbit/s, 10 %": Way(bps=5e5, delay_ms=150, loss=0.1, queue_bytes=31_250),
+}
+
+
+def errors(outcome: Outcome) -> dict[str, float]:
+    """By how much each way's capacity is off."""
+    found = {"up": (outcome.figures.up, outcome.up), "down": (outcome.figures.down, outcome.down)}
+    return {
+        name: (figures.capacity_bps or 0.0) / lane.way.bps - 1
+        for name, (figures, lane) in found.items()
+    }
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("name", EXACT)
+def test_capacity_is_within_five_per_cent_each_way(name: str, seed: int) -> None:
+    way = EXACT[name]
+    outcome = Simulation(way, way, STANDARD, seed).run()
+    assert all(abs(error) < 0.05 for error in errors(outcome).values()), outcome.figures
+    assert not outcome.figures.up.at_least
+    assert outcome.carried <= STANDARD.budget_bytes
+    slow = way.bps < 1e6
+    assert outcome.seconds < (LONGEST_SLOW_S if slow else LONGEST_S)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("name", LOSSY)
+def test_random_loss_blurs_capacity_no_more_than_it_must(name: str, seed: int) -> None:
+    """Of 200 packets of which a fifth is lost, 8 more or less are lost by chance alone."""
+    way = LOSSY[name]
+    outcome = Simulation(way, way, STANDARD, seed).run()
+    allowed = 0.05 + 0.7 * way.loss
+    assert all(abs(error) < allowed for error in errors(outcome).values()), outcome.figures
+    assert outcome.figures.up.loss_ratio == pytest.approx(way.loss, abs=0.03 + 0.3 * way.loss)
+    assert outcome.carried <= STANDARD.budget_bytes
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_each_way_is_measured_by_itself(seed: int) -> None:
+    up, down = Way(bps=128e3, delay_ms=30), Way(bps=2.5e6, delay_ms=30)
+    for one, other in ((up, down), (down, up)):
+        assert all(
+            abs(e) < 0.05 for e in errors(Simulation(one, other, STANDARD, seed).run()).values()
+        )
+
+
+def test_a_thin_way_back_does_not_hide_a_wide_way_there() -> None:
+    thin, wide = Way(bps=40e3, delay_ms=300, queue_bytes=10_000), Way(bps=2e6, delay_ms=300)
+    for up, down in ((thin, wide), (wide, thin)):
+        outcome = Simulation(up, down, STANDARD).run()
+        found = errors(outcome)
+        trains = {"up": outcome.figures.up, "down": outcome.figures.down}
+        for name, error in found.items():
+            assert error < 0.05
+            assert error > -0.05 or trains[name].at_least
+
+
+def test_twenty_megabits_are_measured_where_data_may_be_spent() -> None:
+    way = Way(bps=20e6, queue_bytes=200_000)
+    outcome = Simulation(way, way, THOROUGH).run()
+    assert all(abs(error) < 0.05 for error in errors(outcome).values())
+    assert outcome.carried <= THOROUGH.budget_bytes
+
+
+def test_beyond_the_cap_it_says_at_least() -> None:
+    way = Way(bps=20e6)
+    figures = Simulation(way, way, STANDARD).run().figures
+    for train in (figures.up, figures.down):
+        assert (train.at_least, train.ended) == (True, "cap")
+        assert train.capacity_bps == pytest.approx(STANDARD.train.cap_bps, rel=0.02)
+    assert figures.moved_bytes < 1_000_000
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("bps", [30e3, 100e3, 500e3, 1e6, 1.6e6, 3e6, 20e6])
+@pytest.mark.parametrize("delay_ms", [3, 350])
+def test_a_quick_check_keeps_its_bytes_and_its_time(bps: float, delay_ms: float, seed: int) -> None:
+    way = Way(bps=bps, delay_ms=delay_ms, queue_bytes=int(bps / 8))
+    outcome = Simulation(way, way, QUICK, seed).run()
+    assert outcome.carried <= QUICK.budget_bytes
+    assert outcome.seconds < 6.0 + 3 * delay_ms / 1000
+    if delay_ms < 100:
+        wanted = min(bps, QUICK.train.cap_bps)
+        assert outcome.figures.up.capacity_bps == pytest.approx(wanted, rel=0.1)
+        assert outcome.figures.down.capacity_bps == pytest.approx(wanted, rel=0.1)
+
+
+def test_what_a_link_delays_while_full_and_while_a_call_runs_are_told_apart() -> None:
+    deep = Way(bps=1e6, queue_bytes=800_000)
+    figures = Simulation(deep, deep, STANDARD).run().figures
+    for train in (figures.up, figures.down):
+        assert train.full_delay_ms is not None
+        assert train.full_delay_ms > 100
+        assert train.call_delay_ms is not None
+        assert train.call_delay_ms < 30
+
+
+def test_a_slow_link_is_not_filled_for_long() -> None:
+    """Its buffer would hold 16 s; whoever shares it waits for no more than a few of them."""
+    for delay_ms, most_s in ((10.0, 2.0), (350.0, 5.5)):
+        way = Way(bps=30e3, delay_ms=delay_ms, queue_bytes=60_000)
+        outcome = Simulation(way, way, STANDARD).run()
+        assert max(outcome.up.longest_queue_s, outcome.down.longest_queue_s) < most_s
+
+
+def test_when_answers_stop_it_stops() -> None:
+    way = Way(bps=1e6, delay_ms=30)
+    outcome = Simulation(way, way, STANDARD, mute_after_s=1.0).run()
+    assert outcome.seconds < 14
+    assert outcome.carried < 250_000
+    assert outcome.figures.down.ended == "starved"
+
+
+def test_nobody_answers() -> None:
+    way = Way(bps=1e6)
+    outcome = Simulation(way, way, STANDARD, answers=False).run()
+    assert outcome.figures.outcome == "no-answer"
+    assert outcome.figures.up.capacity_bps is None
+    assert outcome.carried < 2_000
+
+
+def test_through_two_relays_the_narrower_way_is_measured_once() -> None:
+    up, down = Way(bps=300e3, delay_ms=30), Way(bps=2e6, delay_ms=30)
+    for one, other in ((up, down), (down, up)):
+        outcome = Simulation(one, other, STANDARD, loop=True).run()
+        assert outcome.figures.up == outcome.figures.down
+        assert outcome.figures.up.capacity_bps == pytest.approx(300e3, rel=0.05)
+        assert outcome.figures.base_rtt_ms == pytest.approx(60, abs=6)
+        assert outcome.carried <= STANDARD.budget_bytes
+
+
+def test_voice_is_thin_where_the_link_is() -> None:
+    thin = Way(bps=40e3, delay_ms=50, queue_bytes=10_000)
+    voice = Simulation(thin, thin, STANDARD).run().figures.voice
+    assert voice.up_loss == voice.down_loss == 0
+    assert voice.rtt_p95_ms is not None
+    assert voice.rtt_p95_ms < 300  # a packet takes 20 ms there, and meets no queue
+
+
+def test_loss_of_each_way_is_told_apart() -> None:
+    good, bad = Way(bps=2e6), replace(Way(bps=2e6), loss=0.1)
+    voice = Simulation(good, bad, STANDARD, seed=3).run().figures.voice
+    assert voice.up_loss == 0
+    assert voice.down_loss == pytest.approx(0.1, abs=0.07)
+    assert voice.down_burst is not None
+    assert voice.down_burst >= 0.1
+
+
+def test_old_and_repeated_reports_change_nothing() -> None:
+    train = Train(STANDARD.train, 0.0, rtt_s=0.02)
+    newest = Report(1, 1, 9, 100_000, 110_000, 10, 1280)
+    train.hear(0.2, newest)
+    before = train.figures()
+    train.hear(0.3, newest)
+    train.hear(0.3, Report(1, 1, 3, 40_000, 50_000, 4, 512))
+    assert (train.figures(), train.stage) == (before, 1)
