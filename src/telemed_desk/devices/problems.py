@@ -116,10 +116,10 @@ class SpeakerMuted(DeviceProblem):
 
 
 class SpeakerAway(DeviceProblem):
-    """The headset that was used last is not connected; another speaker is there."""
+    """The headset or speaker used last is not connected; another one is there."""
 
     code = "TD-SPK-004"
-    sentence = "The headset used last is not connected. Sound is off, so that nobody else hears it."
+    sentence = "The speaker used last is not connected. Sound is off, so that nobody else hears it."
     next_step = "Plug it in, or choose another speaker."
 
 

@@ -62,7 +62,7 @@ async def microphone_part(station: Station) -> list[Finding]:
     try:
         if real is not None:
             sides = await _sides(real)
-        await _wait(lambda: tape.seconds >= LISTEN_S, LISTEN_S)
+        await _wait(lambda: tape.seconds >= LISTEN_S or _is_gone(station), LISTEN_S)
     finally:
         end()
     counts, times_s = tape.clock()
@@ -88,6 +88,10 @@ async def _wait(done: Callable[[], bool], timeout_s: float) -> None:
         if done() or time.monotonic() > until:
             return
         await asyncio.sleep(POLL_S)
+
+
+def _is_gone(station: Station) -> bool:
+    return station.problem(DeviceKind.MICROPHONE) not in ("", MicrophoneMuted.code)
 
 
 async def _until_heard(station: Station) -> None:

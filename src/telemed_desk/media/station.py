@@ -13,7 +13,7 @@ import numpy as np
 import structlog
 
 from telemed_desk.devices.sound_watch import is_worn
-from telemed_desk.devices.specs import DeviceKind, parse_spec
+from telemed_desk.devices.specs import DeviceKind, DeviceSpec, UseListed, parse_spec
 from telemed_desk.media.control import (
     Devices,
     DeviceState,
@@ -155,11 +155,15 @@ class Station:
                 self._open_camera()
             # Choosing the same again means: what is plugged in now, not what was.
             if devices.microphone != before.microphone or self.problem(DeviceKind.MICROPHONE):
-                await self._close_microphone()
-                self._open_microphone()
+                spec = parse_spec(DeviceKind.MICROPHONE, devices.microphone)
+                if not _adopts(self._microphone, spec):
+                    await self._close_microphone()
+                    self._open_microphone()
             if devices.speaker != before.speaker or self.problem(DeviceKind.SPEAKER):
-                await self._close_speaker()
-                self._open_speaker()
+                spec = parse_spec(DeviceKind.SPEAKER, devices.speaker)
+                if not _adopts(self._speaker, spec):
+                    await self._close_speaker()
+                    self._open_speaker()
 
     async def use(self, user: str) -> None:
         """Open the devices, if nobody had them open."""
@@ -302,6 +306,12 @@ class Station:
         self._speaker_meter.add(block)
         self.pulled_samples += samples
         return block
+
+
+def _adopts(opened: Microphone | Speaker | None, spec: DeviceSpec) -> bool:
+    """Whether what is open is what is now chosen: sound then goes on without a gap."""
+    real = isinstance(opened, DeviceMicrophone | DeviceSpeaker)
+    return real and isinstance(spec, UseListed) and opened.adopt(spec)
 
 
 class _OwnPicture:

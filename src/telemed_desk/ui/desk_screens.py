@@ -25,6 +25,7 @@ from telemed_desk.ui.screens.unlock.view import UnlockView
 from telemed_desk.ui.shell.frames import open_frames
 from telemed_desk.ui.shell.state import Person, status_state
 from telemed_desk.ui.shell.window import Shell
+from telemed_desk.ui.speaker_question import AskForSpeaker
 from telemed_desk.ui.text import t
 from telemed_desk.vault import Vault
 from telemed_desk.workflow.clock import wall_ms
@@ -134,6 +135,7 @@ class OpenScreens:
         self.sync = SyncPresenter(session, wall_ms, self.sync_view.show_state)
         self.self_check = SelfCheckScreen(shell, session.checking, lambda: self.go("today"))
         self.check, self.check_view = self.self_check.presenter, self.self_check.view
+        self.ask_speaker = AskForSpeaker(shell, session.sounds)
         self.joined = JoinedScreen(shell, session, lambda: self.go("today"))
         for name, view in (
             ("today", self.today_view),
@@ -164,6 +166,7 @@ class OpenScreens:
             session.people.state.listen(self.people.people),
             session.people.joined.listen(self.joined.joined),
             session.records.listen(self._records),
+            session.sounds.state.listen(self.ask_speaker.sounds),
             *self.self_check.listen(),
             session.checking.state.listen(self._checked),
         ]
@@ -178,6 +181,7 @@ class OpenScreens:
         for end in self._ends:
             end()
         self._ends = []
+        self.ask_speaker.leave()
         self._session.checking.preview(on=False)
         self._shell.page_chosen.disconnect(self.go)
         # A locked PC keeps nothing of a patient in its windows.
@@ -196,6 +200,7 @@ class OpenScreens:
 
     def tick(self) -> None:
         """Once a second."""
+        self.ask_speaker.page_changed()
         self.today.tick()
         self.call.tick()
         self.joined.tick()

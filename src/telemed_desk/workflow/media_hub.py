@@ -24,6 +24,7 @@ class MediaHub:
         self.process.on_message = self._message
         self.process.on_died = self._died
         self.states: dict[str, control.DeviceState] = {}
+        self.sound: control.SoundDevices | None = None
 
     async def start(self) -> None:
         """Start the process and tell it which devices to use."""
@@ -67,6 +68,8 @@ class MediaHub:
     def _message(self, message: control.FromMedia) -> None:
         if isinstance(message, control.DeviceState):
             self.states[message.kind] = message
+        elif isinstance(message, control.SoundDevices):
+            self.sound = message
         for listener in list(self._listeners):
             listener(message)
         if isinstance(message, control.Ready):

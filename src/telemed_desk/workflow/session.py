@@ -28,6 +28,7 @@ from telemed_desk.workflow.note_taking import NoteState, NoteTaking
 from telemed_desk.workflow.people import People
 from telemed_desk.workflow.records_watch import RecordsWatch
 from telemed_desk.workflow.relays import Relays
+from telemed_desk.workflow.sounds import Sounds
 from telemed_desk.workflow.status import DeskStatus, LinkWord, StatusModel
 from telemed_desk.workflow.vault_care import VaultCare
 from telemed_desk.workflow.visit import PhotoTaken, Visit, VisitPorts, VisitState
@@ -90,6 +91,7 @@ class Session(VisitIntentions):
             core, vault, client, hub, now_ms=wall_ms, in_call=self._is_in_call,
             servers=lambda: self._relays.servers, folder=folder,
         )  # fmt: skip
+        self.sounds = Sounds(core, hub, vault.setting, vault.set_setting)
         self.people = People(
             core, vault, client, hub, later=self._later, may_call=self._may_call,
             start_rung=lambda: self.checking.start_rung,
@@ -139,6 +141,7 @@ class Session(VisitIntentions):
         ]
         self._vault_changed()
         self.checking.recall()
+        self.sounds.recall()
 
     async def close(self) -> None:
         """Save what is typed, end a call, stop sync; then lock the vault. Core thread."""
@@ -149,6 +152,7 @@ class Session(VisitIntentions):
         if self._visit is not None and self._visit.state.phase != "ended":
             self._visit.end([])
         await self.people.close()
+        self.sounds.close()
         for end in self._ends:
             end()
         for task in self._tasks:
@@ -362,6 +366,7 @@ class Session(VisitIntentions):
 
     def _on_media(self, message: control.FromMedia) -> None:
         self.checking.on_media(message)
+        self.sounds.on_media(message)
         if self._visit is not None:
             self._visit.on_media(message)
         self.people.on_media(message)

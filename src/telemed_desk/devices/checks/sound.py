@@ -27,6 +27,8 @@ MIN_FRAMES = 20
 """A second: less says too little of hum and noise."""
 MUTED_CAUSE = "The microphone is muted in the system's sound settings."
 MUTED_ACTION = "Switch it on in the sound settings."
+LOW_CAUSE = "The microphone is set very low in the system's sound settings."
+LOW_ACTION = "Turn it up in the sound settings."
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ class SoundObservation:
 
 
 def microphone_findings(heard: SoundObservation) -> list[Finding]:
-    """Judge a microphone (M1 to M9). M5 is told only when somebody spoke."""
+    """Judge a microphone (M1 to M9). M5 is told only when somebody spoke, at a volume that is right."""
     if heard.problem and heard.problem != MicrophoneMuted.code:
         problem = PROBLEMS[heard.problem]
         if problem is MicrophoneMissing:
@@ -67,6 +69,9 @@ def microphone_findings(heard: SoundObservation) -> list[Finding]:
     if heard.samples.size < MIN_FRAMES * FRAME_SAMPLES:
         return [*findings, LIMITS["M3"].unknown("Too little sound came to tell.")]
     findings.append(_alive(heard.samples))
+    if findings[-1].outcome is not Outcome.PASS and findings[1].outcome is Outcome.WARN:
+        # Nobody should look for a broken cable when it was only turned down.
+        findings[-1] = LIMITS["M3"].unknown(LOW_CAUSE, LOW_ACTION)
     if findings[-1].outcome is not Outcome.PASS:
         return findings
     if len(heard.channels) > 1:
@@ -78,8 +83,10 @@ def microphone_findings(heard: SoundObservation) -> list[Finding]:
         _clock(heard),
         LIMITS["M9"].judge(band_khz(heard.samples)),
     ]
-    spoken = voice_findings(heard.samples)
-    return findings + [f for f in spoken if f.outcome is not Outcome.CANNOT_TELL]
+    if findings[1].outcome is Outcome.PASS:
+        spoken = voice_findings(heard.samples)
+        findings += [f for f in spoken if f.outcome is not Outcome.CANNOT_TELL]
+    return findings
 
 
 def voice_findings(samples: Sound) -> list[Finding]:
@@ -101,9 +108,7 @@ def _volume(volume: float | None) -> Finding:
         )
     if volume == 0:
         return LIMITS["M2"].judge(0, cause=MUTED_CAUSE, action=MUTED_ACTION)
-    return LIMITS["M2"].judge(
-        round(100 * volume), cause="The microphone is set very low in the system's sound settings."
-    )
+    return LIMITS["M2"].judge(round(100 * volume), cause=LOW_CAUSE)
 
 
 def _alive(samples: Sound) -> Finding:

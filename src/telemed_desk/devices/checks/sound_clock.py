@@ -10,7 +10,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-_PARTS: Final = 8
+_PARTS: Final = 12
+_KEPT: Final = 0.6
 _LEAST_S: Final = 1.0
 
 
@@ -58,11 +59,22 @@ def clock_drift(
     if len(middles) < _PARTS // 2:
         return None
     when, early = np.array(middles), np.array(least)
-    first_i, second_i = np.triu_indices(when.size, 1)
-    apart = when[second_i] - when[first_i]
-    far = apart > at[-1] / 3
-    slope = float(np.median((early[second_i] - early[first_i])[far] / apart[far]))
+    slope = _slope(when, early)
     rest = early - slope * when
-    # The lowest and the highest line that the earliest arrivals allow.
-    unsure = 2 * float(rest.max() - rest.min()) / float(when[-1] - when[0])
+    # A part in which every block came late says nothing: the earliest of all parts lie on a line.
+    kept = np.argsort(rest)[: max(3, round(_KEPT * when.size))]
+    when, early = when[kept], early[kept]
+    slope = _slope(when, early)
+    rest = early - slope * when
+    span = float(when.max() - when.min())
+    # The lowest and the highest line that they allow.
+    unsure = 2 * float(rest.max() - rest.min()) / span
     return ClockDrift(-slope * 1e6, unsure * 1e6)
+
+
+def _slope(when: NDArray[np.float64], early: NDArray[np.float64]) -> float:
+    """Return the median slope of all pairs that are far enough apart (Theil 1950, Sen 1968)."""
+    first, second = np.triu_indices(when.size, 1)
+    apart = when[second] - when[first]
+    far = np.abs(apart) > np.ptp(when) / 3
+    return float(np.median((early[second] - early[first])[far] / apart[far]))

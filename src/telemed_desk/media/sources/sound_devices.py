@@ -116,6 +116,10 @@ def open_stream(
     return stream
 
 
+def _is_it(device: ListedDevice, chosen: UseListed) -> bool:
+    return find_sound([device], chosen.stable_id, chosen.name) is not None
+
+
 class _OpenAgain(Exception):
     """The stream should be opened anew at once: with another buffer, or on a device that came back."""
 
@@ -150,16 +154,20 @@ class _Supervised(ABC):
     def is_wanted(self) -> bool:
         """Whether the device that is open is the one that was chosen, and not one in its place."""
         device, wanted = self.device, self._chosen
-        return (
-            device is None
-            or wanted is None
-            or find_sound([device], wanted.stable_id, wanted.name) is not None
-        )
+        return device is None or wanted is None or _is_it(device, wanted)
 
     @property
     def losses(self) -> int:
         """Under- and overruns of the device so far."""
         return self._steady.losses
+
+    def adopt(self, chosen: UseListed) -> bool:
+        """Go on with this choice without opening anything, if its device is open already."""
+        device = self.device
+        if self._state or device is None or not _is_it(device, chosen):
+            return False
+        self._chosen = self._wanted = chosen
+        return True
 
     def start(self) -> None:
         """Begin; returns at once."""
