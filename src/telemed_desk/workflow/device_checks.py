@@ -29,6 +29,11 @@ class MediaChecks:
         self._hub = hub
         self._usual_sharpness = usual_sharpness
 
+    @property
+    def hub(self) -> MediaHub:
+        """The media process."""
+        return self._hub
+
     async def devices(self, checks: Sequence[str], found: Found) -> None:
         """Run some checks; ``found`` is called with each finding as it is known."""
         run = secrets.token_hex(4)

@@ -13,6 +13,7 @@ from telemed_desk.devices.limits import LIMITS
 from telemed_desk.media.control import IceServerSpec
 from telemed_desk.workflow.check_plan import ESSENTIAL, LOOP_MOST_BPS, CheckMode
 from telemed_desk.workflow.device_checks import Found, MediaChecks
+from telemed_desk.workflow.link_speed import SPEED_CHECKS, LinkSpeed
 from telemed_protocol.errors import KnownError
 
 _log = structlog.get_logger("link_checks")
@@ -76,7 +77,7 @@ class LinkChecks:
 
         quick = mode is CheckMode.QUICK
         async with asyncio.TaskGroup() as parts:
-            parts.create_task(self._rate(link, note, quick=quick))
+            parts.create_task(self._rate(link, note, mode))
             if link.ice_servers and quick:
                 parts.create_task(self._trial(link, found, loop=False, cap_bps=0))
         if not quick:
@@ -90,9 +91,29 @@ class LinkChecks:
             if check != "N1":
                 found(LIMITS[check].unknown(cause, action))
 
-    async def _rate(self, link: Link, found: Found, *, quick: bool) -> None:
-        async for finding in network_findings(link.client, link.base_url, link.token, quick=quick):
+    async def _rate(self, link: Link, found: Found, mode: CheckMode) -> None:
+        facts = self._facts
+        async for finding in network_findings(
+            link.client,
+            link.base_url,
+            link.token,
+            quick=mode is CheckMode.QUICK,
+            speed=False,
+            facts=facts,
+        ):
             found(finding)
+        if facts.rtt_s is None:
+            for check in SPEED_CHECKS:
+                found(LIMITS[check].unknown("The server cannot be reached."))
+            return
+        speed = LinkSpeed(
+            link.client, link.base_url, link.token, self._media.hub, list(link.ice_servers)
+        )
+        try:
+            async for finding in speed.findings(mode.value, rest_rtt_s=facts.rtt_s):
+                found(finding)
+        finally:
+            self.moved_bytes = (self.moved_bytes or 0) + speed.moved_bytes
 
     async def _trial(self, link: Link, found: Found, *, loop: bool, cap_bps: int) -> None:
         moved = await self._media.link_trial(link.ice_servers, found, loop=loop, cap_bps=cap_bps)

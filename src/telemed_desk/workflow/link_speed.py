@@ -1,0 +1,176 @@
+"""How fast the link is, within one check: the server's leave, the train, else HTTPS. Core thread.
+
+The server lets one PC of a site measure at a time. What cannot be measured with datagrams is estimated
+over HTTPS, and the check says so.
+"""
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Final, Literal
+from urllib.parse import urlsplit
+
+import httpx
+import msgspec
+import structlog
+
+from telemed_desk.devices.checks.probe import only_estimated, other_pc_measures, probe_findings
+from telemed_desk.devices.checks.speed import speed_findings
+from telemed_desk.devices.findings import Finding
+from telemed_desk.devices.probe.figures import LinkFigures
+from telemed_desk.devices.probe.plan import PLANS
+from telemed_desk.media import control
+from telemed_desk.workflow.media_hub import MediaHub
+from telemed_protocol.api import CONTENT_TYPE, ProbeAsk, ProbeEnd, ProbeGrant, Problem
+
+PlanName = Literal["quick", "standard", "thorough"]
+SPEED_CHECKS: Final = ("N8.down", "N8.up", "N9")
+
+SPARE_S: Final = 8.0
+"""Beyond what a plan takes: asking relays and responders that do not answer."""
+ASK_S: Final = 5.0
+END_S: Final = 2.0
+_BLOCKED: Final = (
+    "The speed is an estimate over HTTPS: no UDP packet came back from the clinic's server."
+)
+_NO_RESPONDER: Final = "The speed is an estimate over HTTPS: the server has no measuring port."
+_NO_RESPONDER_ACTION: Final = "Ask the server's keeper to open one (--probe-listen)."
+_NO_LEAVE: Final = "The speed is an estimate over HTTPS: the server gave no leave to measure."
+_DIED: Final = "The speed is an estimate over HTTPS: the measurement broke off."
+
+_log = structlog.get_logger("link_speed")
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """The server's no; ``code`` as in its :class:`telemed_protocol.api.Problem`."""
+
+    code: str
+
+
+class LinkSpeed:
+    """Measures on one link.
+
+    Args:
+        client: Verifies certificates as the rest of the desk does.
+        base_url: Of the server.
+        token: Bearer token; empty = nobody is signed in.
+        hub: The media process, where the sockets are.
+        ice_servers: As for a call.
+    """
+
+    def __init__(
+        self,
+        client: httpx.AsyncClient,
+        base_url: str,
+        token: str,
+        hub: MediaHub,
+        ice_servers: list[control.IceServerSpec],
+    ) -> None:
+        self._client = client
+        self._base_url = base_url.rstrip("/")
+        self._token = token
+        self._hub = hub
+        self._ice_servers = ice_servers
+        self.moved_bytes = 0
+
+    async def findings(self, plan: PlanName, *, rest_rtt_s: float) -> AsyncIterator[Finding]:
+        """Measure; yield what was found.
+
+        Args:
+            plan: How much it may take.
+            rest_rtt_s: Round trip of a request while the link is idle.
+        """
+        reason: Finding | None = None
+        if self._token:
+            exact = await self._exact(plan)
+            if isinstance(exact, list):
+                for finding in exact:
+                    yield finding
+                return
+            reason = exact
+        if reason is not None:
+            yield reason
+        async for finding in speed_findings(
+            self._client,
+            self._base_url,
+            self._token,
+            rest_rtt_s=rest_rtt_s,
+            quick=plan == "quick",
+        ):
+            yield finding
+
+    async def _exact(self, plan: PlanName) -> list[Finding] | Finding:
+        """Return what the train found, or the finding that says why there was none."""
+        answer = await self._ask(thorough=plan == "thorough")
+        if isinstance(answer, Refusal):
+            if answer.code == "other_pc_checks":
+                return other_pc_measures()
+            return only_estimated(_NO_LEAVE, "Check again in a few minutes.")
+        try:
+            figures = await self._measure(plan, answer)
+        finally:
+            await self._end(answer.session)
+        if figures is None:
+            return only_estimated(_DIED, "Check again in a minute.")
+        self.moved_bytes += figures.moved_bytes
+        if figures.outcome == "measured":
+            _log.info("link_measured", kind=figures.path, bytes=figures.moved_bytes)
+            return probe_findings(figures)
+        if not answer.port:
+            return only_estimated(_NO_RESPONDER, _NO_RESPONDER_ACTION)
+        return only_estimated(_BLOCKED)
+
+    async def _measure(self, plan: PlanName, grant: ProbeGrant) -> LinkFigures | None:
+        """Have the media process measure; None when it did not come to an end."""
+        run = secrets.token_hex(4)
+        ended = asyncio.Event()
+        heard: list[LinkFigures] = []
+
+        def hear(message: control.FromMedia) -> None:
+            if isinstance(message, control.LinkProbed) and message.run == run:
+                heard.append(message.figures)
+            elif isinstance(message, control.ChecksDone) and message.run == run:
+                ended.set()
+
+        stops = [self._hub.listen(hear), self._hub.watch(ended.set, lambda: None)]
+        host = grant.host or urlsplit(self._base_url).hostname or ""
+        request = control.RunLinkProbe(
+            run, plan, grant.session, grant.key, host, grant.port, self._ice_servers
+        )
+        try:
+            self._hub.send(request)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(ended.wait(), PLANS[plan].slow_limit_s + SPARE_S)
+        finally:
+            for stop in stops:
+                stop()
+            if not ended.is_set():
+                self._hub.send(control.StopDeviceChecks(run))
+        return heard[0] if heard else None
+
+    async def _ask(self, *, thorough: bool) -> ProbeGrant | Refusal:
+        try:
+            answer = await self._post("/v1/probe/lease", ProbeAsk(thorough), ASK_S)
+        except httpx.HTTPError:
+            return Refusal("unreachable")
+        try:
+            if answer.is_success:
+                return msgspec.msgpack.decode(answer.content, type=ProbeGrant)
+            return Refusal(msgspec.msgpack.decode(answer.content, type=Problem).code)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return Refusal("format")
+
+    async def _end(self, session: bytes) -> None:
+        """Give the leave back; should that fail, it ends by itself."""
+        with contextlib.suppress(httpx.HTTPError):
+            await self._post("/v1/probe/end", ProbeEnd(session), END_S)
+
+    async def _post(self, path: str, message: msgspec.Struct, limit_s: float) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {self._token}", "Content-Type": CONTENT_TYPE}
+        body = msgspec.msgpack.encode(message)
+        return await self._client.post(
+            self._base_url + path, content=body, headers=headers, timeout=limit_s
+        )
