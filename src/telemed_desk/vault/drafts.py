@@ -134,6 +134,7 @@ class Drafts:
             raise NoteAlreadySigned
         if row["leaves"] > 1:
             raise ConflictOpen
+        row = self._settled(transaction, note, row, actor, at_ms)
         text = NoteText(*(row[name] for name in _SECTIONS))
         if text.is_empty:
             raise NoteEmpty
@@ -153,14 +154,52 @@ class Drafts:
         transaction.changes |= self._oplog.refold(connection, [note])
         return op
 
+    def _settled(
+        self, transaction: Transaction, note: bytes, row: sa.RowMapping, actor: bytes, at_ms: int
+    ) -> sa.RowMapping:
+        """Make one revision of versions that became one text without asking: it can be signed."""
+        connection = transaction.connection
+        base = head_of(connection, note)
+        if len(base) < 2:
+            return row
+        letters = zip("SOAP", _SECTIONS, strict=True)
+        payload = {letter: row[name] for letter, name in letters}
+        payload |= {"consultation": row["consultation"], "at_ms": at_ms}
+        draft = OpDraft("note.revise", note, payload, parents=base)
+        self._oplog.append(connection, actor, [draft])
+        transaction.changes |= self._oplog.refold(connection, [note])
+        table = schema.note
+        return connection.execute(sa.select(table).where(table.c.entity == note)).mappings().one()
+
 
 def head_of(connection: sa.Connection, note: bytes) -> tuple[OpId, ...]:
-    """Return the newest revision of a note, or nothing for a new note."""
-    table = schema.note
+    """Return the revisions that the shown text stands for; nothing for a new note.
+
+    One, save when versions of several desks became one text without asking: then all of those.
+    """
+    table, rev = schema.note, schema.note_rev
     row = connection.execute(
-        sa.select(table.c.head_device, table.c.head_number).where(table.c.entity == note)
+        sa.select(table.c.head_device, table.c.head_number, table.c.leaves).where(
+            table.c.entity == note
+        )
     ).first()
-    return () if row is None else (OpId(row[0], row[1]),)
+    if row is None:
+        return ()
+    if row.leaves > 1:
+        return (OpId(row.head_device, row.head_number),)
+    leaves = connection.execute(
+        sa.select(rev.c.device, rev.c.number)
+        .where(rev.c.entity == note, rev.c.leaf == 1)
+        .order_by(rev.c.stamp, rev.c.device, rev.c.number)
+    ).all()
+    return tuple(OpId(leaf.device, leaf.number) for leaf in leaves)
+
+
+def shown_text(connection: sa.Connection, note: bytes) -> NoteText:
+    """Return the text that is shown of a note; empty for a new note."""
+    table = schema.note
+    row = connection.execute(sa.select(table).where(table.c.entity == note)).mappings().first()
+    return NoteText() if row is None else NoteText(*(row[name] for name in _SECTIONS))
 
 
 def is_signed(connection: sa.Connection, note: bytes) -> bool:

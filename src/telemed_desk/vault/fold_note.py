@@ -1,13 +1,15 @@
 """Notes: a tree of revisions, and at most one signature that counts.
 
 A revision names those it was built on. Revisions that nobody built on are the *leaves*; two leaves
-are a conflict that a clinician resolves. A signature fixes one revision; what was written beside it
+are a conflict that a clinician resolves, unless they may become one text without asking
+(:mod:`telemed_desk.clinical.merging`). A signature fixes one revision; what was written beside it
 stays visible as further leaves and never alters it.
 """
 
 import hashlib
 from typing import Final
 
+from telemed_desk.clinical.merging import merged
 from telemed_desk.clinical.notes import NoteText
 from telemed_desk.vault import payloads as p
 from telemed_desk.vault.rows import Known, Row, Rows
@@ -56,17 +58,21 @@ def fold_note(entity: bytes, known: list[Known]) -> Rows:
         in_order = [op_id for op_id in revisions if op_id in leaves]
         head_id = in_order[-1] if in_order else next(reversed(revisions))
     head, revision = revisions[head_id]
+    together = None
+    if signature is None and len(leaves) > 1:
+        texts = {op_id: text_of(found) for op_id, (_, found) in revisions.items()}
+        together = combined([op_id for op_id in revisions if op_id in leaves], texts, parents)
     first = next(iter(revisions.values()))[0]
     row: Row = {
         "entity": entity,
         "consultation": next(iter(revisions.values()))[1].consultation,
-        **section_columns(text_of(revision)),
+        **section_columns(together or text_of(revision)),
         "revision": len(revisions),
         "author": head.op.actor,
         "changed_ms": revision.at_ms,
         "head_device": head_id.device,
         "head_number": head_id.number,
-        "leaves": max(1, len(leaves)),
+        "leaves": 1 if together else max(1, len(leaves)),
         "signed_ms": None,
         "signer": b"",
         "signature": b"",
@@ -96,6 +102,35 @@ def fold_note(entity: bytes, known: list[Known]) -> Rows:
             for op_id, (k, found) in revisions.items()
         ],
     }
+
+
+def combined(
+    leaves: list[OpId], texts: dict[OpId, NoteText], parents: dict[OpId, tuple[OpId, ...]]
+) -> NoteText | None:
+    """Return the one text that versions side by side amount to, or None: a clinician decides.
+
+    Every desk computes the same; the next revision names all of them as its parents.
+
+    Args:
+        leaves: The versions, in order.
+        texts: The text of each revision.
+        parents: What each revision was built on.
+    """
+    first, *others = leaves
+    if all(texts[other] == texts[first] for other in others):
+        return texts[first]
+    shared = set.intersection(*(_with_ancestors(leaf, parents) for leaf in leaves))
+    shared &= texts.keys()
+    nearest = [one for one in shared if shared <= _with_ancestors(one, parents)]
+    if len(nearest) != 1:
+        return None
+    base = texts[nearest[0]]
+    result: NoteText | None = texts[first]
+    for other in others:
+        if result is None:
+            return None
+        result = merged(base, result, texts[other])
+    return result
 
 
 def section_columns(text: NoteText) -> Row:

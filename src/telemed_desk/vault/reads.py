@@ -10,7 +10,7 @@ from telemed_desk.clinical.notes import Note, NoteText
 from telemed_desk.clinical.people import Clinician, Patient
 from telemed_desk.vault import schema
 from telemed_desk.vault.core import VaultCore
-from telemed_desk.vault.drafts import Drafts, head_of, revision_text
+from telemed_desk.vault.drafts import Drafts, head_of, revision_text, shown_text
 from telemed_desk.vault.payloads import KINDS
 from telemed_desk.vault.row_values import (
     SECTIONS,
@@ -195,12 +195,15 @@ class VaultReads(VaultCore):
             if draft is not None:
                 return to_text(draft)
             base = head_of(connection, note)
-            text = revision_text(connection, base[0]) if base else NoteText()
+            text = shown_text(connection, note)
         self._drafts.opened(note, base)
         return text
 
     def note_versions(self, note: bytes) -> list[NoteVersion]:
-        """Return the versions that stand side by side, oldest first; one when all is well."""
+        """Return the versions that stand side by side, oldest first; one when all is well.
+
+        Several, too, when they became one text without asking: what it was made from.
+        """
         c = schema.note_rev.c
         with self._read() as connection:
             rows = connection.execute(
