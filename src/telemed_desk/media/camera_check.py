@@ -39,7 +39,7 @@ from telemed_desk.media.sources.opening import Camera
 from telemed_desk.media.station import Station
 
 FIRST_PICTURE_S = 8.5
-WATCH_S = 2.5
+WATCH_S = 2.0
 POLL_S = 0.05
 CHART_S = 60.0
 """A person gives up looking for the right place before that."""
