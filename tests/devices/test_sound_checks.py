@@ -290,6 +290,18 @@ def test_a_busy_pc_is_not_taken_for_a_bad_clock(seed: int) -> None:
     assert found.outcome in (PASS, Outcome.CANNOT_TELL), found
 
 
+@pytest.mark.parametrize("seed", SEEDS)
+def test_lost_sound_is_not_taken_for_a_fast_clock(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    counts = np.arange(1, 301) * 480
+    times = counts / RATE + rng.exponential(0.0005, counts.size)
+    for at in rng.integers(20, 280, 2):
+        times[at:] += rng.uniform(0.002, 0.05)
+    drift = clock_drift(counts, times, RATE)
+    assert drift is not None
+    assert drift.certain_ppm < LIMITS["M8"].good, drift
+
+
 def test_too_short_a_look_at_the_clock_tells_nothing() -> None:
     counts = np.arange(1, 60) * 480
     assert clock_drift(counts, counts / RATE, RATE) is None

@@ -4,7 +4,6 @@ import msgspec
 import pytest
 
 from telemed_desk.devices.problems import MicrophoneMissing, SpeakerAway, SpeakerUnplugged
-from telemed_desk.devices.specs import DeviceKind
 from telemed_desk.media import control
 from telemed_desk.workflow.core_thread import CoreThread
 from telemed_desk.workflow.media_hub import MediaHub
@@ -55,8 +54,11 @@ class Desk:
     def answer(self, *, use_other: bool) -> None:
         self.sounds._answer(use_other=use_other)
 
-    def choose(self, kind: DeviceKind, spec: str) -> None:
-        self.sounds._choose(kind, spec)
+    def choose(self, **specs: str) -> None:
+        """As the self-check's screen does; the media process then tells what it opened."""
+        self.hub.use(msgspec.structs.replace(self.hub.devices, **specs))
+        seen = self.sounds.state.value.seen
+        self.sounds.on_media(msgspec.structs.replace(seen, **specs))
 
 
 def test_a_new_pc_uses_what_the_system_would() -> None:
@@ -79,7 +81,7 @@ def test_a_loudspeaker_that_nobody_chose_is_not_held_on_to() -> None:
     desk = Desk()
     desk.plugged(ROOM, LOUD, microphone=ROOM.spec, speaker=LOUD.spec)
     assert desk.remembered == RememberedSound(ROOM.spec, "")
-    desk.choose(DeviceKind.SPEAKER, LOUD.spec)
+    desk.choose(speaker=LOUD.spec)
     assert desk.remembered.speaker == LOUD.spec
 
 
@@ -101,7 +103,7 @@ def test_a_microphone_in_anothers_place_is_not_remembered() -> None:
     desk = Desk(RememberedSound(NEAR.spec, ""))
     desk.plugged(ROOM, LOUD, microphone=ROOM.spec)
     assert desk.hub.devices.microphone == "prefer:pulse:near\tHeadset mic"
-    desk.choose(DeviceKind.MICROPHONE, "id:pulse:room")
+    desk.choose(microphone="id:pulse:room")
     assert desk.remembered.microphone == ROOM.spec  # with its name
 
 
@@ -122,6 +124,19 @@ def test_an_unplugged_headset_asks_and_comes_back() -> None:
     assert desk.remembered.speaker == HEADSET.spec  # the loudspeaker is there for now only
     desk.plugged(HEADSET, LOUD, speaker=LOUD.spec)
     assert desk.hub.devices.speaker == before
+
+
+def test_a_choice_ends_the_loudspeakers_stand_in() -> None:
+    desk = Desk(RememberedSound("", HEADSET.spec))
+    desk.plugged(LOUD)
+    desk.speaker(SpeakerAway.code)
+    desk.answer(use_other=True)
+    other = control.SoundDeviceSeen("id:pulse:desk\tDesk speaker", "Desk speaker")
+    desk.sounds.on_media(control.SoundDevices([], [LOUD, other], "", LOUD.spec))
+    desk.choose(speaker=other.spec)
+    desk.sounds.on_media(control.SoundDevices([], [HEADSET, LOUD, other], "", other.spec))
+    assert desk.hub.devices.speaker == other.spec
+    assert desk.remembered.speaker == other.spec
 
 
 def test_no_means_silence_until_something_changes() -> None:
@@ -154,18 +169,3 @@ def test_the_next_clinician_is_asked_anew() -> None:
     desk.answer(use_other=True)
     desk.sounds.close()
     assert desk.hub.devices.speaker == "prefer:pulse:headset\tHeadset"
-
-
-def test_a_sweep_that_was_not_heard_asks_the_doctor() -> None:
-    desk = Desk()
-    desk.sounds._try("sweep")
-    run = desk.sounds._run
-    for check, outcome in (("S1", "fail"), ("S2", "cannot-tell"), ("S3", "cannot-tell")):
-        desk.sounds.on_media(
-            control.CheckResult(run, check, outcome, None, "dB", None, "c.", "a.", 1)  # type: ignore[arg-type]
-        )
-    desk.sounds.on_media(control.CheckResult("other", "S1", "pass", None, "", None, "", "", 5))
-    assert not desk.sounds.state.value.asks_heard
-    desk.sounds.on_media(control.SoundTrialState(run, "done"))
-    assert desk.sounds.state.value.asks_heard
-    assert [f.check for f in desk.sounds.state.value.findings] == ["S1", "S2", "S3"]

@@ -4,16 +4,12 @@ The one used last is remembered, by id and name, and taken again. A headset that
 replaced by a loudspeaker without asking: the patient's words would be heard in the waiting room.
 """
 
-import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final, Literal
+from typing import Final
 
 import msgspec
 
-from telemed_desk.devices.checks.sound import answered_findings
-from telemed_desk.devices.findings import Finding, Outcome
-from telemed_desk.devices.limits import LIMITS
 from telemed_desk.devices.problems import SpeakerAway, SpeakerMissing, SpeakerUnplugged
 from telemed_desk.devices.specs import (
     NAME_MARK,
@@ -25,13 +21,11 @@ from telemed_desk.devices.specs import (
 )
 from telemed_desk.media import control
 from telemed_desk.workflow.core_thread import CoreThread
-from telemed_desk.workflow.device_checks import finding_of
 from telemed_desk.workflow.media_hub import MediaHub
 from telemed_desk.workflow.watched import Watched
 
 SETTING: Final = "devices.sound"
 _ASKED = (SpeakerUnplugged.code, SpeakerAway.code, SpeakerMissing.code)
-Trial = Literal["record", "play", "sweep", "stop"]
 ReadSetting = Callable[[str], bytes | None]
 WriteSetting = Callable[[str, bytes], object]
 
@@ -67,21 +61,10 @@ class SoundsState:
     Attributes:
         seen: What is plugged in, and what is in use.
         question: To be asked; None = nothing is.
-        trial: How far the last trial is; None = none yet.
-        findings: Of the last trial.
     """
 
     seen: control.SoundDevices = field(default_factory=control.SoundDevices)
     question: SpeakerQuestion | None = None
-    trial: control.SoundTrialState | None = None
-    findings: tuple[Finding, ...] = ()
-
-    @property
-    def asks_heard(self) -> bool:
-        """Whether the sweep was not heard by the microphone, so that the doctor is asked."""
-        sweep = {f.check: f.outcome for f in self.findings}
-        done = self.trial is not None and self.trial.phase == "done"
-        return done and sweep.get("S2") is Outcome.CANNOT_TELL
 
 
 class Sounds:
@@ -105,27 +88,14 @@ class Sounds:
         self._speaker_code = ""
         self._declined = False
         self._stands_in_for = ""
-        self._run = ""
+        self._stand_in = ""
         self.state: Watched[SoundsState] = Watched(core.post, SoundsState())
 
     # ---- GUI thread ----------------------------------------------------------------------------
 
-    def choose(self, kind: DeviceKind, spec: str) -> None:
-        """Use this microphone or speaker from now on; in a running call too."""
-        self._core.call(lambda: self._choose(kind, spec))
-
     def answer(self, *, use_other: bool) -> None:
         """Answer the question: let sound come out of the other speaker, or keep it off."""
         self._core.call(lambda: self._answer(use_other=use_other))
-
-    def try_sound(self, what: Trial) -> None:
-        """Record five seconds, play them back, play the sweep, or stop and forget."""
-        self._core.call(lambda: self._try(what))
-
-    def answer_sweep(self, *, heard: bool) -> None:
-        """Say whether the sweep was heard that the microphone did not hear."""
-        findings = tuple(answered_findings(heard=heard))
-        self._core.call(lambda: self._set(findings=findings))
 
     # ---- core thread ---------------------------------------------------------------------------
 
@@ -163,10 +133,6 @@ class Sounds:
                 self._speaker_code = message.code
                 self._declined = self._declined and message.code in _ASKED
                 self._ask()
-            case control.SoundTrialState() if message.run == self._run:
-                self._set(trial=message)
-            case control.CheckResult() if message.run == self._run and message.check in LIMITS:
-                self._set(findings=(*self.state.value.findings, finding_of(message)))
             case _:
                 pass
 
@@ -175,12 +141,6 @@ class Sounds:
 
     def _use(self, **changes: str) -> None:
         self._hub.use(msgspec.structs.replace(self._hub.devices, **changes))
-
-    def _choose(self, kind: DeviceKind, spec: str) -> None:
-        if kind is DeviceKind.SPEAKER:
-            self._stands_in_for = ""
-        self._use(**{kind.value: spec})
-        self._remember(self.state.value.seen)
 
     def _prefer(self, remembered: RememberedSound) -> None:
         """Use what is remembered where the system's default would be used."""
@@ -213,7 +173,9 @@ class Sounds:
         self._prefer(self._remembered)
 
     def _take_back(self, seen: control.SoundDevices) -> None:
-        """Go back to the headset that has returned."""
+        """Go back to the headset that has returned, unless something else was chosen since."""
+        if self._hub.devices.speaker != self._stand_in:
+            self._stands_in_for = ""
         meant = _listed(DeviceKind.SPEAKER, self._stands_in_for)
         if meant is None:
             return
@@ -241,15 +203,11 @@ class Sounds:
             return
         if use_other:
             self._stands_in_for = self._stands_in_for or self._hub.devices.speaker
+            self._stand_in = question.spec
             self._use(speaker=question.spec)
         else:
             self._declined = True
         self._set(question=None)
-
-    def _try(self, what: Trial) -> None:
-        self._run = secrets.token_hex(4)
-        self._set(trial=None, findings=())
-        self._hub.send(control.SoundTrial(self._run, what))
 
 
 def _listed(kind: DeviceKind, spec: str) -> UseListed | None:

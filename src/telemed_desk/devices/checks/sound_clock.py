@@ -63,12 +63,16 @@ def clock_drift(
     rest = early - slope * when
     # A part in which every block came late says nothing: the earliest of all parts lie on a line.
     kept = np.argsort(rest)[: max(3, round(_KEPT * when.size))]
-    when, early = when[kept], early[kept]
-    slope = _slope(when, early)
-    rest = early - slope * when
-    span = float(when.max() - when.min())
+    slope = _slope(when[kept], early[kept])
+    rest = (early - slope * when)[kept]
     # The lowest and the highest line that they allow.
-    unsure = 2 * float(rest.max() - rest.min()) / span
+    unsure = 2 * float(np.ptp(rest)) / float(np.ptp(when[kept]))
+    # Sound that was lost is a step, not a slope: a clock that is off is so in each third.
+    for third in np.array_split(np.arange(when.size), 3):
+        if third.size > 1:
+            apart = float(when[third[-1]] - when[third[0]])
+            alone = float(early[third[-1]] - early[third[0]]) / apart
+            unsure = max(unsure, abs(alone - slope))
     return ClockDrift(-slope * 1e6, unsure * 1e6)
 
 
