@@ -7,8 +7,8 @@
         await town.block("desk", "relay", protocol="udp")
         await town.open("desk", "patient")
 
-Needs root and ``ip`` (iproute2); nothing of it touches the machine's own network. Without NAT: Linux
-does that with tools that Debian's minimal installation lacks.
+Needs root and ``ip`` (iproute2); nothing of it touches the machine's own network. A place may be the
+router of a home behind address translation (:mod:`.nat`).
 """
 
 import asyncio
@@ -140,6 +140,11 @@ class Town:
         for namespace in [house.namespace for house in self._houses.values()] + [self._router]:
             command = ["ip", "netns", "del", namespace]
             subprocess.run(command, capture_output=True, check=False)
+
+
+def run_ip(*words: str) -> None:
+    """Run ``ip``. Raises LinkUnavailable with what it said."""
+    _run("ip", *words)
 
 
 def _run(*command: str) -> None:
