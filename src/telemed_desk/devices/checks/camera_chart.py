@@ -8,7 +8,7 @@ OpenCV's own detector was tried first: of sixteen rendered charts it found two
 
 from dataclasses import dataclass
 from itertools import product
-from typing import Final
+from typing import Any, Final
 
 import cv2
 import numpy as np
@@ -90,7 +90,7 @@ def _squares(grey: Picture) -> Floats:
             )
             outlines, _ = cv2.findContours(marked, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)
             for outline in outlines:
-                square = _as_square(outline, width)
+                square = _as_square(np.asarray(outline, np.int32), width)
                 if square is not None and all(_apart(square, other) for other in found):
                     found.append(square)
     return np.array(found).reshape(-1, 6)
@@ -179,10 +179,10 @@ def _best_way_round(
 
 
 def _laid(places: Floats, pixels: Floats, rgb: Picture) -> Chart | None:
-    place, _ = cv2.findHomography(places, pixels, cv2.RANSAC, 4.0)
-    if place is None:
+    fitted: Any = cv2.findHomography(places, pixels, cv2.RANSAC, 4.0)[0]
+    if fitted is None:  # the stubs do not know that it may fail
         return None
-    place = np.asarray(place, np.float64)
+    place: Floats = np.asarray(fitted, np.float64)
     height, width = rgb.shape[:2]
     grid = np.array([(column, row) for row in range(ROWS) for column in range(COLUMNS)], np.float64)
     inner = np.linspace(-0.5, 0.5, 13) * PATCH_SHARE * SAMPLED_SHARE
