@@ -12,14 +12,9 @@ from typing import Final
 
 from aioice import stun
 
-from telemed_desk.devices.checks.relay import RelayAnswer
+from telemed_desk.devices.checks.relay import RelayAnswer, best_reason
 from telemed_desk.media.transport.gathering import resolve
-from telemed_desk.media.transport.relay import (
-    TcpRelayClient,
-    UdpRelayClient,
-    open_client,
-    relay_problem,
-)
+from telemed_desk.media.transport.relay import UdpRelayClient, open_client, relay_problem
 from telemed_desk.media.transport.servers import TurnServer
 
 DEADLINE_S: Final = 2.5
@@ -121,47 +116,55 @@ async def _ask(server: TurnServer, causes: _Causes) -> RelayAnswer:
         return _answer(server, causes.of(error, server))
     causes.so_far[server.name] = _answer(server, "relay-silent")
     asked = [
-        asyncio.create_task(_allocate(server, (address, server.port), causes, begun))
-        for _, address in addresses
+        asyncio.create_task(_allocate(server, (address, server.port), family, causes, begun))
+        for version, address in addresses
+        for family in ((4,) if version == 4 else (6, 4))  # as a call asks
     ]
-    code = "relay-name"
+    codes = []
     try:
         for asking in asyncio.as_completed(asked):
             answer = await asking
             if answer.code == "":
                 return answer
-            code = answer.code
+            codes.append(answer.code)
     finally:
         for task in asked:
             task.cancel()
         await asyncio.gather(*asked, return_exceptions=True)
-    return _answer(server, code)
+    return _answer(server, best_reason(codes))
 
 
 async def _allocate(
-    server: TurnServer, address: tuple[str, int], causes: _Causes, begun: float
+    server: TurnServer, address: tuple[str, int], family: int, causes: _Causes, begun: float
 ) -> RelayAnswer:
-    """Ask at one address, and give back what is given."""
+    """Ask at one address for one of this IP version, and give back what is given."""
     try:
         opened, client = await open_client(server, address)
     except OSError as error:
         return _answer(server, causes.of(error, server))
+    client.family = family
+    connecting = asyncio.ensure_future(client.connect())
+    refused = False
+
+    def on_refused() -> None:
+        nonlocal refused
+        refused = True
+        connecting.cancel()
+
+    if isinstance(client, UdpRelayClient):
+        client.on_refused = on_refused
     try:
-        await client.connect()
+        await connecting
     except (OSError, stun.TransactionError) as error:
         opened.abort()
-        named = ConnectionRefusedError() if _was_refused(client) else error
-        return _answer(server, causes.of(named, server))
+        return _answer(server, causes.of(error, server))
     except asyncio.CancelledError:
+        connecting.cancel()
         opened.abort()
-        if _was_refused(client):
-            causes.so_far[server.name] = _answer(server, "relay-closed")
+        if refused:
+            return _answer(server, "relay-closed")
         raise
     answer = _answer(server, "", 1000 * (time.monotonic() - begun))
     causes.so_far[server.name] = answer  # giving it back may outlast the deadline
     await client.delete()
     return answer
-
-
-def _was_refused(client: UdpRelayClient | TcpRelayClient) -> bool:
-    return isinstance(client, UdpRelayClient) and client.refused

@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 
 GATHER_SOFT_S: Final = 0.15
 """A description waits this long for servers at most; what comes later is trickled."""
+GATHER_FIRST_S: Final = 8.0
+"""With relayed paths only: a relay over TLS and a satellite takes so long."""
 _MOST_QUEUED: Final = 1024
 _MOST_REMOTE: Final = 64
 """Candidates of the other side; more than any honest one has."""
@@ -67,7 +69,6 @@ class PatientConnection(ice.Connection):
         self._stun_servers, self._turn_servers = read_servers(servers)
         self._background: set[asyncio.Task[Any]] = set()
         self._addresses: set[tuple[str, int]] = set()
-        self._found_one = asyncio.Event()
         self.paths = PathChoice(self)
         self.last_heard_ns: int | None = None
         self.malformed = 0
@@ -196,7 +197,10 @@ class PatientConnection(ice.Connection):
     # ---- local candidates -------------------------------------------------------------------
 
     async def gather_candidates(self) -> None:
-        """Find host candidates at once, others if they come within 0.15 s, the rest later."""
+        """Find host candidates at once, others if they come within 0.15 s, the rest later.
+
+        With relayed paths only, the first one is waited for.
+        """
         if self._local_candidates_start:
             return
         self._local_candidates_start = True
@@ -210,8 +214,17 @@ class PatientConnection(ice.Connection):
         for task in tasks:
             self.spawn(task)
         if tasks:
-            await asyncio.wait(tasks, timeout=GATHER_SOFT_S)
+            _, late = await asyncio.wait(tasks, timeout=GATHER_SOFT_S)
+            if not self._local_candidates:
+                await self._first_of(late)
         self._local_candidates_end = True
+
+    async def _first_of(self, asked: set[asyncio.Task[None]]) -> None:
+        """Wait for one candidate: aiortc begins nothing without, and never looks again."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(GATHER_FIRST_S):
+                while asked and not self._local_candidates:
+                    _, asked = await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
 
     async def move(self, addresses: frozenset[str]) -> None:
         """This PC has these addresses now: use the new ones at once, and leave those that are gone.

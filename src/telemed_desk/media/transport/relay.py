@@ -124,15 +124,16 @@ class UdpRelayClient(_Client, turn.TurnClientUdpProtocol):
     """A relay over UDP.
 
     Attributes:
-        refused: The system was told that nothing listens there. In a call no reason to give up
-            (RFC 8445 takes ICMP for a hint), in a check the answer.
+        on_refused: Called when the system hears that nothing listens there. In a call no reason to
+            give up (RFC 8445 takes ICMP for a hint), in a check the answer.
     """
 
-    refused = False
+    on_refused: Callable[[], object] | None = None
 
     def error_received(self, exc: Exception) -> None:
-        """Note what ICMP said; the retries go on."""
-        self.refused = self.refused or isinstance(exc, ConnectionRefusedError)
+        """Tell what ICMP said; the retries go on."""
+        if self.on_refused is not None and isinstance(exc, ConnectionRefusedError):
+            self.on_refused()
 
 
 class TcpRelayClient(_Client, turn.TurnClientTcpProtocol):
