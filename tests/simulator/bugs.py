@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from telemed_desk.clinical import merging
+from telemed_desk.clinical.notes import NoteText
 from telemed_desk.sync import hands as hands_module
 from telemed_desk.sync import receiving
 from telemed_desk.sync.core import SyncCore
@@ -11,6 +13,7 @@ from telemed_desk.sync.events import Pulled, Queued, Sent
 from telemed_desk.sync.hands import StoreHands
 from telemed_desk.sync.membership import verified_chain
 from telemed_desk.sync.ports import Cursor, LaneHead
+from telemed_desk.vault import fold_note
 from telemed_desk.vault.fold import fold
 from telemed_desk.vault.rows import Rows
 from telemed_protocol.api import PulledSegments, Receipt
@@ -238,6 +241,11 @@ def _nothing(*_args: object, **_keywords: object) -> None:
     return
 
 
+def _one_side(_base: NoteText, one: NoteText, _other: NoteText) -> NoteText:
+    """Merges by taking one of two."""
+    return one
+
+
 def _believes_members(known: MemberChain, records: list[SignedRecord]) -> MemberChain:
     """Takes the server's word for who is a member."""
     chain = verified_chain(known.records)
@@ -300,6 +308,16 @@ def _lies(kind: str) -> Plan:
 BUGS: tuple[Bug, ...] = (
     Bug("skip-fsync", Parts(store=SkipsFsync), CRASHES),
     Bug("last-write-wins", Parts(store=LastWriteWins), Plan(desks=4, actions=40, partitions=True)),
+    Bug(
+        "merges-doses",
+        Parts(patches=((merging, "is_delicate", lambda _word: False),)),
+        Plan(desks=4, actions=40, partitions=True),
+    ),
+    Bug(
+        "takes-one-of-two",
+        Parts(patches=((fold_note, "merged", _one_side),)),
+        Plan(desks=4, actions=40, partitions=True),
+    ),
     Bug("no-dedup", Parts(server=NoDedup), ROUGH),
     Bug("reused-number", Parts(store=NumberNotReserved), ROUGH),
     Bug("cursor-before-ops", Parts(store=CursorFirst), CRASHES),

@@ -16,6 +16,8 @@ from tests.simulator.desk import SimDesk
 from tests.simulator.people import NOTES
 from tests.simulator.world import Violated, World
 
+DIGITS = set("0123456789")
+
 
 def check(world: World, desks: list[SimDesk], *, lied_to: set[bytes] | None = None) -> None:
     """Look at the end of a history.
@@ -138,9 +140,15 @@ def _words_are_visible(desk: SimDesk, note: bytes) -> None:
     shown = set(
         " ".join(row[name] for name in ("subjective", "objective", "assessment", "plan")).split()
     )
-    for rev in rows["note_rev"]:
-        if rev["leaf"]:
-            shown |= _words(revisions[OpId(rev["device"], rev["number"])][1])
+    leaves = [
+        _words(revisions[OpId(rev["device"], rev["number"])][1])
+        for rev in rows["note_rev"]
+        if rev["leaf"]
+    ]
+    if row["leaves"] > 1:
+        shown = shown.union(*leaves)
+    elif any(set(word) & DIGITS for leaf in leaves for word in leaf ^ set.intersection(*leaves)):
+        raise Violated("I4", "a dose that only one of two wrote was merged without asking")
     built_on = {parent for op, _ in revisions.values() for parent in op.parents}
     for op_id, (_, revision) in revisions.items():
         if op_id not in built_on and not _words(revision) <= shown:
@@ -214,5 +222,5 @@ def _lies_are_noticed(desks: list[SimDesk], lied_to: set[bytes]) -> None:
     """I7: who was shown an impossible log says so."""
     for desk in desks:
         victim = desk.identity.device in lied_to and desk.alive
-        if victim and desk.core.status().phase is not Phase.INCONSISTENT:
+        if victim and not desk.noticed:
             raise Violated("I7", f"{desk.name} was lied to and did not notice")

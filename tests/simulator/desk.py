@@ -46,6 +46,7 @@ class SimDesk:
         self.line_up = True
         self.later_epochs: range = range(0)
         self.excused = ""
+        self.noticed = False
         self.mine: dict[OpId, Op] = {}
         self.receipted: set[OpId] = set()
         self.life = 0
@@ -274,6 +275,7 @@ class SimDesk:
             except KnownError as error:
                 event = failed(activity, error)
                 if event.failure is Failure.INCONSISTENT:
+                    self.noticed = True
                     self.world.note(self.name, f"alarm {error.code} {error.detail}")
             self.feed(event)
 

@@ -84,7 +84,7 @@ def _revision(desk: SimDesk, note: bytes) -> Draft | None:
             sorted(OpId(r["device"], r["number"]) for r in rows["note_rev"] if r["leaf"])
         )
         head = OpId(row["head_device"], row["head_number"])
-        parents = (head,)
+        parents = leaves if row["leaves"] == 1 else (head,)
         if len(leaves) > 1 and world.random.random() < 0.3:
             parents = leaves
             others = [_text(desk, leaf) for leaf in leaves if leaf != head]

@@ -3,7 +3,7 @@
 ``test_store_contract.py`` holds it against the real vault. The fold is the vault's own.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -129,12 +129,14 @@ class SimStore:
             raise BugError("a member chain that does not continue the stored one")
         self.records = list(records)
 
-    def _take(self, segment: SealedSegment, ops: Iterable[Op], sseq: int | None) -> None:
+    def _take(self, segment: SealedSegment, ops: tuple[Op, ...], sseq: int | None) -> None:
         header = segment.header
         own = header.device == self.device
         known = self.segments.get((header.device, header.lane, header.n))
         if known is None:
             self._know(Known(segment, own, sseq, stored=True))
+            for op in ops:
+                self.unsealed.pop(op.op_id, None)  # an older copy of ourselves catches up
         elif known.segment.hash == segment.hash and own and not known.stored:
             known.sseq, known.stored = sseq, True
         for op in ops:

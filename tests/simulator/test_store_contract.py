@@ -55,7 +55,7 @@ class Both:
 
     def step(self) -> None:
         names = ("record", "record", "seal", "seal", "ack", "own", "foreign", "foreign", "garbage")
-        extra = ("sealed_unknown", "reopen", "key", "restart", "clash")
+        extra = ("caught_up", "sealed_unknown", "reopen", "key", "restart", "clash")
         getattr(self, "_" + self.rng.choice(names + extra))()
 
     def _record(self) -> None:
@@ -94,6 +94,14 @@ class Both:
                 store.apply_pulled(waiting[0], (), cursor)
                 with pytest.raises(BugError):
                     store.apply_pulled(waiting[0], (), cursor)
+
+    def _caught_up(self) -> None:
+        """A segment that this PC sealed before an older copy of it was put back."""
+        for batch in self.vault.pending_batches(300)[:1]:
+            segment = sealed(self.vault, self.vault.identity, batch.lane, batch.ops)
+            cursor = self._next(segment.hash)
+            for store in self.stores:
+                store.apply_pulled(segment, batch.ops, cursor)
 
     def _foreign(self, *, number: int | None = None) -> None:
         self.foreign_ops += 1

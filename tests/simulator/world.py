@@ -87,7 +87,7 @@ def drawn(seed: int) -> Plan:
         )
         if hostile
         else "",
-        real_log=some(0.05),
+        real_log=not hostile and some(0.05),
         unattended=some(0.5),
     )
 
@@ -188,6 +188,8 @@ class World:
             there.append(op)
 
     def word(self) -> str:
-        """A word that nobody wrote before."""
+        """A word that nobody wrote before; one in four looks like a dose."""
         self.words += 1
-        return f"w{self.words}x"
+        letters = "".join("bdfghjknpt"[int(digit)] for digit in str(self.words))
+        dose = self.random.random() < 0.25
+        return f"{letters}{self.words}" if dose else f"{letters}uz"

@@ -326,6 +326,18 @@ class VaultSegments(VaultCore):
             )
             transaction.receipts += 1
             transaction.changes.add(Change("outbox", segment.hash))
+        if known is None and own:
+            # An older copy of ourselves catches up: what it has not sealed was sent before.
+            numbers = [op.number for op in ops]
+            connection.execute(
+                sa.update(schema.op)
+                .where(
+                    schema.op.c.device == header.device,
+                    schema.op.c.number.in_(numbers),
+                    schema.op.c.segment_n.is_(None),
+                )
+                .values(segment_n=header.n)
+            )
         entities = self._oplog.apply(connection, ops, lane=header.lane, segment_n=header.n)
         transaction.changes |= self._oplog.refold(connection, entities)
 
