@@ -62,6 +62,13 @@ def test_the_newest_finding_of_a_check_counts() -> None:
     assert verdict([*GOOD, LIMITS["S1"].failed()], 5).rung is Rung.PHONE
 
 
+def test_a_measurement_that_was_cut_short_promises_what_it_saw_and_no_more() -> None:
+    cut = replace(LIMITS["N8.up"].unknown("Too little time."), value=900, ceiling=Rung.VIDEO)
+    result = verdict(with_other(cut), 5)
+    assert result.rung is Rung.VIDEO
+    assert result.decided_by == result.unproven == ("N8.up",)
+
+
 def test_no_findings_at_all_are_no_promise() -> None:
     assert verdict([], 5).rung <= Rung.PHONE
 

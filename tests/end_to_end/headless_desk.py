@@ -117,9 +117,14 @@ async def new_vault(
 
 @contextlib.asynccontextmanager
 async def running_desk(
-    vault: Vault, origin: str, devices: Devices = TEST_DEVICES, *, media: bool = True
+    vault: Vault,
+    origin: str,
+    devices: Devices = TEST_DEVICES,
+    *,
+    media: bool = True,
+    folder: Path | None = None,
 ) -> AsyncIterator[HeadlessDesk]:
-    """Unlock: core thread, media process, session."""
+    """Unlock: core thread, media process, session; ``folder`` is what it keeps beside the vault."""
     bugs: list[BaseException] = []
     core = CoreThread(lambda call: call(), bugs.append)
     core.start()
@@ -133,7 +138,7 @@ async def running_desk(
         await asyncio.wrap_future(core.submit(hub.start()))
 
     async def make() -> Session:
-        return Session(core, vault, server_client, hub)
+        return Session(core, vault, server_client, hub, folder)
 
     session = await asyncio.wrap_future(core.submit(make()))
     session.start()

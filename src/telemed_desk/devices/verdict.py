@@ -53,7 +53,8 @@ def verdict(findings: Sequence[Finding], at_ms: int) -> Verdict:
         at_ms: When it was run, Unix milliseconds.
     """
     newest = {finding.check: finding for finding in findings}
-    known = {check for check, found in newest.items() if found.outcome is not Outcome.CANNOT_TELL}
+    told = {check for check, found in newest.items() if found.outcome is not Outcome.CANNOT_TELL}
+    known = {check for check, found in newest.items() if _promises(found)}
     ceilings = [(finding.ceiling, check) for check, finding in newest.items()]
     ceilings += [(rung, check) for check, rung in NEEDED.items() if check not in known]
     rung = min((ceiling for ceiling, _ in ceilings), default=Rung.HD_VIDEO)
@@ -66,9 +67,14 @@ def verdict(findings: Sequence[Finding], at_ms: int) -> Verdict:
         SENTENCES[rung],
         deciding,
         at_ms,
-        tuple(check for check in deciding if check not in known),
+        tuple(check for check in deciding if check not in told),
         quarter_hour_bytes(rung, newest.values()),
     )
+
+
+def _promises(finding: Finding) -> bool:
+    """Whether a finding says what is there at least: a measurement that was cut short still may."""
+    return finding.outcome is not Outcome.CANNOT_TELL or finding.value is not None
 
 
 def quarter_hour_bytes(rung: Rung, findings: Iterable[Finding]) -> int:
@@ -103,7 +109,7 @@ def rung_bounds(findings: Sequence[Finding], waiting: Collection[str]) -> tuple[
     """
     newest = {finding.check: finding for finding in findings}
     done = [newest[check].ceiling for check in newest]
-    told = {check for check, found in newest.items() if found.outcome is not Outcome.CANNOT_TELL}
+    told = {check for check, found in newest.items() if _promises(found)}
     done += [rung for check, rung in NEEDED.items() if check not in waiting and check not in told]
     most = min(done, default=Rung.HD_VIDEO)
     worst = (_worst(LIMITS[check]) for check in waiting if check in LIMITS and check not in newest)

@@ -149,7 +149,7 @@ class Checking:
         self._by_phone = True
 
     def choose_device(self, group: Group, spec: str) -> None:
-        """Use another camera, microphone or speaker from now on, and look at it."""
+        """Use another camera, microphone or speaker; it is checked once it is in use."""
         self._core.call(lambda: self._choose(group, spec))
 
     def open_settings(self, page: SettingsPage, done: Callable[[bool], None]) -> None:
@@ -195,12 +195,11 @@ class Checking:
         self._guided.leave()
 
     def _choose(self, group: Group, spec: str) -> None:
-        # The cards of these three are called as the devices are.
-        chosen = msgspec.structs.replace(self._hub.devices, **{group.value: spec})
-        self._hub.use(chosen)
+        # The cards of these three are called as the devices are. Sounds are remembered by
+        # :mod:`.sounds`, which sees what is in use.
+        self._hub.use(msgspec.structs.replace(self._hub.devices, **{group.value: spec}))
         if group is Group.CAMERA:
             self._vault.set_setting(CAMERA_SETTING, spec.encode())
-        self._changed({group})
 
     def _changed(self, groups: set[Group]) -> None:
         """Devices were plugged in, unplugged or chosen: only they are checked again."""
@@ -211,6 +210,9 @@ class Checking:
     def recall(self) -> None:
         """Show the verdict and the history of before, and use the camera that was chosen."""
         self._recall_camera()
+        for said in (self._hub.cameras, self._hub.sound):
+            if said is not None:
+                self.on_media(said)
         stored = self._vault.setting(VERDICT_SETTING)
         if stored is not None:
             verdict = msgspec.msgpack.decode(stored, type=Verdict)
@@ -223,8 +225,10 @@ class Checking:
     def _usual_sharpness(self) -> dict[str, float]:
         """Return each camera's own median of 30 days (C9), by its spec, where enough is known."""
         history, usual = self._history, {}
+        if history is None:
+            return {}
         since_ms = self._now_ms() - MONTH_MS
-        for camera in self.devices.value.cameras if history is not None else ():
+        for camera in self.devices.value.cameras:
             name = history.hashed(camera.spec)
             median = history.median("C9", since_ms=since_ms, camera=name, least=BLUR_RUNS)
             if median is not None:

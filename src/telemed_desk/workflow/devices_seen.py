@@ -62,9 +62,16 @@ class DevicesSeen:
         )
 
     def other_than(self, before: "DevicesSeen") -> set[Group]:
-        """Return the cards whose devices came or went since; the first word of a card is no change."""
+        """Return the cards whose devices came, went or were exchanged since.
+
+        The first word of a card is no change, nor is the first device that it opens.
+        """
         return {
             group
             for group in DEVICE_GROUPS
-            if group in before.told and self.listed(group) != before.listed(group)
+            if group in before.told
+            and (
+                self.listed(group) != before.listed(group)
+                or before.in_use(group) not in {"", self.in_use(group)}
+            )
         }

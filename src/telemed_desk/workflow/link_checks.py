@@ -11,7 +11,7 @@ from telemed_desk.devices.checks.network import LinkFacts, network_findings
 from telemed_desk.devices.findings import Finding, Group
 from telemed_desk.devices.limits import LIMITS
 from telemed_desk.media.control import IceServerSpec
-from telemed_desk.workflow.check_plan import ESSENTIAL, LOOP_MOST_BPS, CheckMode
+from telemed_desk.workflow.check_plan import BUDGETS, ESSENTIAL, LOOP_MOST_BPS, CheckMode
 from telemed_desk.workflow.device_checks import Found, MediaChecks
 from telemed_desk.workflow.link_speed import SPEED_CHECKS, LinkSpeed
 from telemed_protocol.errors import KnownError
@@ -20,6 +20,11 @@ _log = structlog.get_logger("link_checks")
 _NEEDED = tuple(
     check for check, limit in LIMITS.items() if limit.group is Group.NETWORK and check in ESSENTIAL
 )
+_LOOP_S = 2.5
+"""Bytes that the test call moves for each bit per second of its cap: four seconds, both sides send, each
+byte leaves and comes back, and a quarter for headers and for connecting."""
+_LEAST_CALL_BPS = 40_000
+"""Below that there is no voice to be heard; then only the relays are asked."""
 _CALL_SHARE = 0.5
 """Of the slower way's rate that the test call may take: it shares a relay with itself, both ways."""
 
@@ -83,8 +88,10 @@ class LinkChecks:
         if not quick:
             await devices_done.wait()
             slower = min(rates.get("N8.up", LOOP_MOST_BPS), rates.get("N8.down", LOOP_MOST_BPS))
-            cap_bps = round(min(LOOP_MOST_BPS, _CALL_SHARE * slower))
-            await self._trial(link, found, loop=True, cap_bps=cap_bps)
+            left_bytes = BUDGETS[mode].most_bytes - (self.moved_bytes or 0)
+            cap_bps = round(min(LOOP_MOST_BPS, _CALL_SHARE * slower, left_bytes / _LOOP_S))
+            loop = cap_bps >= _LEAST_CALL_BPS
+            await self._trial(link, found, loop=loop, cap_bps=max(cap_bps, _LEAST_CALL_BPS))
 
     def _unknown(self, cause: str, action: str, found: Found) -> None:
         for check in _NEEDED:

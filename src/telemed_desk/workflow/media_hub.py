@@ -25,6 +25,7 @@ class MediaHub:
         self.process.on_died = self._died
         self.states: dict[str, control.DeviceState] = {}
         self.sound: control.SoundDevices | None = None
+        self.cameras: control.Cameras | None = None
 
     async def start(self) -> None:
         """Start the process and tell it which devices to use."""
@@ -70,6 +71,8 @@ class MediaHub:
             self.states[message.kind] = message
         elif isinstance(message, control.SoundDevices):
             self.sound = message
+        elif isinstance(message, control.Cameras):
+            self.cameras = message
         for listener in list(self._listeners):
             listener(message)
         if isinstance(message, control.Ready):
