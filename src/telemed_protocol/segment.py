@@ -5,8 +5,10 @@ The signature covers the bytes as sent. ``clinic``, ``device`` and ``prev_hash``
 30 bytes more than implied fields would cost, and a segment can be checked on its own.
 """
 
+import functools
 import hashlib
 import struct
+from importlib import resources
 from typing import Final
 
 import msgspec
@@ -16,13 +18,15 @@ from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from telemed_protocol.errors import UNREADABLE, ForgeryError, FormatError
+from telemed_protocol.errors import UNREADABLE, BugError, ForgeryError, FormatError
 from telemed_protocol.identity import DeviceIdentity, verify
 from telemed_protocol.op import Op, decode_ops, encode_ops
 
 SEGMENT_VERSION: Final = 1
 COMPRESSION_ZSTD: Final = 1
 """zstd without a dictionary. Higher numbers name dictionaries."""
+COMPRESSION_DICTIONARY: Final = 2
+"""zstd with ``dictionaries/2.zdict``, trained on made-up notes."""
 MAX_SEGMENT_BYTES: Final = 64 * 1024
 MAX_PLAIN_BYTES: Final = 4 * 1024 * 1024
 HASH_BYTES: Final = 32
@@ -78,6 +82,7 @@ class SealedSegment(msgspec.Struct, frozen=True):
         return hashlib.sha256(self.wire).digest()
 
 
+_LEVEL: Final = 9
 _encoder = msgspec.msgpack.Encoder()
 _header_decoder = msgspec.msgpack.Decoder(SegmentHeader)
 
@@ -93,6 +98,34 @@ def segment_key(epoch_key: bytes, header: SegmentHeader) -> bytes:
     return HKDF(SHA256(), 32, salt=None, info=info).derive(epoch_key)
 
 
+@functools.cache
+def _dictionary(number: int) -> zstandard.ZstdCompressionDict:
+    data = resources.files("telemed_protocol").joinpath(f"dictionaries/{number}.zdict")
+    return zstandard.ZstdCompressionDict(data.read_bytes())
+
+
+def _compressor(compression: int) -> zstandard.ZstdCompressor:
+    """A fresh one each time: they are not for two threads at once.
+
+    The header names the dictionary, so the frame does not have to.
+    """
+    if compression == COMPRESSION_ZSTD:
+        return zstandard.ZstdCompressor(level=_LEVEL)
+    if compression == COMPRESSION_DICTIONARY:
+        return zstandard.ZstdCompressor(
+            level=_LEVEL, dict_data=_dictionary(compression), write_dict_id=False
+        )
+    raise BugError("a compression that this version does not write")
+
+
+def _decompressor(compression: int) -> zstandard.ZstdDecompressor:
+    if compression == COMPRESSION_ZSTD:
+        return zstandard.ZstdDecompressor()
+    if compression == COMPRESSION_DICTIONARY:
+        return zstandard.ZstdDecompressor(dict_data=_dictionary(compression))
+    raise FormatError("segment compression")
+
+
 def _signed_bytes(header_bytes: bytes, ciphertext: bytes) -> bytes:
     return b"telemed/seg-sig/v1" + hashlib.sha256(header_bytes + ciphertext).digest()
 
@@ -106,7 +139,7 @@ def seal_segment(
     would use a key twice.
     """
     header_bytes = _encoder.encode(header)
-    packed = zstandard.ZstdCompressor(level=9).compress(encode_ops(ops))
+    packed = _compressor(header.compression).compress(encode_ops(ops))
     ciphertext = ChaCha20Poly1305(segment_key(epoch_key, header)).encrypt(
         _ZERO_NONCE, packed, header_bytes
     )
@@ -190,15 +223,12 @@ def open_segment(segment: SealedSegment, epoch_key: bytes) -> tuple[Op, ...]:
         )
     except InvalidTag as error:
         raise ForgeryError("segment seal") from error
-    if segment.header.compression != COMPRESSION_ZSTD:
-        raise FormatError("segment compression")
+    unpacker = _decompressor(segment.header.compression)
     try:
         # A frame that states its size is unpacked whole, whatever max_output_size says.
         if zstandard.frame_content_size(packed) > MAX_PLAIN_BYTES:
             raise FormatError("segment too large inside")
-        plain = zstandard.ZstdDecompressor().decompress(
-            packed, max_output_size=MAX_PLAIN_BYTES, allow_extra_data=False
-        )
+        plain = unpacker.decompress(packed, max_output_size=MAX_PLAIN_BYTES, allow_extra_data=False)
     except zstandard.ZstdError as error:
         raise FormatError("segment packing") from error
     if len(plain) > MAX_PLAIN_BYTES:

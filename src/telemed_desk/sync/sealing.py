@@ -9,7 +9,7 @@ from telemed_protocol.errors import KnownError
 from telemed_protocol.identity import DeviceIdentity
 from telemed_protocol.op import Op
 from telemed_protocol.segment import (
-    COMPRESSION_ZSTD,
+    COMPRESSION_DICTIONARY,
     MAX_SEGMENT_BYTES,
     SealedSegment,
     SegmentHeader,
@@ -119,7 +119,7 @@ class Sealer:
             n=head.n + 1,
             prev_hash=head.hash,
             epoch=epoch,
-            compression=COMPRESSION_ZSTD,
+            compression=COMPRESSION_DICTIONARY,
             ops=len(ops),
             compartment=0,
             seen_sseq=cursor.sseq,
