@@ -9,6 +9,8 @@ import random
 import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +35,14 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def shim(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build_shim(tmp_path_factory.mktemp("shim"))
+
+
+@pytest.fixture
+def memory() -> Iterator[Path]:
+    """A folder in memory: the rigs look at what is asked of a disk, and need not wait for one."""
+    there = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(dir=there if there.is_dir() else None) as folder:
+        yield Path(folder)
 
 
 def child(shim: Path, *words: object) -> str:
@@ -89,29 +99,29 @@ def look(folder: Path, said: Said) -> list[str]:
 
 
 def test_a_power_cut_at_any_moment_costs_nothing_that_was_called_saved(
-    place: Place, shim: Path, tmp_path: Path
+    place: Place, shim: Path, memory: Path
 ) -> None:
-    states, wrong = power_cuts(place, shim, tmp_path, 20261123)
+    states, wrong = power_cuts(place, shim, memory, 20261123)
     assert wrong == []
     assert states >= STATES // 2, states
 
 
-def test_the_rig_finds_what_a_laxer_setting_loses(place: Place, shim: Path, tmp_path: Path) -> None:
-    _, wrong = power_cuts(place, shim, tmp_path, 20261123, mode="NORMAL")
+def test_the_rig_finds_what_a_laxer_setting_loses(place: Place, shim: Path, memory: Path) -> None:
+    _, wrong = power_cuts(place, shim, memory, 20261123, mode="NORMAL")
     assert any("lost typed text" in line for line in wrong)
     # Ops are in the second copy as well: even so none of them is lost, and no number is used twice.
     assert not [line for line in wrong if "lost ops" in line or "free again" in line]
 
 
 def test_a_disk_that_refuses_any_call_costs_nothing_that_was_called_saved(
-    place: Place, shim: Path, tmp_path: Path
+    place: Place, shim: Path, memory: Path
 ) -> None:
     place.vault.lock()
-    base = tmp_path / "base"
+    base = memory / "base"
     shutil.copytree(place.directory.path, base)
-    every = max(1, 480 // SEEDS)
+    every = max(1, 720 // SEEDS)
     found: dict[str, Any] = json.loads(
-        child(shim, "fail", base, tmp_path / "work", ACTIONS // 2, 7, every)
+        child(shim, "fail", base, memory / "work", ACTIONS // 2, 7, every)
     )
     assert found["wrong"] == []
     assert found["calls"] > 50

@@ -9,6 +9,8 @@ import pytest
 from telemed_desk.clinical.consultations import ConsultationState
 from telemed_desk.clinical.notes import NoteText
 from telemed_desk.vault import VaultDirectory
+from telemed_desk.vault.connection import raw_connection
+from telemed_desk.vault.keys import MasterKey
 
 FIXTURES = Path(__file__).parent / "fixtures"
 T = 1_790_000_000_000
@@ -55,4 +57,29 @@ def test_a_vault_of_an_earlier_layout_opens_and_shows_everything(
     assert len(vault.call_traces_of(consultation.entity)) == (0 if layout == "v1" else 1)
     assert vault.repair_report is None
     assert vault.has_second_copy
+    vault.lock()
+
+
+@pytest.mark.parametrize("layout", ["v1", "v2", "v3"])
+def test_a_migration_that_fails_leaves_the_vault_as_it_was(tmp_path: Path, layout: str) -> None:
+    secrets = json.loads((FIXTURES / f"{layout}.json").read_text(encoding="utf-8"))
+    shutil.copytree(FIXTURES / layout, tmp_path / layout)
+    directory = VaultDirectory(tmp_path / layout, reserve_bytes=0, wall_ms=lambda: T)
+    content, _ = directory.reveal(b"a" * 16, secrets["passphrase"])
+    key = MasterKey(content.master).database_key()
+    database = tmp_path / layout / "vault.db"
+
+    def inside(statement: str) -> list[tuple[object, ...]]:
+        with raw_connection(database, key, read_only=False) as connection:
+            return list(connection.execute(statement).fetchall())
+
+    inside("CREATE TABLE search (in_the_way)")  # the newest migration makes one of that name
+    before = inside("SELECT name, sql FROM sqlite_master ORDER BY name")
+    with pytest.raises(Exception, match="search already exists"):
+        directory.unlock(b"a" * 16, secrets["passphrase"])
+    assert inside("SELECT version_num FROM alembic_version") == [(f"000{layout[1]}",)]
+    assert inside("SELECT name, sql FROM sqlite_master ORDER BY name") == before
+    inside("DROP TABLE search")
+    vault = directory.unlock(b"a" * 16, secrets["passphrase"])
+    assert [hit.kind for hit in vault.search("eczema")] == ["note"]
     vault.lock()
