@@ -89,13 +89,15 @@ def _link(seen: LoopSeen) -> list[Finding]:
         ]
     loss = _judged("loop.loss", _percent(seen.loss_ratio))
     if seen.loss_ratio is not None:
-        loss = _on_ladder(loss, lambda need, value=seen.loss_ratio: value <= need.loss_ratio)
+        lost = seen.loss_ratio
+        loss = _on_ladder(loss, lambda need: lost <= need.loss_ratio)
     jitter = _judged("loop.jitter", seen.jitter_ms)
     # both ends are here: a round trip between them is two round trips to the relay
     ours_ms = None if seen.rtt_ms is None else seen.rtt_ms / 2
     rtt = _judged("loop.rtt", ours_ms)
     if ours_ms is not None:
-        rtt = _on_ladder(rtt, lambda need, value=ours_ms: value <= need.loaded_rtt_ms)
+        delay_ms = ours_ms
+        rtt = _on_ladder(rtt, lambda need: delay_ms <= need.loaded_rtt_ms)
     return [loss, jitter, rtt]
 
 
