@@ -123,5 +123,11 @@ class LinkChecks:
             self.moved_bytes = (self.moved_bytes or 0) + speed.moved_bytes
 
     async def _trial(self, link: Link, found: Found, *, loop: bool, cap_bps: int) -> None:
-        moved = await self._media.link_trial(link.ice_servers, found, loop=loop, cap_bps=cap_bps)
+        moved = await self._media.link_trial(
+            link.ice_servers,
+            found,
+            loop=loop,
+            cap_bps=cap_bps,
+            clock_ahead_s=self._facts.clock_ahead_s or 0.0,
+        )
         self.moved_bytes = (self.moved_bytes or 0) + moved
