@@ -71,16 +71,28 @@ async def away(
 
 
 @contextlib.asynccontextmanager
-async def signalling(a: Away, b: Away, *, delay_s: float = 0.0) -> AsyncIterator[None]:
-    """Set the call up and carry candidates both ways, restart offers, and wishes for one."""
+async def signalling(
+    a: Away, b: Away, *, delay_s: float = 0.0, up: asyncio.Event | None = None
+) -> AsyncIterator[None]:
+    """Set the call up and carry candidates both ways, restart offers, and wishes for one.
+
+    Args:
+        a: Who offers.
+        b: Who answers.
+        delay_s: Each way.
+        up: While it is not set what is said waits, as a sealed line's boxes do; wishes are lost.
+    """
+    line = up or asyncio.Event()
+    if up is None:
+        line.set()
     wishes = a.end.call.want_restart
-    b.end.call.on_restart_wanted = lambda: _there(a, wishes)
+    b.end.call.on_restart_wanted = lambda: _there(a, wishes) if line.is_set() else None
     offer = await a.place.run(a.end.call.make_offer)
     answer = await b.place.run(partial(b.end.call.accept_offer, offer))
     await a.place.run(partial(a.end.call.accept_answer, answer))
     tasks = [
-        asyncio.create_task(_carry(a, b, delay_s)),
-        asyncio.create_task(_carry(b, a, delay_s)),
+        asyncio.create_task(_carry(a, b, delay_s, line)),
+        asyncio.create_task(_carry(b, a, delay_s, line)),
     ]
     try:
         yield
@@ -94,11 +106,12 @@ def _there(a: Away, wishes: Callable[[], None]) -> None:
     a.place.loop.call_soon_threadsafe(wishes)
 
 
-async def _carry(one: Away, other: Away, delay_s: float) -> None:
+async def _carry(one: Away, other: Away, delay_s: float, up: asyncio.Event) -> None:
     """Bring over what one end says, in order, as the sealed line does."""
     while True:
         text, mid, number = await one.place.run(one.end.heard.said.get)
         await asyncio.sleep(delay_s)
+        await up.wait()
         if text.startswith("v=0"):
             await _restart(one, other, text, number)
         else:
