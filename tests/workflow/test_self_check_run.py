@@ -136,7 +136,7 @@ async def test_rungs_resolve_while_it_runs(bench: Bench) -> None:
 async def test_what_hangs_cannot_be_told_and_never_counts_as_a_pass(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(BUDGETS, CheckMode.QUICK, Budget(0.2, 0.2, 1))
+    monkeypatch.setitem(BUDGETS, CheckMode.QUICK, Budget(0.5, 0.5, 1))
     check = bench.make()
     check.start(CheckMode.QUICK)
     async with asyncio.timeout(20):
@@ -154,7 +154,7 @@ async def test_what_hangs_cannot_be_told_and_never_counts_as_a_pass(
 async def test_without_a_rate_no_picture_is_promised(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(BUDGETS, CheckMode.QUICK, Budget(0.2, 0.2, 1))
+    monkeypatch.setitem(BUDGETS, CheckMode.QUICK, Budget(0.5, 0.5, 1))
     bench.own["N8.up"] = LIMITS["N8.up"].unknown("The transfer broke off.")
     check = bench.make()
     check.start(CheckMode.QUICK)

@@ -33,6 +33,7 @@ from telemed_desk.workflow.guided import Guided, GuidedState, SoundWhat
 from telemed_desk.workflow.it_report import report_of
 from telemed_desk.workflow.link_checks import Link, LinkChecks
 from telemed_desk.workflow.media_hub import MediaHub
+from telemed_desk.workflow.relay_watch import RelayWatch, RelayWord
 from telemed_desk.workflow.self_check import ALL_GROUPS, CheckPorts, SelfCheck, SelfCheckState
 from telemed_desk.workflow.watched import Watched
 from telemed_protocol.talk import IceServer
@@ -58,6 +59,7 @@ class Checking:
         in_call: Callable[[], bool],
         servers: Callable[[], Sequence[IceServer]] = tuple,
         folder: Path | None = None,
+        on_relay: Callable[[RelayWord], None] = lambda _word: None,
     ) -> None:
         self._core = core
         self._vault = vault
@@ -70,6 +72,7 @@ class Checking:
         self._folder = folder
         self._history: CheckHistory | None = None
         self._by_phone = False
+        self._watching: asyncio.Task[None] | None = None
         self.state: Watched[SelfCheckState] = Watched(core.post, SelfCheckState())
         self.past: Watched[tuple[PastCheck, ...]] = Watched(core.post, ())
         self.guided: Watched[GuidedState] = Watched(core.post, GuidedState())
@@ -92,6 +95,7 @@ class Checking:
             )
         )
 
+        self._relays = RelayWatch(media, self._relay_specs, self._is_idle, on_relay)
         self._guided = Guided(hub.send, self.guided.set, self._check.take)
 
     @property
@@ -193,6 +197,13 @@ class Checking:
         """A call begins."""
         self._check.stop(by_call=True)
         self._guided.leave()
+        self._relays.call_wins()
+
+    def _is_idle(self) -> bool:
+        return not self._in_call() and not self._check.state.running
+
+    def _relay_specs(self) -> list[IceServerSpec]:
+        return [IceServerSpec(s.urls, s.username, s.credential) for s in self._servers()]
 
     def _choose(self, group: Group, spec: str) -> None:
         # The cards of these three are called as the devices are. Sounds are remembered by
@@ -208,7 +219,8 @@ class Checking:
             self._start(CheckMode.QUICK, frozenset(groups))
 
     def recall(self) -> None:
-        """Show the verdict and the history of before, and use the camera that was chosen."""
+        """Begin the watch; show what was before, and use the camera that was chosen."""
+        self._watching = self._core.spawn(self._relays.run())
         self._recall_camera()
         for said in (self._hub.cameras, self._hub.sound):
             if said is not None:
@@ -256,6 +268,8 @@ class Checking:
 
     async def aclose(self) -> None:
         """Stop, and close the connections."""
+        if self._watching is not None:
+            self._watching.cancel()
         self._check.stop()
         await self._check.wait()
         if self._http is not None:
@@ -268,8 +282,8 @@ class Checking:
                 verify=context if context is not None else False,
                 trust_env=not self._client.is_local,
             )
-        servers = [IceServerSpec(s.urls, s.username, s.credential) for s in self._servers()]
-        return Link(self._http, self._client.origin, await self._client.token(), servers)
+        token = await self._client.token()
+        return Link(self._http, self._client.origin, token, self._relay_specs())
 
     def _remember(self, done: SelfCheckState) -> Finding | None:
         """Keep a verdict, and compare its figures with the week before."""

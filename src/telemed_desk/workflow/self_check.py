@@ -20,6 +20,8 @@ from telemed_desk.workflow.check_plan import BUDGETS, ESSENTIAL, CheckMode, chec
 _log = structlog.get_logger("self_check")
 
 ALL_GROUPS = frozenset(Group)
+MARGIN_S = 0.2
+"""What stopping the probes and judging may take of a mode's time."""
 LATE = "The check did not finish in time."
 
 
@@ -211,7 +213,7 @@ class SelfCheck:
         self._devices_done = asyncio.Event()
         try:
             # Asking how the link is paid for takes a while on some systems: it counts in the time.
-            async with asyncio.timeout(BUDGETS[mode].seconds) as limit:
+            async with asyncio.timeout(BUDGETS[mode].seconds - MARGIN_S) as limit:
                 mode = await self._affordable(mode, limit)
                 async with asyncio.TaskGroup() as works:
                     works.create_task(self._devices(groups))
@@ -235,7 +237,7 @@ class SelfCheck:
 
     def _shorten(self, limit: asyncio.Timeout, mode: CheckMode) -> None:
         seconds = BUDGETS[mode].seconds
-        limit.reschedule(asyncio.get_running_loop().time() + seconds)
+        limit.reschedule(asyncio.get_running_loop().time() + seconds - MARGIN_S)
         until = self._ports.now_ms() + round(seconds * 1000)
         self._set(replace(self.state, mode=mode, until_ms=until))
 

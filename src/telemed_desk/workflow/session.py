@@ -89,7 +89,7 @@ class Session(VisitIntentions):
         self.granting = Granting(vault, client, wall_ms)
         self.checking = Checking(
             core, vault, client, hub, now_ms=wall_ms, in_call=self._is_in_call,
-            servers=lambda: self._relays.servers, folder=folder,
+            servers=lambda: self._relays.servers, folder=folder, on_relay=self._status.relay,
         )  # fmt: skip
         self.sounds = Sounds(core, hub, vault.setting, vault.set_setting)
         self.people = People(

@@ -14,10 +14,14 @@ LinkWord = Literal["connecting", "online", "offline"]
 
 @dataclass(frozen=True, slots=True)
 class DeskStatus:
-    """Facts for the status line. Times are Unix milliseconds UTC; None = not known."""
+    """Facts for the status line. Times are Unix milliseconds UTC; None = not known.
+
+    ``relay`` says what is wrong with the relay of calls: ``away``, ``no-udp``; empty = nothing known.
+    """
 
     link: LinkWord = "connecting"
     rtt_ms: float | None = None
+    relay: str = ""
     link_since_ms: int | None = None
     last_contact_ms: int | None = None
     saved_ms: int | None = None
@@ -48,6 +52,10 @@ class StatusModel:
         since = self.status.link_since_ms if state == self.status.link else now
         contact = now if state == "online" else self.status.last_contact_ms
         self._set(link=state, rtt_ms=rtt_ms, link_since_ms=since, last_contact_ms=contact)
+
+    def relay(self, word: str) -> None:
+        """The relays were asked as a call would ask them."""
+        self._set(relay=word)
 
     def sync(self, status: SyncStatus) -> None:
         """Sync moved."""

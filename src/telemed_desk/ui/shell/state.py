@@ -63,7 +63,7 @@ def status_state(
     status: DeskStatus, person: Person, now_ms: int, call: CallLink | None = None
 ) -> StatusState:
     """Put the facts into words: link, this PC and sync are three statements, never merged."""
-    rung, strong, more = _link(status)
+    rung, strong, more = _with_relay(status)
     if call is not None:
         rung = call.rung
         strong = t("status.call", rung=call.word or words.rung_word(call.rung))
@@ -98,11 +98,21 @@ def _link(status: DeskStatus) -> tuple[Rung, str, str]:
     if rtt is None:
         return Rung.VIDEO, t("status.link.there"), ""
     more = t("status.link.rtt", n=round(rtt))
+    if status.relay == "no-udp":
+        more = f"{more} · {t('status.relay.no_udp')}"
     if rtt <= STEADY_RTT_MS:
         return Rung.HD_VIDEO, t("status.link.good"), more
     if rtt <= SLOW_RTT_MS:
         return Rung.LOW_VIDEO, t("status.link.slow"), more
     return Rung.AUDIO_PHOTOS, t("status.link.weak"), more
+
+
+def _with_relay(status: DeskStatus) -> tuple[Rung, str, str]:
+    """Return what is said of the link, unless a call would not find its relay."""
+    rung, strong, more = _link(status)
+    if status.link == "online" and status.relay == "away":
+        return min(rung, Rung.AUDIO_PHOTOS), t("status.relay.away"), more
+    return rung, strong, more
 
 
 def _saved(status: DeskStatus, now_ms: int, *, in_call: bool) -> tuple[str, str]:

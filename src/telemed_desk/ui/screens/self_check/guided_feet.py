@@ -54,6 +54,7 @@ class MicrophoneFoot(QWidget):
         self.stopping.clicked.connect(self.halt)
         buttons = row(self.recording, self.playing, self.stopping, gap=sizes.M)
         buttons.addWidget(self.bar, 1)
+        buttons.addStretch(0)
         self.setLayout(column(buttons, self.words, gap=sizes.XS))
 
     def show_words(self, state: GuidedWords) -> None:

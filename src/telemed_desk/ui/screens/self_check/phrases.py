@@ -27,7 +27,7 @@ ICONS = {
     Outcome.CANNOT_TELL: ("circle-help", "ink3"),
 }
 DECIMALS_BELOW = 10
-FIGURES = ("N8.up", "N8.down", "N9", "loop.rtt", "loop.loss", "loop.jitter", "N5", "N1")
+FIGURES = ("N7.rtt", "N7.jitter", "N7.loss", "N9", "N8.up", "N8.down", "N5", "N1")
 """Shown large, in this order; whatever else is known of the link stands below."""
 _ORDER = {check: place for place, check in enumerate(LIMITS)}
 _WEIGHT = {Outcome.FAIL: 0, Outcome.WARN: 1, Outcome.CANNOT_TELL: 2, Outcome.PASS: 3}
