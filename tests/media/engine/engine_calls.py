@@ -14,10 +14,10 @@ from tests.media.engine.engine_sources import CountingSink, PatternCamera, Speak
 PATIENCE_S = 40.0
 
 
-async def until(condition: Callable[[], object], what: str) -> None:
+async def until(condition: Callable[[], object], what: str, patience_s: float = PATIENCE_S) -> None:
     """Wait for a condition, as long as a loaded machine may need."""
     try:
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(patience_s):
             while not condition():  # noqa: ASYNC110 - the conditions live on threads that know no event
                 await asyncio.sleep(0.02)
     except TimeoutError:
