@@ -39,14 +39,17 @@ class MemoryScreen:
         self._recorder = recorder
         self._on_first = on_first
         self._pictures = RemotePictures()
-        self._presented: deque[Picture] = deque(maxlen=_REMEMBERED)
+        self._presented: deque[tuple[int, Picture]] = deque(maxlen=_REMEMBERED)
+        self._count = 0
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._look, name="screen", daemon=True)
         self._thread.start()
 
     def present(self, picture: Picture) -> None:
-        """See :class:`telemed_desk.media.ports.PictureSink`; any thread."""
-        self._presented.append(picture)  # before it can be seen
+        """See :class:`telemed_desk.media.ports.PictureSink`; one thread."""
+        self._count += 1
+        # before it can be seen; by number, for pictures that one repair freed were taken at one moment
+        self._presented.append((self._count, picture))
         self._pictures.present(picture)
 
     def close(self) -> None:
@@ -61,8 +64,8 @@ class MemoryScreen:
             frame = reader.newest()
             if frame is None:
                 continue
-            for picture in list(self._presented):
-                if picture.taken_ns == frame.taken_ns:
+            for number, picture in list(self._presented):
+                if number == frame.sequence:
                     if self._recorder.show(picture.y):
                         self._on_first()
                     break

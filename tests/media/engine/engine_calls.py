@@ -65,10 +65,11 @@ class End:
         offer: bool,
         width: int = 640,
         height: int = 360,
+        noise: int = 0,
         ice_servers: list[IceServerSpec] | None = None,
         relay_only: bool = False,
     ) -> None:
-        self.camera = PatternCamera(width, height)
+        self.camera = PatternCamera(width, height, noise=noise)
         self.microphone = ToneMicrophone(hz)
         self.sink = CountingSink()
         self.heard = Heard()

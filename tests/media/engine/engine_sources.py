@@ -51,8 +51,11 @@ def read_counter(y: np.ndarray) -> int | None:
 class PatternCamera:
     """Makes pictures at a steady rate on its own thread."""
 
-    def __init__(self, width: int = 640, height: int = 360, fps: float = 15.0) -> None:
+    def __init__(
+        self, width: int = 640, height: int = 360, fps: float = 15.0, noise: int = 0
+    ) -> None:
         self._size = (width, height)
+        self._noise = noise
         self._step_s = 1 / fps
         self._newest: Picture | None = None
         self._condition = threading.Condition()
@@ -64,6 +67,7 @@ class PatternCamera:
     def _run(self) -> None:
         width, height = self._size
         base = (np.arange(width)[None, :] // 4 + np.arange(height)[:, None] // 4) % 160 + 40
+        base += np.random.default_rng(1).integers(0, self._noise + 1, base.shape)
         chroma = np.full((height // 2, width // 2), 128, np.uint8)
         while not self._stopped:
             y = np.roll(base, self.count * 3, axis=1).astype(np.uint8)

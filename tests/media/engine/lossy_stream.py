@@ -201,7 +201,8 @@ class LossyStream:
 
     def _repeat(self, wanted: list[int]) -> None:
         for number in wanted:
-            found = self._history.repeat(number, self.now_ns, self.link.rtt_ms)
+            # libwebrtc refuses a second time for a whole trip, as it measures it, and 5 ms
+            found = self._history.repeat(number, self.now_ns, (self.link.rtt_ms + 5) / 0.9)
             for copy in range(self.link.plan.copies if found else 0):
                 self.repeats += 1
                 again = lambda found=found: self._arrive(found, repaired=True)  # type: ignore[misc]  # noqa: E731 - bound to this packet

@@ -67,8 +67,8 @@ def test_the_rate_fits_the_link_and_the_voice_is_in_time(net: Net, seed: int) ->
 @pytest.mark.parametrize("seed", SEEDS)
 def test_loss_does_not_let_the_rate_sit_above_the_link(seed: int) -> None:
     call = play(BAD, 60, seed=seed)
-    above = [b for at, b, _ in call.trace.target if at > 5000 and b > 550_000]
-    assert len(above) < 0.02 * len(call.trace.target)
+    above = [b for at, b, _ in call.trace.target if at > 5000 and b > 600_000]
+    assert len(above) < 0.02 * len(call.trace.target)  # of which a tenth is left for repeats
     queues = sorted(q for at, _, q in call.trace.target if at > 5000)
     assert queues[len(queues) // 2] < 60
     assert late_ms(call) < 180

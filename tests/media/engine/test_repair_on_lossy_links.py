@@ -72,7 +72,7 @@ def test_packets_are_sent_twice_only_where_waiting_for_a_request_hurts_and_witho
 ):
     assert Protection().plan(0.10, 40) == RepairPlan(copies=2)
     assert Protection().plan(0.02, 400) == RepairPlan()
-    assert Protection().plan(0.10, 300) == RepairPlan(ahead=True)
+    assert Protection().plan(0.10, 300) == RepairPlan(copies=3, ahead=True)
     one = Protection()
     plans = [one.plan(loss, 300).ahead for loss in (0.05, 0.07, 0.05, 0.07, 0.05, 0.02, 0.05)]
     assert plans == [False, True, True, True, True, False, False]

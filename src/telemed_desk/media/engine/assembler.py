@@ -69,6 +69,8 @@ class FrameAssembler:
         self._gap: tuple[int, int] | None = None
         self._asked_ns: int | None = None
         self._ask_every_ns = ASK_MIN_NS
+        self.headless = False
+        """The first packet that came is not the one that a stream begins with: that one is lost."""
         self.given_up = 0
         self.done_without = 0
         self.keyframes = 0
@@ -100,6 +102,9 @@ class FrameAssembler:
                 return []
         if not self._highest:
             self._asked_ns = now_ns  # the first key frame may well be on its way
+            self.headless = content is not None and not (
+                content.starts_frame and content.is_keyframe
+            )
         self._packets[number] = _Packet(timestamp, marker, content)
         self._highest = max(self._highest, number)
         if content is not None and content.starts_frame and content.picture_id is not None:

@@ -137,6 +137,11 @@ class CongestionControl:
         return self._loss.ratio
 
     @property
+    def usual_loss(self) -> float:
+        """Share of packets that this link loses whatever is sent."""
+        return self._loss.usual
+
+    @property
     def repairable_loss(self) -> float:
         """Loss against which repair is worth its rate: not what our own sending makes."""
         ours = self._loss.caused or self._queue.ms > _REPAIR_QUEUE_MS

@@ -27,6 +27,8 @@ _MOST_RUN: Final = 8
 _MOST_USUAL: Final = 0.3
 _KNOWN_NS: Final = 30_000_000_000
 
+_GAIN: Final = 0.15
+
 Verdict = Literal["nothing", "less", "own"]
 
 
@@ -49,6 +51,7 @@ class LossSense:
         self.ratio = 0.0
         self.usual = 0.0
         self._lost = self._total = 0
+        self._windows = 0
         self._trial: _Trial | None = None
         self.caused = False
         """What the last trial found: it is the sending that makes the loss."""
@@ -77,12 +80,14 @@ class LossSense:
         verdict = self._try(len(results), lost, now_ns)
         if self._total < _WINDOW:
             return verdict
-        self.ratio += 0.15 * (self._lost / self._total - self.ratio)
+        self._windows += 1
+        # at first the mean of all there was: repair must not wait for seconds of smoothing
+        self.ratio += max(_GAIN, 1 / (self._windows + 1)) * (self._lost / self._total - self.ratio)
         self._lost = self._total = 0
         if self.ratio < self.usual:
             self.usual += _FALL * (self.ratio - self.usual)
         elif queue_ms < _QUIET_QUEUE_MS:
-            self.usual += _RISE * (self.ratio - self.usual)
+            self.usual += max(_RISE, 1 / (self._windows + 1)) * (self.ratio - self.usual)
         if verdict != "nothing":
             return verdict
         # what was just found to be the link's own is asked about again only when it is much more

@@ -21,6 +21,8 @@ from .lip_sync import LipSync, SenderTime
 from .playout import PlayoutBuffer
 from .render_pace import RenderPace
 
+_FIRST_PACKETS: Final = 10
+"""A first key frame has about as many."""
 _MOST_WAITING: Final = 60
 _OVERDUE_NS: Final = 60_000_000
 _FREEZE_EXTRA_NS: Final = 150_000_000
@@ -77,7 +79,8 @@ class PictureDownlink:
 
     def on_packet(self, packet: RtpPacket, now_ns: int) -> None:
         """Take a packet of the stream."""
-        if packet.ssrc != self._ssrc:
+        begins = packet.ssrc != self._ssrc
+        if begins:
             self._ssrc = packet.ssrc
             self._assembler = FrameAssembler()
             self._pace = RenderPace()
@@ -89,6 +92,8 @@ class PictureDownlink:
             marker=bool(packet.marker),
         )
         losses, needed = self._receiver.losses, self._assembler.needed_from()
+        if begins and losses is not None and self._assembler.headless:
+            losses.ask_before(packet.sequence_number, _FIRST_PACKETS, now_ns)
         if losses is not None and needed is not None:
             losses.forget_below(needed)
         self._queue(frames, now_ns)

@@ -51,6 +51,12 @@ class Outside:
     carried: Rung = Rung.HD_VIDEO
 
 
+LITTLE_LOSS: Final = 0.02
+MOST_SPARED: Final = 0.15
+"""Where packets get lost, so much at most is left free: repeats come in clusters, and what they push
+into a queue is lost once more."""
+
+
 class Steering:
     """One call's sending side."""
 
@@ -116,7 +122,7 @@ class Steering:
         self.allocator.coarseness.note(outside.quantiser, now_ns)
         starting = self._begun_ns is None or now_ns - self._begun_ns < START_NS
         chosen = self.allocator.decide(
-            self.target_bps,
+            self.target_bps * (1 - min(max(rate.usual_loss - LITTLE_LOSS, 0.0), MOST_SPARED)),
             rate.loss_ratio,
             now_ns,
             self.repair.overhead(rate.loss_ratio),

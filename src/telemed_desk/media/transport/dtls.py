@@ -14,9 +14,15 @@ from dataclasses import dataclass
 from typing import Final
 
 from aiortc import clock
-from aiortc.rtcdtlstransport import DataReceiver, RTCCertificate, RTCDtlsTransport, State
+from aiortc.rtcdtlstransport import (
+    DataReceiver,
+    RTCCertificate,
+    RTCDtlsTransport,
+    RtpReceiver,
+    State,
+)
 from aiortc.rtcicetransport import RTCIceTransport
-from aiortc.rtcrtpparameters import RTCRtpParameters
+from aiortc.rtcrtpparameters import RTCRtpParameters, RTCRtpReceiveParameters
 from aiortc.rtp import (
     RTCP_PSFB_FIR,
     HeaderExtensionsMap,
@@ -260,6 +266,19 @@ class MediaTransport(RTCDtlsTransport):
             await super()._recv_next()
         except _DAMAGE:
             self.counters.malformed += 1
+
+    def _register_rtp_receiver(
+        self, receiver: RtpReceiver, parameters: RTCRtpReceiveParameters
+    ) -> None:
+        """Make the receiver known, with the SSRC of its repeats.
+
+        Stock leaves that out and goes by payload type, which two lines of pictures share: with a line
+        for the screen, every repeat and copy was thrown away.
+        """
+        super()._register_rtp_receiver(receiver, parameters)
+        for encoding in parameters.encodings:
+            if encoding.rtx is not None:
+                self._rtp_router.ssrc_table[encoding.rtx.ssrc] = receiver
 
     def _register_data_receiver(self, receiver: DataReceiver) -> None:
         super()._register_data_receiver(_Guarded(receiver, self.counters))

@@ -14,11 +14,16 @@ MOST_REORDER_NS: Final = 30_000_000
 GIVE_UP_NS: Final = 2_000_000_000
 TWICE_NS: Final = 20_000_000
 """A request is sent twice, so far apart: a lost one would cost a whole round trip more."""
-AGAIN_TRIPS: Final = 0.25
+AGAIN_TRIPS: Final = 0.12
 """Later requests follow each other so closely: the other side repeats a packet once in a round trip as
 *it* measures it, and counts from when the last repeat left its queue; which we cannot know."""
+_REPEAT_TRIPS: Final = 0.8
+"""What comes back sooner after its request was not sent for it."""
 COPIES_LOSS: Final = 0.04
 """From this loss on a repeat goes out twice: a lost repeat stops the picture for a further trip."""
+COPIES_AHEAD: Final = 3
+"""Where every packet goes out twice, one in a hundred is asked for and the request may be lost too;
+Chromium asks again only after 650 ms on a link of 300 ms (seen): that answer must not get lost."""
 AHEAD_LOSS: Final = 0.06
 AHEAD_RTT_MS: Final = 150.0
 """Beyond both, waiting for a request stops the picture several times a second."""
@@ -52,6 +57,7 @@ class LossTracker:
         self._missing: dict[int, _Missing] = {}
         self._reorder_ns = 0
         self._repair_ns: tuple[float, float] | None = None
+        self._trip_ns = 0
         self.overwhelmed = False
 
     @property
@@ -84,6 +90,12 @@ class LossTracker:
                 self.overwhelmed = True
         self._highest = number
 
+    def ask_before(self, sequence: int, count: int, now_ns: int) -> None:
+        """Ask for what may have been lost before the first packet; a sender has no more than it sent."""
+        number = self._unwrap.unwrap(sequence)
+        for lost in range(number - count, number):
+            self._missing.setdefault(lost, _Missing(now_ns))
+
     def forget(self) -> None:
         """Stop asking: what is missing is of no use any more."""
         self._missing.clear()
@@ -104,6 +116,8 @@ class LossTracker:
         if missed.first_ns is None or missed.tries > 2:
             return
         took = float(now_ns - missed.first_ns)
+        if took < _REPEAT_TRIPS * self._trip_ns:
+            return  # out of parity, or sent for another reason
         mean, spread = self._repair_ns or (took, took / 8)
         spread += (abs(took - mean) - spread) / 8
         self._repair_ns = (mean + (took - mean) / 8, spread)
@@ -122,7 +136,7 @@ class LossTracker:
         link of 300 ms that loses one packet in ten, the second request alone took the share of
         standing pictures from 25 to 15 % (simulated).
         """
-        trip_ns = int(max(rtt_ms, 20.0) * 1_000_000)
+        trip_ns = self._trip_ns = int(max(rtt_ms, 20.0) * 1_000_000)
         asked: list[int] = []
         for number in sorted(self._missing):
             entry = self._missing[number]
@@ -162,7 +176,8 @@ class RepairPlan:
     def overhead(self, loss_ratio: float) -> float:
         """Return what this adds, as a share of the pictures themselves."""
         unasked = (1.0 if self.ahead else 0.0) + (1 / self.parity if self.parity else 0.0)
-        return min(max(loss_ratio, 0.0), 0.5) * self.copies + unasked
+        lost = min(max(loss_ratio, 0.0), 0.5)
+        return (lost**2 if self.ahead else lost) * self.copies + unasked
 
 
 class Protection:
@@ -181,8 +196,9 @@ class Protection:
             self._ahead = usual_loss > AHEAD_LOSS and rtt_ms > AHEAD_RTT_MS
         if self._ahead and self.takes_parity:
             return RepairPlan(copies=2, parity=PARITY_OVER)
-        copies = 2 if usual_loss > COPIES_LOSS and not self._ahead else 1
-        return RepairPlan(copies, self._ahead)
+        if self._ahead:
+            return RepairPlan(COPIES_AHEAD, ahead=True)
+        return RepairPlan(2 if usual_loss > COPIES_LOSS else 1)
 
 
 @dataclass(slots=True)
