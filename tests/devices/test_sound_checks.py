@@ -225,6 +225,13 @@ def test_hum_over_its_neighbours(over_db: float, outcome: Outcome) -> None:
     assert found.outcome is outcome, found
 
 
+@pytest.mark.parametrize(("dbfs", "outcome"), [(-84, PASS), (-76, WARN), (-64, WARN), (-56, FAIL)])
+def test_a_hum_counts_by_how_well_it_is_heard(dbfs: float, outcome: Outcome) -> None:
+    """In a room so quiet that each of these stands out by more than 20 dB."""
+    found = hear(sampled(noise(-80) + tone(50, dbfs)))["M7"]
+    assert found.outcome is outcome, found
+
+
 @pytest.mark.parametrize("seed", SEEDS)
 def test_low_voices_are_no_hum(seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -352,6 +359,11 @@ def test_delay_and_loss_are_measured(loss_db: float, seed: int) -> None:
     heard = played(loss_db, 0.0621, -65, seed)
     assert heard.delay_s == pytest.approx(0.0621, abs=0.0002)
     assert heard.loss_db == pytest.approx(loss_db, abs=0.3)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_loud_room_does_not_count_as_echo(seed: int) -> None:
+    assert played(35, 0.06, -45, seed).loss_db == pytest.approx(35, abs=0.8)
 
 
 def test_a_room_that_rings_counts_as_echo() -> None:
