@@ -8,8 +8,15 @@ from telemed_desk.vault.row_values import to_patient
 from telemed_desk.vault.search import match_of, time_of
 from telemed_desk.vault.values import SearchHit
 
-_QUERY = """SELECT d.id, d.kind, d.entity FROM search s JOIN search_doc d ON d.id = s.rowid
-    WHERE s.words MATCH :match ORDER BY s.rowid DESC LIMIT :limit"""
+_QUERY = """SELECT d.id, d.kind, d.entity,
+        CASE d.kind WHEN 'patient' THEN NULL WHEN 'note' THEN n.consultation ELSE d.entity END
+            AS consultation,
+        CASE d.kind WHEN 'patient' THEN d.entity ELSE c.patient END AS patient
+    FROM (SELECT rowid FROM search WHERE words MATCH :match ORDER BY rowid DESC LIMIT :limit) s
+    JOIN search_doc d ON d.id = s.rowid
+    LEFT JOIN note n ON d.kind = 'note' AND n.entity = d.entity
+    LEFT JOIN consult c ON c.entity = CASE d.kind WHEN 'note' THEN n.consultation ELSE d.entity END
+    ORDER BY d.id DESC"""
 
 
 class VaultSearch(VaultCore):
@@ -26,27 +33,15 @@ class VaultSearch(VaultCore):
             return []
         with self._read() as connection:
             rows = connection.execute(sa.text(_QUERY), {"match": match, "limit": limit}).all()
-            return [self._hit(connection, row.id, row.kind, row.entity) for row in rows]
-
-    def _hit(self, connection: sa.Connection, number: int, kind: str, entity: bytes) -> SearchHit:
-        consultation = patient = None
-        if kind == "patient":
-            patient = entity
-        else:
-            consultation = entity
-            if kind == "note":
-                note = schema.note.c
-                consultation = connection.execute(
-                    sa.select(note.consultation).where(note.entity == entity)
-                ).scalar()
-            consult = schema.consult.c
-            patient = connection.execute(
-                sa.select(consult.patient).where(consult.entity == consultation)
-            ).scalar()
-        row = (
-            connection.execute(sa.select(schema.patient).where(schema.patient.c.entity == patient))
-            .mappings()
-            .first()
-        )
-        known = None if row is None else to_patient(row)
-        return SearchHit(kind, entity, consultation, known, time_of(number))
+            wanted = {row.patient for row in rows if row.patient is not None}
+            c = schema.patient.c
+            found = connection.execute(
+                sa.select(schema.patient).where(c.entity.in_(sorted(wanted)))
+            ).mappings()
+            patients = {row["entity"]: to_patient(row) for row in found}
+        return [
+            SearchHit(
+                row.kind, row.entity, row.consultation, patients.get(row.patient), time_of(row.id)
+            )
+            for row in rows
+        ]
