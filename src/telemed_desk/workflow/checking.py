@@ -6,6 +6,7 @@ from pathlib import Path
 
 import httpx
 import msgspec
+import truststore
 
 from telemed_desk.clinical.ladder import Rung
 from telemed_desk.devices.findings import Finding, Group, Verdict
@@ -40,6 +41,7 @@ from telemed_protocol.talk import IceServer
 
 VERDICT_SETTING = "self_check.verdict"
 CAMERA_SETTING = "devices.camera"
+ISSUER_SETTING = "self_check.issuer"
 HISTORY_SHOWN = 14
 BLUR_RUNS = 5
 """Fewer sharpness figures than that are no usual for a camera."""
@@ -81,6 +83,7 @@ class Checking:
         self.own_level: Watched[float] = Watched(core.post, -96.0)
         media = MediaChecks(hub, self._usual_sharpness)
         links = LinkChecks(self._link, media)
+        self._links = links
         self._check = SelfCheck(
             CheckPorts(
                 devices=media.devices,
@@ -283,7 +286,15 @@ class Checking:
                 trust_env=not self._client.is_local,
             )
         token = await self._client.token()
-        return Link(self._http, self._client.origin, token, self._relay_specs())
+        context = self._client.ssl_context
+        return Link(
+            self._http,
+            self._client.origin,
+            token,
+            self._relay_specs(),
+            usual_issuer=(self._vault.setting(ISSUER_SETTING) or b"").decode(),
+            own_authority=context is not None and not isinstance(context, truststore.SSLContext),
+        )
 
     def _remember(self, done: SelfCheckState) -> Finding | None:
         """Keep a verdict, and compare its figures with the week before."""
@@ -292,6 +303,8 @@ class Checking:
             return None
         self._by_phone = False
         self._vault.set_setting(VERDICT_SETTING, msgspec.msgpack.encode(verdict))
+        if self._links.issuer:
+            self._vault.set_setting(ISSUER_SETTING, self._links.issuer.encode())
         history = self._history
         if history is None or done.groups != ALL_GROUPS:
             return None  # a part that was looked at again is no check of its own

@@ -8,7 +8,7 @@ import httpx
 import structlog
 
 from telemed_desk.devices.checks.network import LinkFacts, network_findings
-from telemed_desk.devices.findings import Finding, Group
+from telemed_desk.devices.findings import Finding, Group, Outcome
 from telemed_desk.devices.limits import LIMITS
 from telemed_desk.media.control import IceServerSpec
 from telemed_desk.workflow.check_plan import BUDGETS, ESSENTIAL, LOOP_MOST_BPS, CheckMode
@@ -37,6 +37,10 @@ class Link:
     base_url: str
     token: str = ""
     ice_servers: Sequence[IceServerSpec] = ()
+    usual_issuer: str = ""
+    """Who signed the server's certificate at earlier checks; empty = not known."""
+    own_authority: bool = False
+    """The client trusts the clinic's own authority and no other."""
 
 
 class LinkChecks:
@@ -52,6 +56,12 @@ class LinkChecks:
         self._media = media
         self.moved_bytes: int | None = None
         self._facts = LinkFacts()
+        self._foreign = False
+
+    @property
+    def issuer(self) -> str:
+        """Who signed the server's certificate in the last check; empty = not seen, or foreign."""
+        return "" if self._foreign else self._facts.issuer
 
     async def run(self, mode: CheckMode, found: Found, devices_done: asyncio.Event) -> None:
         """Measure; ``found`` is called with each finding as soon as it is known.
@@ -61,6 +71,7 @@ class LinkChecks:
         """
         self.moved_bytes = None
         self._facts = LinkFacts()
+        self._foreign = False
         try:
             link = await self._link()
         except KnownError as error:
@@ -106,8 +117,11 @@ class LinkChecks:
             link.token,
             quick=mode is CheckMode.QUICK,
             speed=False,
+            usual_issuer=link.usual_issuer,
+            own_authority=link.own_authority,
             facts=facts,
         ):
+            self._foreign |= finding.check == "N1.issuer" and finding.outcome is Outcome.WARN
             found(finding)
         if facts.rtt_s is None:
             for check in SPEED_CHECKS:
