@@ -179,6 +179,30 @@ def test_the_newest_backup_that_verifies_is_the_ground(place: Place) -> None:
     assert vault.outbox().count > 0, "it is still shown as not sent"
 
 
+def test_a_pc_that_had_sent_everything_comes_back_as_itself_and_goes_on_counting(
+    place: Place,
+) -> None:
+    vault = place.vault
+    vault.set_clinic(b"k" * 16).result()
+    vault.keep_epoch_key(0, bytes(range(32)))
+    fill(vault, 10)
+    for sseq, segment in enumerate(seal_all(vault), 1):
+        vault.acknowledge(segment.hash, sseq, 5)
+    identity, before, numbers = vault.identity, heads(vault), own_numbers(vault)
+    vault.lock()
+    (place.directory.path / "vault.db").write_bytes(b"noise" * 10_000)
+    vault = place.unlock()
+    assert vault.repair_report is not None
+    assert (vault.repair_report.ops_read, vault.repair_report.held) == (0, False)
+    assert (vault.identity, heads(vault)) == (identity, before)
+    assert vault.cursor().sseq == 0, "sync pulls everything again"
+    (fresh,) = vault.commit(patient_set(new_id(), remarks="after")).result()
+    assert fresh.number > max(numbers)
+    (segment,) = [s for s in seal_all(vault) if s.header.lane == Lane.PATIENTS]
+    assert segment.header.n == before[Lane.PATIENTS].n + 1
+    assert segment.header.prev_hash == before[Lane.PATIENTS].hash
+
+
 def test_with_nothing_left_to_read_it_refuses_and_touches_nothing(place: Place) -> None:
     fill(place.vault, 3)
     place.vault.lock()

@@ -101,7 +101,7 @@ def repair(
         backup = BackupFolder(database.parent / "backups").newest_good(key)
         ground = _Ground(backup, root, journal, saved)
         identity = _identity(ground, master)
-        if not saved.ops and backup is None and not _taken(journal):
+        if not saved.ops and backup is None and not _taken(journal) and not _all_is_sent(journal):
             raise VaultDamaged("nothing could be read")
         part = database.with_name(database.name + PART_SUFFIX)
         _remove(part)
@@ -319,6 +319,12 @@ def _add_drafts(connection: sa.Connection, saved: Salvaged) -> None:
 
 def _taken(journal: Scan | None) -> set[int]:
     return set(ops_in(journal)) if journal is not None else set()
+
+
+def _all_is_sent(journal: Scan | None) -> bool:
+    """Whether the server has everything: then sync brings it back to the same PC."""
+    root = journal.root if journal is not None and journal.is_whole else None
+    return root is not None and bool(root.clinic)
 
 
 def set_aside(database: Path, at_ms: int, why: str) -> str:
