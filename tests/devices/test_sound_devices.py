@@ -165,7 +165,7 @@ print(sorted(codes), len(blocks) >= 20, max(blocks), len(pulled) >= 20)
 microphone.close(); speaker.close()
 """
     double = CameraDouble(tmp_path)
-    without_devices = double.command(present=False, program=["-c", code])
+    without_devices = double.command(["-c", code])
     double.close()
     environment = os.environ | {
         "PULSE_SERVER": f"unix:{tmp_path}/nothing",

@@ -310,8 +310,9 @@ class Station:
 
 def _adopts(opened: Microphone | Speaker | None, spec: DeviceSpec) -> bool:
     """Whether what is open is what is now chosen: sound then goes on without a gap."""
-    real = isinstance(opened, DeviceMicrophone | DeviceSpeaker)
-    return real and isinstance(spec, UseListed) and opened.adopt(spec)
+    if isinstance(opened, DeviceMicrophone | DeviceSpeaker) and isinstance(spec, UseListed):
+        return opened.adopt(spec)
+    return False
 
 
 class _OwnPicture:
