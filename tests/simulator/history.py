@@ -169,9 +169,10 @@ class History:
 
     def _do_lie(self, _desk: SimDesk) -> None:
         assert self.liar is not None
-        devices = sorted({d.identity.device for d in self.desks})
-        side = set(self.world.random.sample(devices, max(1, len(devices) // 2)))
-        self.liar.begin(side)
+        # Those who have read least: there is most to lie to them about.
+        behind = sorted(self.desks, key=lambda d: (d.store.cursor().sseq, d.index))
+        side = {d.identity.device for d in behind[: max(1, len(behind) // 2)]}
+        self.liar.begin(side, behind[0].store.cursor().sseq)
 
     def _heal(self) -> None:
         """Everything is repaired, and a person presses "try now" where that is asked for."""

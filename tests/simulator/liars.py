@@ -33,21 +33,22 @@ class Liar:
         self._other: SimServer | None = None
         self._given: dict[bytes, Receipt] = {}
 
-    def begin(self, victims: set[bytes]) -> None:
-        """Begin to lie to these desks, if there is enough to lie about."""
+    def begin(self, victims: set[bytes], seen: int) -> None:
+        """Begin to lie to these desks, one of which has read so far, if there is something to read."""
         wires = [entry.wire for entry in self.honest.log]
         if self.lying or len(wires) < 3:
             return
-        changed = self._changed(wires)
+        changed = self._changed(wires, min(seen, len(wires) - 2))
         if changed is None:
             return
         self.lying = True
         self._apart = victims
         self._other = _rebuilt(self.honest, changed)
 
-    def _changed(self, wires: list[bytes]) -> list[bytes] | None:
+    def _changed(self, wires: list[bytes], seen: int) -> list[bytes] | None:
         """Return the log that the victims are shown, or None when nothing fits the lie yet."""
-        at = self.rng.randrange(len(wires) - 1)
+        fresh = self.kind in {"omit", "swap", "edit"}
+        at = self.rng.randrange(seen if fresh else 0, len(wires) - 1)
         lanes = [(h.device, h.lane) for h in (parse_segment(w).header for w in wires)]
         shown: list[bytes] | None = wires
         match self.kind:
