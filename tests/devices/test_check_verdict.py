@@ -83,11 +83,21 @@ def test_what_is_certain_on_the_way_stays_true_to_the_end(seed: int) -> None:
     for place, check in enumerate(checks):
         limit = LIMITS[check]
         made = [limit.passed(), limit.passed(), limit.passed(), limit.failed(), limit.unknown("")]
+        if check.partition(".")[0] in {"N7", "N8", "N9", "N10", "N11", "loop"}:
+            # The ladder decides what such a figure allows, down to the telephone.
+            rung = draw.choice([rung for rung in Rung if rung is not Rung.NO_LINK])
+            made.append(replace(limit.failed(), ceiling=rung))
         findings.append(draw.choice(made))
         least, most = rung_bounds(findings, checks[place + 1 :])
         assert lasts[0] <= least <= most <= lasts[1]
         lasts = least, most
     assert lasts == (verdict(findings, 0).rung,) * 2
+
+
+@pytest.mark.parametrize("check", ["N7.loss", "N8.up", "N9", "N11", "loop.loss"])
+def test_a_figure_that_the_ladder_judges_may_still_end_at_the_telephone(check: str) -> None:
+    others = [finding for finding in GOOD if finding.check != check]
+    assert rung_bounds(others, [check]) == (Rung.PHONE, Rung.HD_VIDEO)
 
 
 def test_nothing_is_certain_before_the_first_finding() -> None:

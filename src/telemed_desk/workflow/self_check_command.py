@@ -14,6 +14,7 @@ import httpx
 import truststore
 
 from telemed_desk.clinical.ladder import Rung
+from telemed_desk.devices.metered import is_metered
 from telemed_desk.media.control import Devices
 from telemed_desk.workflow.check_plan import CheckMode
 from telemed_desk.workflow.clock import wall_ms
@@ -76,7 +77,7 @@ async def _check(options: argparse.Namespace) -> tuple[SelfCheckState, float]:
                 in_call=lambda: False,
                 on_state=lambda _state: None,
                 on_verdict=lambda _state: None,
-                metered=_unmetered,
+                metered=is_metered,
             )
         )
         try:
@@ -85,7 +86,3 @@ async def _check(options: argparse.Namespace) -> tuple[SelfCheckState, float]:
         finally:
             await hub.stop()
     return check.state, time.monotonic() - started
-
-
-async def _unmetered() -> bool | None:
-    return None
