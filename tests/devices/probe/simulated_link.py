@@ -31,6 +31,7 @@ class Way:
         loss: Share lost at random; ``loss_before`` the limiter rather than after it.
         bucket_bytes: Tokens that let a first burst through unlimited.
         polices: Drops what exceeds the rate, without a queue.
+        stands: From and to when nothing passes; all of it comes at the end, as after a Wi-Fi scan.
     """
 
     bps: float
@@ -41,6 +42,7 @@ class Way:
     loss_before: bool = False
     bucket_bytes: int = 0
     polices: bool = False
+    stands: tuple[float, float] = (0.0, 0.0)
 
 
 @dataclass
@@ -61,6 +63,8 @@ class _Lane:
         """Return when a packet that leaves now arrives; None = lost."""
         way = self.way
         self.carried += size
+        if way.stands[0] <= now < way.stands[1]:
+            self.free_at = max(self.free_at, way.stands[1])
         if way.loss_before and self.chance.random() < way.loss:
             return None
         self.tokens = min(way.bucket_bytes, self.tokens + (now - self.filled_at) * way.bps / 8)

@@ -140,6 +140,33 @@ def test_a_slow_link_is_not_filled_for_long() -> None:
         assert max(outcome.up.longest_queue_s, outcome.down.longest_queue_s) < most_s
 
 
+def test_a_moment_of_nothing_is_not_taken_for_the_end_of_the_link() -> None:
+    for begins in (0.9, 1.2, 1.5):
+        way = Way(bps=2e6, queue_bytes=100_000, stands=(begins, begins + 0.4))
+        assert all(
+            abs(error) < 0.05 for error in errors(Simulation(way, way, STANDARD).run()).values()
+        )
+
+
+def test_what_a_bucket_let_through_first_is_not_sent_on_and_on() -> None:
+    way = Way(bps=1e5, bucket_bytes=40_000, queue_bytes=1_000_000, delay_ms=20)
+    outcome = Simulation(way, way, STANDARD).run()
+    assert max(outcome.up.longest_queue_s, outcome.down.longest_queue_s) < 9
+
+
+def test_bytes_and_seconds_end_it_whatever_is_known_by_then() -> None:
+    way = Way(bps=2e6)
+    few = replace(STANDARD, budget_bytes=200_000, train=replace(STANDARD.train, limit_bytes=10**9))
+    outcome = Simulation(way, way, few).run()
+    assert 100_000 < outcome.carried <= 200_000
+    short = replace(STANDARD, train=replace(STANDARD.train, limit_s=0.8))
+    figures = Simulation(way, way, short).run().figures
+    for train in (figures.up, figures.down):
+        assert (train.ended, train.at_least) == ("time", True)
+        assert train.capacity_bps is not None
+        assert train.capacity_bps < 2e6
+
+
 def test_when_answers_stop_it_stops() -> None:
     way = Way(bps=1e6, delay_ms=30)
     outcome = Simulation(way, way, STANDARD, mute_after_s=1.0).run()
