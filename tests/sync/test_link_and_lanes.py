@@ -10,14 +10,17 @@ from telemed_desk.sync.events import (
     Failure,
     LinkChanged,
     OpsPending,
+    Pull,
     Pulled,
     Queued,
+    Refresh,
     Refreshed,
     Seal,
     Sealed,
     Send,
     Sent,
     Tick,
+    WaitUntil,
 )
 from telemed_desk.sync.lanes import SEALED_AHEAD, Lanes
 from telemed_desk.sync.link_meter import (
@@ -91,6 +94,32 @@ def test_an_urgent_op_is_sealed_although_bulk_waits() -> None:
     core.handle(OpsPending(500, 90_000, (3,)), 0)
     core.handle(Sealed(tuple(queued(3, n + 1) for n in range(SEALED_AHEAD)), 400, 80_000, (3,)), 0)
     assert sealed_by(core.handle(OpsPending(401, 80_100, (0, 3)), 1)).lanes == (0,)
+
+
+def test_a_missing_key_is_asked_for_ever_more_seldom_while_the_line_answers() -> None:
+    core = connected()
+    now, tries = 0, []
+    effects = core.handle(OpsPending(1, 10, (1,)), now)
+    while now < 3_600_000:
+        for effect in list(effects):
+            match effect:
+                case Seal():
+                    tries.append(now // 1000)
+                    effects = core.handle(Failed(effect, Failure.STORE, "TD-SYN-001"), now)
+                case Refresh():
+                    effects = core.handle(Refreshed(), now)
+                case Pull():
+                    effects = core.handle(Pulled(0, 0), now)
+                case _:
+                    pass
+        (wait,) = [e for e in effects if isinstance(e, WaitUntil)]
+        assert wait.at_ms is not None
+        now = max(now + 1, wait.at_ms)
+        effects = core.handle(Tick(), now)
+    assert len(tries) <= 6
+    core.handle(Failed(Seal(), Failure.STORE, "TD-SYN-001"), now)
+    assert core.status().waiting_ops == 1
+    assert [e for e in core.handle(Refreshed(new_keys=1), now) if isinstance(e, Seal)]
 
 
 def test_a_lane_with_an_op_too_large_does_not_keep_the_others_from_being_sealed() -> None:

@@ -54,6 +54,7 @@ class SyncCore:
         self._pending = OpsPending(0, 0)
         self._sealing: Seal | None = None
         self._dry: set[int] = set()
+        self._seal_wait = Backoff()
         self._pulling = False
         self._pull_again = False
         self._refreshing = False
@@ -130,6 +131,8 @@ class SyncCore:
                 self._refreshing = self._need_refresh = False
                 self._met = True
                 self._behind = event.behind
+                if event.new_keys:
+                    self._seal_wait.reset()
                 self._quarantined = max(0, self._quarantined - event.reopened)
                 self._contact(now_ms)
             case Failed():
@@ -141,6 +144,7 @@ class SyncCore:
     def _clock_moved_back(self) -> None:
         """Somebody set the PC's clock: times that were to come may now be a year away."""
         self._link.reset()
+        self._seal_wait.reset()
         self._lanes.end_waits()
         self._last_pull_ms = None
 
@@ -165,6 +169,7 @@ class SyncCore:
     def _sealed(self, event: Sealed) -> None:
         asked = self._sealing.lanes if self._sealing else ()
         self._sealing = None
+        self._seal_wait.reset()
         self._pending = OpsPending(event.left_ops, event.left_bytes, event.left_lanes)
         self._stuck = bool(event.stuck_lanes)
         # A store hands out a large outbox in parts; a lane that brought nothing is not asked again.
@@ -186,6 +191,7 @@ class SyncCore:
         self._need_refresh = True
         self._inconsistent = False
         self._dry.clear()
+        self._seal_wait.reset()
         self._lanes.try_now()
         self._problem = self._detail = ""
 
@@ -227,6 +233,11 @@ class SyncCore:
                 self._contact(now_ms)
                 lane.refusals += 1
                 lane.backoff.failed(now_ms)
+                self._note(event)
+            case _ if isinstance(event.during, Seal):
+                # Nothing is wrong with the line: the key is missing, or the disk is full. The line
+                # answers meanwhile, so this wait is not ended by an answer.
+                self._seal_wait.failed(now_ms)
                 self._note(event)
             case _:
                 if lane is not None and event.failure is Failure.LINK:
@@ -294,6 +305,8 @@ class SyncCore:
         # An older copy of this PC must not number anything again: first ask, then catch up.
         if self._sealing or not self._pending.ops or not self._met or self._behind:
             return None
+        if not self._seal_wait.may_try(self._now_ms):
+            return None
         named = self._pending.lanes
         lanes = tuple(n for n in named or LaneNumber.ALL if n not in self._dry)
         lanes = self._lanes.hungry(lanes)
@@ -324,6 +337,8 @@ class SyncCore:
         What is due and was not started now waits for an activity to end, not for time to pass.
         """
         times = self._lanes.wake_times()
+        if self._pending.ops and self._seal_wait.next_try_ms is not None:
+            times.append(self._seal_wait.next_try_ms)
         if self._last_pull_ms is not None:
             times.append(self._last_pull_ms + self._poll_ms())
         return min((at_ms for at_ms in times if at_ms > now_ms), default=None)

@@ -155,11 +155,12 @@ class Refreshed:
 
     ``reopened`` = how many segments that were kept aside could be read with a new key. ``behind`` =
     the server holds segments of this PC that are not here: nothing may be sealed before the log
-    has been read to its end.
+    has been read to its end. ``new_keys`` = keys of the clinic that came with it.
     """
 
     reopened: int = 0
     behind: bool = False
+    new_keys: int = 0
 
 
 @dataclass(frozen=True, slots=True)

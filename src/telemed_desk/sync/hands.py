@@ -142,6 +142,7 @@ class StoreHands:
         # The store may be ahead of this answer: a grant on this PC keeps its record there at once.
         if len(chain.records) > len(self._store.member_records()):
             self._store.keep_member_records(chain.records)
+        new_keys = 0
         for wrapped in wraps:
             if wrapped.epoch <= chain.epoch and self._store.epoch_key(wrapped.epoch) is None:
                 info = wrap_info(chain.clinic, wrapped.epoch, self._identity.device)
@@ -150,8 +151,9 @@ class StoreHands:
                 except (ForgeryError, FormatError) as error:
                     raise ServerInconsistent("members", len(chain.records)) from error
                 self._store.keep_epoch_key(wrapped.epoch, key)
+                new_keys += 1
         self._chain = chain
-        return Refreshed(self.take_held(), self._is_behind(held))
+        return Refreshed(self.take_held(), self._is_behind(held), new_keys)
 
     def _is_behind(self, held: Held | None) -> bool:
         """Say whether the server has segments of ours that we do not know: we are an older copy."""
