@@ -179,6 +179,13 @@ def test_a_covered_lens_is_told_from_a_dark_room() -> None:
     assert "C8.dark" not in covered
     assert complaints(film(lambda picture, _at: picture * 0.18)) == {"C8.dark"}
 
+    def one_lamp(picture: NDArray[np.float64], _at_s: float) -> NDArray[np.float64]:
+        night = picture * 0.02
+        night[40:60, 40:80] = 200
+        return night
+
+    assert complaints(film(one_lamp, usual=0.0)) == {"C8.dark"}
+
 
 def test_the_cameras_own_shutter_counts_even_when_it_lets_some_light_through() -> None:
     looks, last = still([1 / 30] * 40, vary=True)

@@ -1,6 +1,7 @@
 """Which cameras there are, whether it is still the same one, who has it, and when that changes."""
 
 import os
+import struct
 import subprocess
 import sys
 import threading
@@ -13,7 +14,7 @@ from telemed_desk.devices.cameras.holders import camera_holders
 from telemed_desk.devices.cameras.listing import Places, list_cameras, plain_name
 from telemed_desk.devices.cameras.permission import Consent, windows_consent
 from telemed_desk.devices.cameras.remembering import find_again
-from telemed_desk.devices.cameras.watch import CameraWatch
+from telemed_desk.devices.cameras.watch import CameraWatch, _names_a_camera
 from telemed_desk.devices.listing import ListedDevice
 from telemed_desk.devices.specs import DeviceKind, UseListed, listed_spec, parse_spec
 
@@ -251,29 +252,29 @@ def test_a_camera_that_comes_or_goes_is_told_of(tmp_path: Path) -> None:
         end()
 
 
-def test_other_nodes_are_no_news_and_the_watch_ends(tmp_path: Path) -> None:
-    told: list[int] = []
-    first = threading.Event()
+def test_only_camera_nodes_are_news() -> None:
+    def event(name: bytes) -> bytes:
+        padded = name.ljust(16, b"\0")
+        return struct.pack("iIII", 1, 0x100, 0, len(padded)) + padded
+
+    assert not _names_a_camera(event(b"sda1") + event(b"v4l"))
+    assert _names_a_camera(event(b"sda1") + event(b"video3"))
+    assert not _names_a_camera(b"")
+
+
+def test_the_watch_ends_with_its_last_listener(tmp_path: Path) -> None:
     watch = CameraWatch(tmp_path)
-
-    def on_change() -> None:
-        told.append(1)
-        first.set()
-
-    end = watch.subscribe(on_change)
-    assert first.wait(WAIT_S)
-    (tmp_path / "sda1").touch()
+    before = set(threading.enumerate())
+    end = watch.subscribe(lambda: None)
     seen = threading.Event()
     end_other = watch.subscribe(seen.set)
-    (tmp_path / "video3").touch()  # read after the other one: it was passed over by then
-    assert seen.wait(WAIT_S)
-    assert len(told) == 2
+    (mine,) = set(threading.enumerate()) - before
     end()
+    (tmp_path / "video3").touch()
+    assert seen.wait(WAIT_S), "the other one still hears"
     end_other()
-    for thread in threading.enumerate():
-        if thread.name == "camera-watch":
-            thread.join(WAIT_S)
-            assert not thread.is_alive()
+    mine.join(WAIT_S)
+    assert not mine.is_alive()
 
 
 def test_without_inotify_the_list_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
