@@ -297,6 +297,16 @@ def test_a_busy_pc_is_not_taken_for_a_bad_clock(seed: int) -> None:
     assert found.outcome in (PASS, Outcome.CANNOT_TELL), found
 
 
+def test_quarters_of_a_second_in_which_all_came_late_say_nothing() -> None:
+    counts = np.arange(1, 301) * 480
+    times = counts / RATE
+    for begin in (25, 150, 225):
+        times[begin : begin + 25] += 0.03
+    drift = clock_drift(counts, times, RATE)
+    assert drift is not None
+    assert drift.unsure_ppm < LIMITS["M8"].good, drift
+
+
 @pytest.mark.parametrize("seed", SEEDS)
 def test_lost_sound_is_not_taken_for_a_fast_clock(seed: int) -> None:
     rng = np.random.default_rng(seed)
