@@ -149,9 +149,9 @@ def test_a_moment_of_nothing_is_not_taken_for_the_end_of_the_link() -> None:
 
 
 def test_what_a_bucket_let_through_first_is_not_sent_on_and_on() -> None:
-    way = Way(bps=1e5, bucket_bytes=40_000, queue_bytes=1_000_000, delay_ms=20)
+    way = Way(bps=3e5, bucket_bytes=100_000, queue_bytes=3_000_000, delay_ms=20)
     outcome = Simulation(way, way, STANDARD).run()
-    assert max(outcome.up.longest_queue_s, outcome.down.longest_queue_s) < 9
+    assert max(outcome.up.longest_queue_s, outcome.down.longest_queue_s) < 7
 
 
 def test_bytes_and_seconds_end_it_whatever_is_known_by_then() -> None:

@@ -294,7 +294,7 @@ class ProbeSession:
     def _pause(self, now: float) -> None:
         """Let the queues run empty, unless a train has done that itself."""
         queues = [run.train.queue_s for run in self._running if not run.train.drained]
-        longest_s = self._plan.train.limit_s / 2
+        longest_s = self._plan.train.limit_s
         self._running = []
         self._go("pause", now)
         self._next_at = now + PAUSE_S + min(longest_s, max(queues, default=0.0))
