@@ -89,6 +89,10 @@ def test_what_was_written_over_is_not_found_and_both_sides_of_a_conflict_are(pla
     vault.roll_draft(note).result()
     assert entities(vault, "pneumonia") == []
     assert entities(vault, "bronchitis") == [note]
+    with vault.reading() as connection:
+        indexed = set(connection.exec_driver_sql("SELECT rowid FROM search").scalars())
+        known = set(connection.exec_driver_sql("SELECT id FROM search_doc").scalars())
+    assert indexed == known, "the words of before are gone from the index as well"
     beside = {"consultation": b"c" * 16, "S": "asthma", "at_ms": 7}
     vault.commit(OpDraft("note.revise", note, beside, parents=(first,))).result()
     assert entities(vault, "bronchitis") == [note] == entities(vault, "asthma")
