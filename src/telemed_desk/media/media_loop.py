@@ -30,9 +30,12 @@ from telemed_desk.media.transport.servers import TurnServer, read_servers
 
 POLL_S: Final = 0.05
 LOOK_S: Final = 0.5
-SETTLE_S: Final = 0.5
+SETTLE_S: Final = 1.0
 """Until the first sound has found its place in the playout buffer: not counted as missing."""
 MOST_FPS: Final = 15
+HEADERS: Final = 1.2
+GREETING_BYTES: Final = 15_000
+"""What counters do not see: IP, UDP and the relay's headers; connecting. Measured on emulated links."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,14 +115,20 @@ async def _watch(ends: "_Ends", plan: LoopPlan, seen: LoopSeen, begun: float) ->
         rtt_ms=_median([s.rtt_ms for s in (*sent, *got)]),
         sent_fps=_mean([s.sent_fps for s in sent]),
         shown_fps=_mean([s.shown_fps for s in got]),
-        concealed_ratio=_mean([s.concealed_ratio for s in got]),
-        moved_bytes=round(ends.bits / 8),
+        concealed_ratio=_but_the_worst([s.concealed_ratio for s in got]),
+        moved_bytes=ends.moved(),
     )
 
 
 def _mean(values: list[float | None]) -> float | None:
     known = [value for value in values if value is not None]
     return statistics.fmean(known) if known else None
+
+
+def _but_the_worst(values: list[float | None]) -> float | None:
+    """One hiccup of this PC in half a second is not the link's; what goes on is."""
+    known = sorted(value for value in values if value is not None)
+    return _mean([*known[:-1]] if len(known) > 3 else [*known])
 
 
 def _median(values: list[float | None]) -> float | None:
@@ -227,7 +236,7 @@ class _Ends:
     def moved(self) -> int:
         """Bytes over this PC's link so far; both ends count, both are behind it."""
         self.look()
-        return round(self.bits / 8)
+        return round(self.bits / 8 * HEADERS + GREETING_BYTES) if self.bits else 0
 
 
 @contextlib.asynccontextmanager
