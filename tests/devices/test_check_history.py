@@ -27,9 +27,11 @@ def past(days_ago: float, **values: float) -> PastCheck:
 def test_what_is_kept_is_read_again_by_the_next_start(tmp_path: Path) -> None:
     history = CheckHistory(tmp_path)
     site = history.hashed("aa:bb:cc:dd:ee:ff")
-    history.add(PastCheck(NOW_MS, "standard", Rung.LOW_VIDEO, ("N9",), site, "", {"N8.up": 340.0}))
+    history.add(
+        PastCheck(NOW_MS + 31_234, "standard", Rung.LOW_VIDEO, ("N9",), site, "", {"N8.up": 340.0})
+    )
     (read,) = CheckHistory(tmp_path).last(14)
-    assert read.at_ms == NOW_MS // 60_000 * 60_000
+    assert read.at_ms == NOW_MS  # to the minute
     assert (read.rung, read.mode, read.decided_by) == (Rung.LOW_VIDEO, "standard", ("N9",))
     assert read.values == {"N8.up": 340.0}
     assert CheckHistory(tmp_path).hashed("aa:bb:cc:dd:ee:ff") == site == read.site
