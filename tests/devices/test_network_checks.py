@@ -209,6 +209,28 @@ async def test_who_reads_along_is_named() -> None:
 
 
 @pytest.mark.parametrize(
+    ("usual", "own", "outcome"),
+    [
+        ("", False, Outcome.CANNOT_TELL),
+        ("Mfano Hospital", False, Outcome.PASS),
+        ("Let's Encrypt", False, Outcome.WARN),
+        ("", True, Outcome.PASS),
+    ],
+)
+async def test_a_private_authority_is_held_against_earlier_checks(
+    usual: str, *, own: bool, outcome: Outcome
+) -> None:
+    clinic = trustme.CA(organization_name="Mfano Hospital")
+    async with SmallWeb(healthy, tls=certificate(clinic)) as web, trusting(clinic) as client:
+        findings = network_findings(
+            client, web.url, "t", speed=False, usual_issuer=usual, own_authority=own
+        )
+        found = {finding.check: finding async for finding in findings}
+    assert found["N1.issuer"].outcome is outcome
+    assert found["N2"].outcome is Outcome.PASS
+
+
+@pytest.mark.parametrize(
     ("issuer", "usual", "own", "outcome"),
     [
         ("Let's Encrypt", "", False, Outcome.PASS),
