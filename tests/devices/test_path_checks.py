@@ -7,7 +7,13 @@ import ifaddr
 import pytest
 
 from telemed_desk.clinical.ladder import Rung
-from telemed_desk.devices.checks.path import PathSeen, is_proxied, judge_path, path_findings
+from telemed_desk.devices.checks.path import (
+    PathSeen,
+    is_proxied,
+    judge_path,
+    names_script,
+    path_findings,
+)
 from telemed_desk.devices.findings import Finding, Outcome
 from telemed_desk.devices.metered import is_metered, read_network_manager, read_windows_cost
 from telemed_desk.devices.routes import Interface, interface_towards, kind_of
@@ -131,6 +137,13 @@ def test_proxies_and_who_is_spared(monkeypatch: pytest.MonkeyPatch) -> None:
     assert is_proxied("other.test", proxies)
     assert not is_proxied("clinic.test", proxies)
     assert not is_proxied("other.test", {"no": "clinic.test"})
+
+
+def test_a_script_that_chooses_proxies_is_noticed_where_macos_tells() -> None:
+    on = "<dictionary> {\n  ProxyAutoConfigEnable : 1\n  ProxyAutoConfigURLString : http://p/x.pac\n}"
+    assert names_script(on)
+    assert not names_script(on.replace(": 1", ": 0"))
+    assert not names_script("")
 
 
 # ---- Wi-Fi and cable -----------------------------------------------------------------------------

@@ -1,17 +1,25 @@
 """What lies between this PC and the internet: proxy, tunnel, metered link, Wi-Fi, cable (N3, N12)."""
 
 import asyncio
+import contextlib
+import importlib
+import re
+import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, Final
 from urllib.request import getproxies, proxy_bypass
 
 from telemed_desk.devices.findings import Finding
 from telemed_desk.devices.limits import LIMITS
 from telemed_desk.devices.metered import is_metered
 from telemed_desk.devices.routes import Interface, interface_towards
+from telemed_desk.devices.system import ON_MAC, ON_WINDOWS
 from telemed_desk.devices.wifi import LocalLink, look_at_link
 
 _NOTHING = "Nothing to do."
+_PAC: Final = r"Software\Microsoft\Windows\CurrentVersion\Internet Settings"
+_SCUTIL_S: Final = 2.0
 HALF_DUPLEX = "The network cable sends and receives by turns (half duplex)."
 
 
@@ -43,7 +51,7 @@ async def path_findings(host: str) -> list[Finding]:
 def _look(host: str) -> tuple[Interface | None, LocalLink, bool]:
     interface = interface_towards(host)
     link = LocalLink() if interface is None else look_at_link(interface)
-    return interface, link, is_proxied(host, getproxies())
+    return interface, link, is_proxied(host, getproxies()) or has_proxy_script()
 
 
 def is_proxied(host: str, proxies: Mapping[str, str]) -> bool:
@@ -56,6 +64,36 @@ def is_proxied(host: str, proxies: Mapping[str, str]) -> bool:
     if not any(proxies.get(kind) for kind in ("https", "http", "all")):
         return False
     return not proxy_bypass(host)
+
+
+def has_proxy_script() -> bool:
+    """Return whether the system's settings name a script that chooses proxies (PAC).
+
+    Windows and macOS, written from their documents and not tried; on Linux desktops there is no one
+    place for it. Our requests do not run such scripts: it is said, so that IT knows where to look.
+    """
+    if ON_WINDOWS:
+        registry: Any = importlib.import_module("winreg")
+        with (
+            contextlib.suppress(OSError),
+            registry.OpenKey(registry.HKEY_CURRENT_USER, _PAC) as key,
+        ):
+            return bool(registry.QueryValueEx(key, "AutoConfigURL")[0])
+        return False
+    if not ON_MAC:
+        return False
+    try:
+        done = subprocess.run(
+            ("scutil", "--proxy"), capture_output=True, text=True, timeout=_SCUTIL_S, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return names_script(done.stdout)
+
+
+def names_script(said: str) -> bool:
+    """Read whether ``scutil --proxy`` speaks of a script in use."""
+    return re.search(r"ProxyAutoConfigEnable\s*:\s*1", said) is not None
 
 
 def judge_path(seen: PathSeen) -> list[Finding]:
