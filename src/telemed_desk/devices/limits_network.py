@@ -132,7 +132,7 @@ NETWORK_LIMITS = (
         "The router gives each connection another port: calls go through the relay.",
         "Nothing to do while the relay works.",
     ),
-    Limit("N6.ipv6", _N, "IPv6", "", 0, 0, True, "", ""),
+    Limit("N6.ipv6", _N, "IPv6", "", 0, 0, True, "There is no IPv6 here.", "Nothing to do."),
     Limit(
         "N6.mdns",
         _N,
