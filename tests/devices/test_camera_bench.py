@@ -31,7 +31,11 @@ from tests.support.waiting import until
 
 HEALTHY_RUNS = int(os.environ.get("TELEMED_SEEDS", "2"))
 CAMERA_CHECKS = sorted({check for check in LIMITS if check.startswith("C")} - CHART_CHECKS)
-BUSY_PC = "This PC was too busy to watch the camera."
+STARVED = {
+    "This PC was too busy to watch the camera.",
+    "Too few pictures came to tell.",
+}
+"""What a test machine that others use as well may say of itself; never a word against the camera."""
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +109,7 @@ async def test_a_healthy_camera_is_green_every_time(bench: Bench) -> None:
         found = await bench.check()
         assert complaints(found) == set(), f"run {number}: {found}"
         unsure = {c for c, one in found.items() if one.outcome == "cannot-tell"}
-        assert all(found[check].cause == BUSY_PC for check in unsure), f"run {number}: {found}"
+        assert {found[check].cause for check in unsure} <= STARVED, f"run {number}: {found}"
         assert sorted(found) == CAMERA_CHECKS
         assert found["C4.fps"].value == pytest.approx(30, abs=0.5) or "C4.fps" in unsure
 
