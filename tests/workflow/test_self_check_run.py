@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from telemed_desk.clinical.ladder import Rung
+from telemed_desk.devices.checks.probe import other_pc_measures
 from telemed_desk.devices.findings import Finding, Group, Outcome
 from telemed_desk.devices.limits import GUIDED_CHECKS, LIMITS
 from telemed_desk.workflow.check_plan import BUDGETS, Budget, CheckMode, checks_of
@@ -214,6 +215,25 @@ async def test_a_slow_link_gets_the_longer_time_for_the_same_bytes(bench: Bench)
         budget = BUDGETS[CheckMode.STANDARD]
         assert check.state.until_ms == bench.now_ms + budget.slow_link_seconds * 1000
     assert budget.slow_link_seconds > budget.seconds
+
+
+@pytest.mark.parametrize(("minutes", "counts"), [(29, True), (31, False)])
+async def test_while_another_pc_measures_the_last_speed_counts_if_it_is_fresh(
+    bench: Bench, minutes: int, counts: bool
+) -> None:
+    bench.own["N8.up"] = LIMITS["N8.up"].judge(1900)
+    async with running(bench) as check:
+        pass
+    bench.own |= {finding.check: finding for finding in other_pc_measures()}
+    bench.now_ms += minutes * 60_000
+    check.start(CheckMode.STANDARD)
+    async with asyncio.timeout(20):
+        await check.wait()
+    found = {finding.check: finding for finding in check.state.findings}
+    assert (found["N8.up"].value == 1900) is counts
+    assert (found["N9"].outcome is Outcome.PASS) is counts
+    assert check.state.verdict is not None
+    assert (check.state.verdict.rung is Rung.HD_VIDEO) is counts
 
 
 async def test_only_what_changed_is_checked_again(bench: Bench) -> None:
