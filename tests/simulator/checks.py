@@ -237,8 +237,8 @@ def _removed_stay_out(world: World, desks: list[SimDesk]) -> None:
 
 
 def _lies_are_noticed(desks: list[SimDesk], lied_to: set[bytes]) -> None:
-    """I7: who was shown an impossible log says so."""
+    """I7: who was shown an impossible log says so, or keeps aside and counts what it cannot read."""
     for desk in desks:
         victim = desk.identity.device in lied_to and desk.alive
-        if victim and not desk.noticed:
+        if victim and not desk.noticed and not desk.store.held_back():
             raise Violated("I7", f"{desk.name} was lied to and did not notice")
