@@ -156,17 +156,22 @@ def test_a_flipped_bit_in_any_page_is_named_by_the_check_and_nothing_is_deleted(
     for _ in range(30):
         place.vault.commit(patient_set(new_id(), remarks="x" * 900)).result()
     assert place.vault.verify_file() == []
+    with place.vault.reading() as connection:
+        (page,) = connection.exec_driver_sql(
+            "SELECT rootpage FROM sqlite_master WHERE name = 'patient'"
+        ).scalars()
     place.vault.lock()
     database = place.directory.path / "vault.db"
     size = database.stat().st_size
-    flip(database, size - 2000)
+    flip(database, (page - 1) * 4096 + 2000)
     vault = place.unlock()
     assert vault.verify_file()
     assert database.stat().st_size == size
     with pytest.raises(VaultDamaged):
-        vault.rebuild().result()
-    with pytest.raises(VaultDamaged):
         vault.patients()
+    (place.directory.path / "suspect").unlink()
+    with pytest.raises(VaultDamaged):
+        vault.rebuild().result()
     vault.lock()
     # The next unlock knows that a page did not verify: it checks all of them, and repairs.
     repaired = place.unlock()

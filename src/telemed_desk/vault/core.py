@@ -84,7 +84,7 @@ class VaultCore:
         self._second = SecondCopy(opened.journal, opened.identity, database)
         with known_errors(), self._readers.connect() as connection:
             self._second.begin(connection, opened.journal_found)
-        self._writer = Writer(writing, self._second, self._tell, self._disk_is_full)
+        self._writer = Writer(writing, self._second, self._tell, self._disk_is_full, self.suspect)
         self._notes_only = not opened.reserve.refill()
 
     @property

@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypeVar
 import sqlalchemy as sa
 
 from telemed_desk.vault.connection import translate
-from telemed_desk.vault.problems import DiskFull, VaultLocked
+from telemed_desk.vault.problems import DiskFull, VaultDamaged, VaultLocked
 from telemed_desk.vault.values import Change
 from telemed_protocol.op import Op
 from telemed_protocol.segment import SealedSegment
@@ -72,6 +72,7 @@ class Writer:
         companion: Kept in step with each commit.
         on_commit: Called in the writer thread with what changed.
         on_full: Called in the writer thread after a transaction failed for want of space.
+        on_damaged: Called in the writer thread after a page did not verify.
     """
 
     def __init__(
@@ -80,11 +81,13 @@ class Writer:
         companion: Companion,
         on_commit: Callable[[frozenset[Change]], None],
         on_full: Callable[[], None],
+        on_damaged: Callable[[], None],
     ) -> None:
         self._engine = engine
         self._companion = companion
         self._on_commit = on_commit
         self._on_full = on_full
+        self._on_damaged = on_damaged
         self._tasks: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
         self._gate = threading.Lock()
         self._closed = False
@@ -127,6 +130,8 @@ class Writer:
             known = translate(error) or error
             if isinstance(known, DiskFull):
                 self._on_full()
+            elif isinstance(known, VaultDamaged):
+                self._on_damaged()
             if known is not error:
                 known.__suppress_context__ = True
             task.future.set_exception(known)
