@@ -19,7 +19,7 @@ from telemed_desk.workflow.self_check import SelfCheckState
 from telemed_desk.workflow.self_check_command import exit_code, mode_of
 
 DOCS = Path(__file__).parents[2] / "docs" / "selfcheck.md"
-HOME = "/".join(("", "home", "mfano"))
+HOME = "/home/mfano"
 SECRETS = (
     "192.168.4.17", "fe80::1234:5678:9abc:def0", "aa:bb:cc:dd:ee:ff", "7FA0B1CF99", "Jaribio",
     "relay.mto-mawe.example", HOME, "Mfano-PC", "+254 700 000 123",
