@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from telemed_desk.clinical.ladder import Rung
+from telemed_desk.media.engine import steering
 from telemed_desk.media.engine.loss_sense import LossSense
 from telemed_desk.media.engine.peer_hint import HINTS, PeerLadder, Reception, rung_asked
 from telemed_desk.media.engine.probing import Probe, Prober, Situation, read_probe
@@ -120,6 +121,24 @@ def test_loss_is_tried_before_it_is_believed(policed: bool) -> None:
         verdicts.append(verdict)
     assert ("own" in verdicts) is not policed
     assert sense.usual == pytest.approx(0.0 if policed else 0.2, abs=0.08)
+
+
+def test_loss_is_known_after_the_first_packets_and_room_is_left_for_repeats(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rng, sense = random.Random(5), LossSense()
+    for n in range(12):  # four seconds of a thin link
+        sense.add(results(10, 0.12, rng, 10 * n), 0.0, n * 300 * MS)
+    assert 0.06 < sense.ratio < 0.2
+    assert sense.usual == pytest.approx(sense.ratio, abs=0.05)  # no queue: the link's own
+    spent: list[int] = []
+    for spared in (0.0, 0.15):
+        monkeypatch.setattr(steering, "MOST_SPARED", spared)
+        one = steering.Steering(Rung.VIDEO, 0)
+        one.rate._loss = sense
+        one.rate.informed, one.rate.target_bps = True, 400_000.0
+        spent.append(one.decide(9_000 * MS, 80).video_bps)
+    assert 0.75 < spent[1] / spent[0] < 0.97
 
 
 def test_the_log_tells_each_loss_once_and_knows_what_is_on_its_way() -> None:
