@@ -127,9 +127,9 @@ def test_loss_is_known_after_the_first_packets_and_room_is_left_for_repeats(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     rng, sense = random.Random(5), LossSense()
-    for n in range(12):  # four seconds of a thin link
-        sense.add(results(10, 0.12, rng, 10 * n), 0.0, n * 300 * MS)
-    assert 0.06 < sense.ratio < 0.2
+    for n in range(6):  # two seconds of a thin link
+        sense.add(results(10, 0.2, rng, 10 * n), 0.0, n * 300 * MS)
+    assert 0.12 < sense.ratio < 0.3
     assert sense.usual == pytest.approx(sense.ratio, abs=0.05)  # no queue: the link's own
     spent: list[int] = []
     for spared in (0.0, 0.15):
