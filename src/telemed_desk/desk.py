@@ -193,7 +193,9 @@ class Desk(QObject):
 
     def _note_waiting(self, session: Session) -> None:
         status = session.status.value
-        unsure = status.unsaved or session.note.value is not None
+        # A count beside "they send once someone unlocks" would promise what a held copy does not do.
+        held = status.held is not None
+        unsure = held or status.unsaved or session.note.value is not None
         place.remember(
             self._data,
             place.PlaceMemory(

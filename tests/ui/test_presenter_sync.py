@@ -11,6 +11,7 @@ from telemed_desk.ui.gallery_days import NOW_MS, at
 from telemed_desk.ui.gallery_screens import SYNC_ITEMS
 from telemed_desk.ui.screens.sync.presenter import State, SyncPresenter
 from telemed_desk.ui.shell.state import CallLink, Person, status_state
+from telemed_desk.vault.problems import RestoredCopy
 from telemed_desk.workflow.enrolment import CodeResult
 from telemed_desk.workflow.status import DeskStatus
 from telemed_protocol.errors import FormatError
@@ -80,6 +81,44 @@ def test_a_problem_is_a_sentence_and_an_unknown_one_keeps_its_code(desk: Desk) -
     assert "identity could not be confirmed" in desk.state.problem
     desk.presenter.status(replace(ONLINE, sync=SyncStatus(Phase.REFUSED, problem="TD-XYZ-999")))
     assert "TD-XYZ-999" in desk.state.problem_words
+
+
+HELD = replace(ONLINE, sync=SyncStatus(Phase.IDLE), held=RestoredCopy())
+
+
+def test_a_restored_copy_needs_help_and_never_says_sent(desk: Desk) -> None:
+    desk.presenter.items(SYNC_ITEMS)
+    desk.presenter.status(replace(HELD, waiting_to_sync=4, waiting_bytes=18_000))
+    state = desk.state
+    assert state.headline == "4 items are not sent, 18 kB"
+    assert state.needs_help
+    assert state.problem == f"Needs help: {RestoredCopy.sentence}"
+    assert state.problem_words == RestoredCopy.next_step
+    assert state.activity == "Receiving only"
+    assert [row.state for row in state.rows[:4]] == ["Needs help"] * 4
+    # What the server had confirmed before the copy was made stays confirmed.
+    assert all(row.state.startswith("Sent, confirmed") for row in state.rows[4:])
+    shown = status_state(desk.presenter._status, ME, NOW_MS)
+    assert (shown.sync_help, shown.sync, shown.sync_badge) == ("Needs help", "4 are not sent", 1)
+
+
+def test_a_restored_copy_with_nothing_new_does_not_say_that_all_was_sent(desk: Desk) -> None:
+    desk.presenter.status(HELD)
+    assert desk.state.headline == "This PC sends nothing"
+    assert "confirmed" not in desk.state.words
+    assert "sent" not in desk.state.words
+    shown = status_state(HELD, ME, NOW_MS)
+    assert shown.sync_help == "Needs help"
+    assert "All sent" not in shown.sync
+
+
+def test_what_came_before_the_reason_is_drawn_anew_with_it(desk: Desk) -> None:
+    desk.presenter.items(SYNC_ITEMS)
+    assert desk.state.rows[0].state == "Saved on this PC"
+    desk.presenter.status(HELD)
+    assert desk.state.rows[0].state == "Needs help"
+    desk.presenter.status(ONLINE)
+    assert desk.state.rows[0].state == "Saved on this PC"
 
 
 def test_pause_and_go_on(desk: Desk) -> None:

@@ -26,6 +26,7 @@ from telemed_desk.ui.screens.unlock.presenter import Attempt, Clinician, Place, 
 from telemed_desk.ui.screens.unlock.view import UnlockView
 from telemed_desk.ui.shell.state import CallLink, Person, status_state
 from telemed_desk.ui.shell.window import Shell
+from telemed_desk.vault.problems import RestoredCopy
 from telemed_desk.workflow.enrolment import CodeResult
 from telemed_desk.workflow.note_taking import NoteState
 from telemed_desk.workflow.status import DeskStatus
@@ -306,6 +307,9 @@ SCENES: dict[str, Scene] = {
     "07-sync-refused": sync(
         replace(STATUS, waiting_to_sync=0, sync=SyncStatus(Phase.REFUSED, problem="TD-NET-005")),
         empty=True,
+    ),
+    "07-sync-held": sync(
+        replace(STATUS, waiting_to_sync=4, sync=SyncStatus(Phase.IDLE), held=RestoredCopy())
     ),
     "07-sync-code": sync(STATUS, code="TMD-7QK2-M4XV-09TR-AHH4-N3WZ-EPB6"),
     **check_scenes(framed),

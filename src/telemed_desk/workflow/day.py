@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from telemed_desk.clinical.consultations import Consultation, ConsultationState
 from telemed_desk.clinical.people import Patient
 from telemed_desk.vault import SyncItem, Vault
+from telemed_protocol.errors import KnownError
 
 DAY_MS = 86_400_000
 SYNC_ITEMS = 200
@@ -13,12 +14,16 @@ SYNC_ITEMS = 200
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """What Today and Sync list, read together."""
+    """What Today and Sync list, read together.
+
+    ``held`` says why this PC may send nothing at all, as the copy of a vault may not; None = it may.
+    """
 
     day: tuple[tuple[Consultation, Patient], ...] = ()
     sync_items: tuple[SyncItem, ...] = ()
     waiting: int = 0
     waiting_bytes: int = 0
+    held: KnownError | None = None
 
 
 def read_records(vault: Vault, now_ms: int) -> Records:
@@ -29,6 +34,7 @@ def read_records(vault: Vault, now_ms: int) -> Records:
         sync_items=tuple(vault.sync_items(SYNC_ITEMS)),
         waiting=outbox.count,
         waiting_bytes=outbox.waiting_bytes,
+        held=vault.push_held,
     )
 
 

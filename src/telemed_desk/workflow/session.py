@@ -393,7 +393,7 @@ class Session(VisitIntentions):
 
     def _on_records(self, records: Records) -> None:
         self.records.set(records)
-        self._status.outbox(records.waiting, records.waiting_bytes)
+        self._status.outbox(records.waiting, records.waiting_bytes, records.held)
 
     def _spawn_grant(self) -> None:
         self.core.spawn(self.granting.look())

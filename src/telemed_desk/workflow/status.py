@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from telemed_desk.sync.status import SyncStatus
+from telemed_protocol.errors import KnownError
 
 LinkWord = Literal["connecting", "online", "offline"]
 
@@ -17,6 +18,7 @@ class DeskStatus:
     """Facts for the status line. Times are Unix milliseconds UTC; None = not known.
 
     ``relay`` says what is wrong with the relay of calls: ``away``, ``no-udp``; empty = nothing known.
+    ``held`` says why this PC may send nothing, however good the link is.
     """
 
     link: LinkWord = "connecting"
@@ -30,6 +32,7 @@ class DeskStatus:
     waiting_to_sync: int = 0
     waiting_bytes: int = 0
     sync: SyncStatus | None = None
+    held: KnownError | None = None
 
 
 class StatusModel:
@@ -61,9 +64,9 @@ class StatusModel:
         """Sync moved."""
         self._set(sync=status)
 
-    def outbox(self, waiting: int, size: int) -> None:
-        """How many recorded facts the server has no receipt for yet."""
-        self._set(waiting_to_sync=waiting, waiting_bytes=size)
+    def outbox(self, waiting: int, size: int, held: KnownError | None) -> None:
+        """How many recorded facts the server has no receipt for, and why none may be sent."""
+        self._set(waiting_to_sync=waiting, waiting_bytes=size, held=held)
 
     def saved(self, at_ms: int | None, *, unsaved: bool, problem: str) -> None:
         """The note being written: when it was last on disk, and whether typing is ahead of it."""

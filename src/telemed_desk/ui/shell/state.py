@@ -19,7 +19,10 @@ SLOW_RTT_MS = 800.0
 
 @dataclass(frozen=True, slots=True)
 class StatusState:
-    """What the status line says. ``*_strong`` is the part in heavier type."""
+    """What the status line says. ``*_strong`` is the part in heavier type.
+
+    ``sync_help`` stands before ``sync``, in red, when sending needs a person.
+    """
 
     link_rung: Rung = Rung.NO_LINK
     link_strong: str = ""
@@ -27,6 +30,7 @@ class StatusState:
     saved: str = ""
     saved_tone: str = ""
     sync: str = ""
+    sync_help: str = ""
     lock: str = ""
     mode: str = ""
     version: str = ""
@@ -76,6 +80,7 @@ def status_state(
         saved=saved,
         saved_tone=tone,
         sync=_sync(status),
+        sync_help=t("status.sync.help") if status.held is not None else "",
         lock=t("status.lock_paused") if call else tn("status.lock", person.lock_minutes),
         mode=t("status.practice") if person.practice else "",
         version=t("status.version", version=person.version) if person.version else "",
@@ -83,7 +88,7 @@ def status_state(
         clinician_more=person.role,
         initials=person.initials,
         clinic=person.clinic,
-        sync_badge=0,
+        sync_badge=1 if status.held is not None else 0,
     )
 
 
@@ -126,6 +131,8 @@ def _saved(status: DeskStatus, now_ms: int, *, in_call: bool) -> tuple[str, str]
 
 
 def _sync(status: DeskStatus) -> str:
+    if status.held is not None:
+        return tn("status.sync.held", status.waiting_to_sync)
     if not status.waiting_to_sync:
         if status.last_contact_ms is None:
             return t("status.sync.none_yet")

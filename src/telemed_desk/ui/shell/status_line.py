@@ -137,7 +137,7 @@ class StatusLine(QWidget):
             self.link.glyph.set_rung(state.link_rung, words.rung_word(state.link_rung))
         self.link.say(state.link_strong, state.link_more)
         self.saved.say(state.saved, tone=state.saved_tone)
-        self.sync.say("", state.sync)
+        self.sync.say(state.sync_help, state.sync, "danger" if state.sync_help else "")
         self.lock.say("", state.lock)
         self.mode.say(state.mode, tone="warn" if state.mode else "")
         self.version.say("", state.version)

@@ -325,7 +325,8 @@ class CallPresenter:
             said = t("status.saved.ago", ago=words.ago(now - note.saved_ms))
         waiting = self._status.waiting_to_sync
         if waiting and note.problem is None:
-            said = f"{said} · {tn('status.sync.waiting', waiting)}"
+            held = self._status.held is not None
+            said = f"{said} · {tn('status.sync.held' if held else 'status.sync.waiting', waiting)}"
         status = t("call.note.draft")
         if signed is not None:
             at = words.clock(signed.signed_ms) if signed.signed_ms else ""

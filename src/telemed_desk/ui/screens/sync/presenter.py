@@ -11,11 +11,12 @@ from telemed_desk.workflow.enrolment import CodeResult
 from telemed_desk.workflow.status import DeskStatus
 from telemed_protocol.errors import KnownError
 
-RowState = Literal["on-this-pc", "waiting", "sent"]
+RowState = Literal["on-this-pc", "waiting", "sent", "needs-help"]
 _STATE: dict[str, tuple[str, str]] = {
     "on-this-pc": ("hard-drive", "second"),
     "waiting": ("arrow-up", "warn"),
     "sent": ("check", "ok"),
+    "needs-help": ("circle-alert", "danger"),
 }
 _ICON: dict[str, str] = {
     "note": "file-text",
@@ -119,6 +120,7 @@ class State:
     offline: bool = False
     problem: str = ""
     problem_words: str = ""
+    needs_help: bool = False
     rows: tuple[Row, ...] = ()
     add_desk: AddDesk | None = None
 
@@ -139,6 +141,7 @@ class SyncPresenter:
         self._now_ms = now_ms
         self._show = show
         self._status = DeskStatus()
+        self._items: tuple[Item, ...] = ()
         self.state = State()
         self.tick()
 
@@ -152,34 +155,43 @@ class SyncPresenter:
 
     def status(self, status: DeskStatus) -> None:
         """The one model of the status line moved."""
+        held = status.held is not self._status.held
         self._status = status
         self.tick()
+        if held:
+            self._set(rows=self._rows())
 
     def items(self, items: Sequence[Item]) -> None:
         """What was recorded on this PC lately; what waits stands first."""
-        order = list(_STATE)
-        rows = sorted(items, key=lambda i: (order.index(str(i.state)) == 2, -i.at_ms))
-        self._set(rows=tuple(self._row(item) for item in rows))
+        self._items = tuple(sorted(items, key=lambda i: (str(i.state) == "sent", -i.at_ms)))
+        self._set(rows=self._rows())
 
     def tick(self) -> None:
         """Once a second: times to the next try go on."""
-        status, sync = self._status, self._status.sync
+        status, sync, held = self._status, self._status.sync, self._status.held
         waiting = status.waiting_to_sync
         headline = tn("sync.headline", waiting) if waiting else t("sync.headline.none")
+        said = t("sync.safe") if waiting else t("sync.all_sent")
+        if held is not None:
+            headline = tn("sync.headline.held", waiting) if waiting else t("sync.headline.silent")
+            said = t("sync.safe") if waiting else t("sync.safe_next")
         if waiting and status.waiting_bytes:
             headline = f"{headline}, {words.size(status.waiting_bytes)}"
         contact = status.last_contact_ms
         last = t("sync.contact", time=words.clock(contact)) if contact else t("sync.contact.none")
         title, step = _problem(sync.problem if sync is not None else "")
+        if held is not None:
+            title, step = t("sync.help", why=held.sentence), held.next_step
         self._set(
             headline=headline,
-            words=f"{t('sync.safe') if waiting else t('sync.all_sent')} {last}",
+            words=f"{said} {last}",
             activity=self._activity(),
             busy=sync is not None and str(sync.phase) in {"sending", "receiving"},
             paused=sync is not None and sync.paused,
             offline=status.link == "offline",
             problem=title,
             problem_words=step,
+            needs_help=held is not None,
         )
 
     def _activity(self) -> str:
@@ -196,12 +208,18 @@ class SyncPresenter:
             return f"{gone}, {wait}" if wait else gone
         if sync is None:
             return t("sync.phase.connecting")
+        if status.held is not None and str(sync.phase) in {"idle", "sending"}:
+            return t("sync.held")
         said = t(f"sync.phase.{sync.phase}")
         return f"{said}, {wait}" if wait else said
 
-    @staticmethod
-    def _row(item: Item) -> Row:
+    def _rows(self) -> tuple[Row, ...]:
+        return tuple(self._row(item) for item in self._items)
+
+    def _row(self, item: Item) -> Row:
         state = str(item.state)
+        if self._status.held is not None and state != "sent":
+            state = "needs-help"
         icon, tone = _STATE[state]
         said = t(f"sync.state.{state}")
         if item.receipt_ms is not None:

@@ -7,7 +7,7 @@ from telemed_desk.ui.screens.sync.presenter import Row, State
 from telemed_desk.ui.text import t
 from telemed_desk.ui.theme import sizes
 from telemed_desk.ui.widgets.buttons import Button
-from telemed_desk.ui.widgets.cards import Banner, Card, EmptyState
+from telemed_desk.ui.widgets.cards import Banner, BannerTone, Card, EmptyState
 from telemed_desk.ui.widgets.dialogs import Dialog
 from telemed_desk.ui.widgets.keys import on_key
 from telemed_desk.ui.widgets.labels import ElidedText, Icon, Text
@@ -115,6 +115,7 @@ class SyncView(QWidget):
             ("saved", "hard-drive", "ink2"),
             ("waiting", "arrow-up", "warn"),
             ("sent", "check", "ok"),
+            ("needs-help", "circle-alert", "danger"),
         ):
             glyph = Icon(icon, tint)
             entry = row(glyph, gap=sizes.M)
@@ -129,13 +130,15 @@ class SyncView(QWidget):
         self.headline.setText(state.headline)
         self.words.setText(state.words)
         self.activity.setText(state.activity)
-        self.activity.set_tone("warn" if state.offline or state.paused else "")
+        stopped = state.offline or state.paused or state.needs_help
+        self.activity.set_tone("warn" if stopped else "")
         self.progress.setVisible(state.busy)
         self.pause.show_as(
             t("sync.go_on" if state.paused else "sync.pause"),
             icon="play" if state.paused else "pause",
         )
-        self.problem.show_words(state.problem, state.problem_words)
+        tone: BannerTone = "danger" if state.needs_help else "warn"
+        self.problem.show_words(state.problem, state.problem_words, tone)
         self.empty.setVisible(not state.rows)
         if state.rows != self._rows:
             self._rows = state.rows
