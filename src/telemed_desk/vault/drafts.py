@@ -19,6 +19,7 @@ from telemed_desk.vault.problems import (
     NoteAlreadySigned,
     NoteEmpty,
     UnknownRecord,
+    VersionsMoved,
 )
 from telemed_desk.vault.values import Change, OpDraft
 from telemed_desk.vault.writer import Transaction
@@ -154,6 +155,43 @@ class Drafts:
         transaction.changes |= self._oplog.refold(connection, [note])
         return op
 
+    def settle(
+        self,
+        transaction: Transaction,
+        note: bytes,
+        text: NoteText,
+        *,
+        seen: frozenset[OpId],
+        actor: bytes,
+        at_ms: int,
+    ) -> Op:
+        """Record the text that a clinician made of all versions that stand: one revision.
+
+        Raises:
+            NoteAlreadySigned: It is signed; what stands beside it stays there.
+            VersionsMoved: Other versions stand than those that were seen. Nothing was written.
+            UnknownRecord: There is no such note here.
+        """
+        connection = transaction.connection
+        if is_signed(connection, note):
+            raise NoteAlreadySigned
+        self.roll(transaction, note)
+        leaves = leaves_of(connection, note)
+        if frozenset(leaves) != seen:
+            raise VersionsMoved
+        consultation = connection.execute(
+            sa.select(schema.note.c.consultation).where(schema.note.c.entity == note)
+        ).scalar()
+        if consultation is None:
+            raise UnknownRecord("note")
+        letters = zip("SOAP", section_columns(text).values(), strict=True)
+        payload = {**dict(letters), "consultation": consultation, "at_ms": at_ms}
+        draft = OpDraft("note.revise", note, payload, parents=leaves)
+        (op,) = self._oplog.append(connection, actor, [draft])
+        transaction.changes |= self._oplog.refold(connection, [note])
+        transaction.after_commit.append(lambda: self.opened(note, (op.op_id,)))
+        return op
+
     def _settled(
         self, transaction: Transaction, note: bytes, row: sa.RowMapping, actor: bytes, at_ms: int
     ) -> sa.RowMapping:
@@ -177,7 +215,7 @@ def head_of(connection: sa.Connection, note: bytes) -> tuple[OpId, ...]:
 
     One, save when versions of several desks became one text without asking: then all of those.
     """
-    table, rev = schema.note, schema.note_rev
+    table = schema.note
     row = connection.execute(
         sa.select(table.c.head_device, table.c.head_number, table.c.leaves).where(
             table.c.entity == note
@@ -187,10 +225,16 @@ def head_of(connection: sa.Connection, note: bytes) -> tuple[OpId, ...]:
         return ()
     if row.leaves > 1:
         return (OpId(row.head_device, row.head_number),)
+    return leaves_of(connection, note)
+
+
+def leaves_of(connection: sa.Connection, note: bytes) -> tuple[OpId, ...]:
+    """Return the revisions that nobody built on, in order."""
+    rev = schema.note_rev.c
     leaves = connection.execute(
-        sa.select(rev.c.device, rev.c.number)
-        .where(rev.c.entity == note, rev.c.leaf == 1)
-        .order_by(rev.c.stamp, rev.c.device, rev.c.number)
+        sa.select(rev.device, rev.number)
+        .where(rev.entity == note, rev.leaf == 1)
+        .order_by(rev.stamp, rev.device, rev.number)
     ).all()
     return tuple(OpId(leaf.device, leaf.number) for leaf in leaves)
 

@@ -155,6 +155,14 @@ class NoteAlreadySigned(KnownError):
     next_step = "Write an addendum instead."
 
 
+class VersionsMoved(KnownError):
+    """A note's versions are not those that somebody chose from; nothing was written."""
+
+    code = "TD-NOTE-004"
+    sentence = "The versions of this note have changed since you looked, so nothing was saved."
+    next_step = "Look at what is new, then save. Your choices are still here."
+
+
 class UnknownRecord(KnownError):
     """What was asked for is not on this PC (yet)."""
 

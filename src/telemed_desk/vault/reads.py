@@ -10,7 +10,7 @@ from telemed_desk.clinical.notes import Note, NoteText
 from telemed_desk.clinical.people import Clinician, Patient
 from telemed_desk.vault import schema
 from telemed_desk.vault.core import VaultCore
-from telemed_desk.vault.drafts import Drafts, head_of, revision_text, shown_text
+from telemed_desk.vault.drafts import Drafts, head_of, shown_text
 from telemed_desk.vault.payloads import KINDS
 from telemed_desk.vault.row_values import (
     SECTIONS,
@@ -27,12 +27,10 @@ from telemed_desk.vault.settings import read_setting
 from telemed_desk.vault.values import (
     ClinicProfile,
     Invitation,
-    NoteVersion,
     OpenLink,
     Photo,
     RecoveredDraft,
 )
-from telemed_protocol.op import OpId
 
 _FINISHED = (ConsultationState.SIGNED, ConsultationState.CANCELLED)
 
@@ -198,28 +196,6 @@ class VaultReads(VaultCore):
             text = shown_text(connection, note)
         self._drafts.opened(note, base)
         return text
-
-    def note_versions(self, note: bytes) -> list[NoteVersion]:
-        """Return the versions that stand side by side, oldest first; one when all is well.
-
-        Several, too, when they became one text without asking: what it was made from.
-        """
-        c = schema.note_rev.c
-        with self._read() as connection:
-            rows = connection.execute(
-                sa.select(schema.note_rev)
-                .where(c.entity == note, c.leaf == 1)
-                .order_by(c.stamp, c.device)
-            ).all()
-            return [
-                NoteVersion(
-                    OpId(row.device, row.number),
-                    row.author,
-                    row.at_ms,
-                    revision_text(connection, OpId(row.device, row.number)),
-                )
-                for row in rows
-            ]
 
     def recovered_drafts(self) -> list[RecoveredDraft]:
         """Return text that is in the journal and not in a revision.

@@ -154,12 +154,23 @@ class OpenLink:
 
 @dataclass(frozen=True, slots=True)
 class NoteVersion:
-    """One of the versions of a note that stand side by side."""
+    """A version of a note; ``stands`` tells whether nobody has built on it."""
 
     revision: OpId
     author: bytes
     at_ms: int
     text: NoteText
+    stands: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class NoteConflict:
+    """A note that cannot be signed before somebody chose between its versions."""
+
+    note: bytes
+    consultation: bytes
+    versions: int
+    changed_ms: int
 
 
 @dataclass(frozen=True, slots=True)

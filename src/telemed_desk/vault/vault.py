@@ -25,6 +25,7 @@ from telemed_desk.vault.backups import (
 from telemed_desk.vault.connection import known_errors
 from telemed_desk.vault.core import DATABASE_NAME, Opened
 from telemed_desk.vault.drafts import Drafts, is_signed
+from telemed_desk.vault.note_versions import VaultNoteVersions
 from telemed_desk.vault.oplog import OpLog, op_of_row
 from telemed_desk.vault.outbox import VaultOutbox
 from telemed_desk.vault.payloads import lane_of
@@ -43,7 +44,7 @@ from telemed_protocol.op import Lane, Op, OpId
 MAX_PREVIEW_BYTES: Final = 40_000
 
 
-class Vault(VaultReads, VaultOutbox, VaultSegments, VaultSearch):
+class Vault(VaultReads, VaultNoteVersions, VaultOutbox, VaultSegments, VaultSearch):
     """Thread-safe. Writes are queued for the vault's writer thread and return futures.
 
     A future's result means: on the disk of this PC, through a power cut. Errors are known ones
@@ -111,6 +112,27 @@ class Vault(VaultReads, VaultOutbox, VaultSegments, VaultSearch):
     def roll_draft(self, note: bytes) -> "Future[Op | None]":
         """Turn the journalled text into one revision; None when it says nothing new."""
         return self._writer.submit(lambda t: self._drafts.roll(t, note))
+
+    def settle_note(
+        self, note: bytes, text: NoteText, seen: Iterable[OpId], at_ms: int
+    ) -> "Future[Op]":
+        """Record the text that a clinician made of a note's versions, built on all of them.
+
+        Args:
+            note: Which.
+            text: The whole text.
+            seen: The versions that stood when it was made.
+            at_ms: When.
+
+        Raises (through the future):
+            VersionsMoved: Other versions stand by now; nothing was written of the text.
+            NoteAlreadySigned: It was signed meanwhile.
+        """
+        known = frozenset(seen)
+        actor = self.clinician.entity
+        return self._writer.submit(
+            lambda t: self._drafts.settle(t, note, text, seen=known, actor=actor, at_ms=at_ms)
+        )
 
     def sign_note(self, note: bytes, at_ms: int, also: Sequence[OpDraft] = ()) -> "Future[Op]":
         """Roll the draft and sign the note with the clinician's own key.
