@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 
-from telemed_server import desk_routes, open_routes, sockets
+from telemed_server import attachment_routes, desk_routes, open_routes, sockets
 from telemed_server.errors import RequestRefused
 from telemed_server.guard import Guard
 from telemed_server.http import on_bug, on_http_exception, on_refused
@@ -44,7 +44,12 @@ def build_app(settings: Settings, store: Store, probe_socket: socket.socket | No
             store.close()
 
     app = Starlette(
-        routes=[*open_routes.ROUTES, *desk_routes.ROUTES, *sockets.ROUTES],
+        routes=[
+            *open_routes.ROUTES,
+            *desk_routes.ROUTES,
+            *attachment_routes.ROUTES,
+            *sockets.ROUTES,
+        ],
         exception_handlers={
             RequestRefused: on_refused,
             HTTPException: on_http_exception,

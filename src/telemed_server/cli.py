@@ -63,6 +63,9 @@ def _add_serve(serve: argparse.ArgumentParser) -> None:
         "--probe-address", default="", metavar="NAME:PORT", help="how desks reach it, if otherwise"
     )
     serve.add_argument("--probe-max-kbps", type=int, default=30_000)
+    serve.add_argument(
+        "--attachment-quota-mb", type=int, default=20 * 1024, help="photos kept for one clinic"
+    )
     serve.add_argument("--page-dir", type=Path, help="another copy of the patient page")
     serve.add_argument(
         "--limit", action="append", default=[], metavar="NAME=RATE", help="such as join=10/minute"
@@ -101,6 +104,7 @@ def _settings(args: argparse.Namespace) -> Settings:
         "probe_listen": args.probe_listen,
         "probe_address": args.probe_address,
         "probe_max_bps": 1000 * args.probe_max_kbps,
+        "attachment_quota_bytes": args.attachment_quota_mb * 1024**2,
         "tls": args.tls_cert is not None,
     }
     if args.page_dir is not None:

@@ -28,6 +28,7 @@ DEFAULT_LIMITS: Final = {
     # Per device.
     "device": "100/second",
     "segments": "50/second",
+    "attachments": "50/second",
     "probe": "120/minute",
     "desk-frames": "500/5second",
     # Per seat. A burst of candidates and a reload fit; a flood does not.

@@ -105,6 +105,34 @@ segments = sa.Table(
     sa.UniqueConstraint("device", "lane", "n", name="uq_segments_device_lane_n"),
 )
 
+attachments = sa.Table(
+    "attachments",
+    metadata,
+    sa.Column("clinic", _ID, sa.ForeignKey("clinics.clinic"), primary_key=True),
+    sa.Column("attachment", _ID, primary_key=True),
+    sa.Column("announced_by", _ID, nullable=False),
+    sa.Column("size", sa.Integer, nullable=False),
+    sa.Column("sha256", _HASH, nullable=False),
+    sa.Column("touched_at", sa.Float, nullable=False),
+    # Set when every part is here and the hash of all is the announced one; never before.
+    sa.Column("whole_at", sa.Float),
+)
+
+attachment_parts = sa.Table(
+    "attachment_parts",
+    metadata,
+    sa.Column("clinic", _ID, primary_key=True),
+    sa.Column("attachment", _ID, primary_key=True),
+    sa.Column("part", sa.Integer, primary_key=True),
+    sa.Column("bytes", sa.LargeBinary, nullable=False),
+    sa.ForeignKeyConstraint(
+        ["clinic", "attachment"],
+        ["attachments.clinic", "attachments.attachment"],
+        name="fk_attachment_parts",
+        ondelete="CASCADE",
+    ),
+)
+
 links = sa.Table(
     "links",
     metadata,

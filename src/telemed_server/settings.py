@@ -70,6 +70,7 @@ class Settings:
         probe_address: ``name:port`` under which desks reach it, if it is not the server's name and
             that port.
         probe_max_bps: The fastest that it sends to one desk.
+        attachment_quota_bytes: Sealed photos that one clinic may keep here.
         behind_proxy: Take the client's address from ``X-Forwarded-For`` of a proxy on loopback.
     """
 
@@ -89,6 +90,7 @@ class Settings:
     probe_listen: str = ""
     probe_address: str = ""
     probe_max_bps: int = 30_000_000
+    attachment_quota_bytes: int = 20 * 1024**3
     behind_proxy: bool = False
     tls: bool = False
 
@@ -111,6 +113,8 @@ class Settings:
         for text in (self.probe_listen, self.probe_address):
             if text not in {"", "off"}:
                 host_and_port(text)
+        if self.attachment_quota_bytes < 0:
+            raise BadSetting("--attachment-quota-mb must not be below 0")
         if self.probe_max_bps < LEAST_PROBE_BPS:
             raise BadSetting("--probe-max-kbps is too low to measure a link with")
 

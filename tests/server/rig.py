@@ -60,7 +60,7 @@ WIDE = tuple(
     f"--limit={name}=100000/minute"
     for name in (
         *("found", "enrol", "enrol-status", "auth", "join", "page", "socket"),
-        *("device", "segments", "probe", "desk-frames", "page-frames", "link"),
+        *("device", "segments", "attachments", "probe", "desk-frames", "page-frames", "link"),
     )
 )
 
@@ -195,6 +195,11 @@ class Desk:
         if self.token:
             headers["Authorization"] = f"Bearer {self.token}"
         return self.http.post(path, content=data, headers=headers)
+
+    def put(self, path: str, message: object) -> httpx.Response:
+        data = message if isinstance(message, bytes) else pack(message)
+        headers = {"Content-Type": CONTENT_TYPE, "Authorization": f"Bearer {self.token}"}
+        return self.http.put(path, content=data, headers=headers)
 
     def get(self, path: str) -> httpx.Response:
         return self.http.get(path, headers={"Authorization": f"Bearer {self.token}"})

@@ -16,7 +16,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from telemed_protocol.room import DeskHello, PageHello, Ping, Refused, SeatFrame, encode_frame
-from telemed_server import desk_routes, open_routes
+from telemed_server import attachment_routes, desk_routes, open_routes
 from telemed_server.cli import main
 from tests.server.rig import (
     WIDE,
@@ -31,8 +31,14 @@ from tests.server.rig import (
 )
 
 ROUTES = [
-    (method, route.path.replace("{jti}", "AAAA").replace("{name:path}", "index.html"))
-    for route in (*desk_routes.ROUTES, *open_routes.ROUTES)
+    (
+        method,
+        route.path.replace("{jti}", "AAAA")
+        .replace("{name:path}", "index.html")
+        .replace("{attachment}", "A" * 22)
+        .replace("{part}", "0"),
+    )
+    for route in (*desk_routes.ROUTES, *attachment_routes.ROUTES, *open_routes.ROUTES)
     for method in sorted(route.methods or ())
 ]
 DEEP = b"\x91" * 100_000
