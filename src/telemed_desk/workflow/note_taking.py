@@ -3,6 +3,7 @@
 Lives on the core thread; the editor on the GUI thread calls :meth:`NoteTaking.edit` through it.
 """
 
+import itertools
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
@@ -20,11 +21,12 @@ ROLL_AFTER_S = 20.0
 """Idle time after which the draft becomes a revision that travels."""
 
 Later = Callable[[float, Callable[[], None]], None]
+_loads = itertools.count(1)
 
 
 @dataclass(frozen=True, slots=True)
 class NoteState:
-    """What the editor shows."""
+    """What the editor shows; ``loaded`` is another number whenever the text was read anew."""
 
     note: bytes
     consultation: bytes
@@ -35,6 +37,7 @@ class NoteState:
     problem: KnownError | None = None
     leaves: int = 1
     recovered_characters: int = 0
+    loaded: int = 0
 
 
 class NoteTaking:
@@ -56,6 +59,7 @@ class NoteTaking:
         self._saving = False
         self._timer_armed = False
         self._edits = 0
+        self._at_rest = False
         note = vault.note_of(consultation)
         # Text that was typed before a crash may belong to a note that has no revision yet.
         draft = next((d for d in vault.recovered_drafts() if d.consultation == consultation), None)
@@ -72,6 +76,7 @@ class NoteTaking:
             signed=note if note and note.is_signed else None,
             leaves=note.leaves if note else 1,
             recovered_characters=draft.characters if draft else 0,
+            loaded=next(_loads),
         )
 
     def _set(self, **changes: Any) -> None:
@@ -80,7 +85,7 @@ class NoteTaking:
 
     def edit(self, section: Section, text: str) -> None:
         """Take a section's new text; it is on disk within a second."""
-        if self.state.signed is not None:
+        if self.state.signed is not None or self._at_rest:
             return
         self._edits += 1
         self._set(text=self.state.text.with_section(section, text), unsaved=True)
@@ -95,7 +100,7 @@ class NoteTaking:
 
     def _autosave(self) -> None:
         self._timer_armed = False
-        if self._saving or not self.state.unsaved:
+        if self._saving or self._at_rest or not self.state.unsaved:
             return
         self._saving = True
         edits, at_ms = self._edits, self._now_ms()
@@ -125,6 +130,49 @@ class NoteTaking:
     def _roll_if_idle(self, edits: int) -> None:
         if self._edits == edits and self.state.signed is None:
             self._vault.roll_draft(self.state.note)
+
+    def look(self) -> None:
+        """Something was recorded: another PC may have written a version of this note, or signed it."""
+        note = self._vault.note_of(self.state.consultation)
+        if note is None or note.entity != self.state.note:
+            return
+        if note.is_signed and self.state.signed is None and not self.state.unsaved:
+            # What was typed here since stays, as a version beside the signed text.
+            self._vault.roll_draft(self.state.note)
+            self._set(signed=note, leaves=note.leaves)
+        elif note.leaves != self.state.leaves:
+            self._set(leaves=note.leaves)
+
+    def rest(self, done: Callable[[], None]) -> None:
+        """Make a revision of what was typed, for good; ``done`` runs once it is on the disk.
+
+        When that fails the text stays here, is tried again, and ``done`` does not run.
+        """
+
+        def journalled(error: BaseException | None) -> None:
+            if error is None:
+                self._on_core(self._vault.roll_draft(self.state.note), rolled)
+            else:
+                rolled(error)
+
+        def rolled(error: BaseException | None) -> None:
+            if isinstance(error, KnownError):
+                self._at_rest = False
+                self._set(problem=error)
+                self._later(2.0, self._autosave)
+                return
+            if error is not None:
+                raise error
+            done()
+
+        self._at_rest = True
+        if self.state.unsaved and self.state.signed is None:
+            at_ms = self._now_ms()
+            text = self.state.text
+            saved = self._vault.journal_draft(self.state.note, self.state.consultation, text, at_ms)
+            self._on_core(saved, journalled)
+        else:
+            journalled(None)
 
     def close(self) -> None:
         """Leave the note: what was typed is saved, and the draft becomes a revision."""

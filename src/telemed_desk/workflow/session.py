@@ -10,7 +10,6 @@ from pathlib import Path
 
 import structlog
 
-from telemed_desk.clinical.notes import Section
 from telemed_desk.clinical.queue import Waiting
 from telemed_desk.media import control
 from telemed_desk.sync.desk_socket import DeskSocket, LinkState
@@ -24,6 +23,8 @@ from telemed_desk.workflow.core_thread import CoreThread
 from telemed_desk.workflow.day import Records
 from telemed_desk.workflow.enrolment import CodeResult, Granting
 from telemed_desk.workflow.media_hub import MediaHub
+from telemed_desk.workflow.note_choosing import NoteChoosing
+from telemed_desk.workflow.note_intentions import NoteIntentions
 from telemed_desk.workflow.note_taking import NoteState, NoteTaking
 from telemed_desk.workflow.people import People
 from telemed_desk.workflow.records_watch import RecordsWatch
@@ -35,7 +36,6 @@ from telemed_desk.workflow.visit import PhotoTaken, Visit, VisitPorts, VisitStat
 from telemed_desk.workflow.visit_intentions import VisitIntentions
 from telemed_desk.workflow.waiting_room import RoomView, WaitingRoom
 from telemed_desk.workflow.watched import Watched
-from telemed_protocol.errors import KnownError
 from telemed_protocol.op import Op
 from telemed_protocol.room import RoomFrame
 from telemed_protocol.talk import PageMessage
@@ -43,7 +43,7 @@ from telemed_protocol.talk import PageMessage
 _log = structlog.get_logger("session")
 
 
-class Session(VisitIntentions):
+class Session(VisitIntentions, NoteIntentions):
     """One clinician at work on this PC.
 
     Args:
@@ -96,6 +96,9 @@ class Session(VisitIntentions):
             core, vault, client, hub, later=self._later, may_call=self._may_call,
             start_rung=lambda: self.checking.start_rung,
         )  # fmt: skip
+        self.choosing = NoteChoosing(
+            vault, call=core.call, post=post, later=self._later, now_ms=wall_ms
+        )
         self._records_watch = RecordsWatch(vault, core.spawn, self._on_records)
         self._socket = DeskSocket(
             client,
@@ -147,6 +150,7 @@ class Session(VisitIntentions):
         """Save what is typed, end a call, stop sync; then lock the vault. Core thread."""
         self._closed = True
         self._records_watch.close()
+        self.choosing.close()
         if self._note is not None:
             self._note.close()
         if self._visit is not None and self._visit.state.phase != "ended":
@@ -270,10 +274,6 @@ class Session(VisitIntentions):
 
     # ---- note ----------------------------------------------------------------------------------
 
-    def open_note(self, consultation: bytes) -> None:
-        """Open a consultation's note without a call."""
-        self.core.call(lambda: self._open_note(consultation))
-
     def _open_note(self, consultation: bytes) -> None:
         if self._note is not None:
             if self._note.state.consultation == consultation:
@@ -284,24 +284,9 @@ class Session(VisitIntentions):
         )
         self._on_note(self._note.state)
 
-    def edit(self, section: Section, text: str) -> None:
-        """Take what was typed."""
-        self._with_note(lambda note: note.edit(section, text))
-
-    def save_now(self) -> None:
-        """Write what was typed at once."""
-        self._with_note(lambda note: note.save_now())
-
-    def sign(self, done: Callable[[KnownError | None], None]) -> None:
-        """Sign and lock the open note; ``done`` is called on the GUI thread."""
-        self._with_note(lambda note: note.sign(lambda p: self.core.post(lambda: done(p))))
-
-    def _with_note(self, action: Callable[[NoteTaking], None]) -> None:
-        def run() -> None:
-            if self._note is not None:
-                action(self._note)
-
-        self.core.call(run)
+    def _reviewed(self) -> bytes | None:
+        visit = self.visit.value
+        return visit.waiting.consultation.entity if visit is not None else None
 
     # ---- links and sync ------------------------------------------------------------------------
 
@@ -393,6 +378,9 @@ class Session(VisitIntentions):
 
     def _on_records(self, records: Records) -> None:
         self.records.set(records)
+        self.choosing.look()
+        if self._note is not None:
+            self._note.look()
         self._status.outbox(records.waiting, records.waiting_bytes, records.held)
 
     def _spawn_grant(self) -> None:
