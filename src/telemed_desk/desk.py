@@ -19,6 +19,7 @@ from telemed_desk import __version__, logs
 from telemed_desk.media.control import Devices
 from telemed_desk.sync.server_client import ServerClient
 from telemed_desk.ui.desk_screens import LockedScreens, OpenScreens
+from telemed_desk.ui.screens.pin.screen import PinScreen
 from telemed_desk.ui.shell.state import Person
 from telemed_desk.ui.shell.window import Shell
 from telemed_desk.ui.text import t
@@ -99,6 +100,7 @@ class Desk(QObject):
             practice_passphrase=practice_passphrase,
         )
         self.open_screens: OpenScreens | None = None
+        self._pin: PinScreen | None = None
         self.shell.lock_asked.connect(self.lock)
         self.shell.closing.connect(self.close)
         self.shell.may_close = self._may_close
@@ -163,6 +165,7 @@ class Desk(QObject):
         )
         self.open_screens = OpenScreens(self.shell, session, person)
         self.open_screens.show()
+        self._pin = PinScreen(self.shell, self.door, session.vault)
         session.start()
         self._tell_of_the_vault(session.vault)
 
@@ -187,6 +190,9 @@ class Desk(QObject):
             return
         self._note_waiting(session)
         self.session = self.open_screens = None
+        if self._pin is not None:
+            self._pin.leave()
+            self._pin = None
         self._show_locked()
         screens.leave()
         self.core.run(self.door.while_closing(session.close()))

@@ -17,6 +17,14 @@ class DoorPort:
     def __init__(self) -> None:
         self.tries: list[tuple[bytes, str]] = []
         self.done: Callable[[Attempt], None] = lambda _attempt: None
+        self.pins: dict[bytes, int] = {}
+
+    def unlock_with_pin(self, clinician: bytes, pin: str, done: Callable[[Attempt], None]) -> None:
+        self.tries.append((clinician, pin))
+        self.done = done
+
+    def pin_tries_left(self, clinician: bytes) -> int:
+        return self.pins.get(clinician, 0)
 
     def unlock(self, clinician: bytes, passphrase: str, done: Callable[[Attempt], None]) -> None:
         self.tries.append((clinician, passphrase))
@@ -54,6 +62,69 @@ def test_a_passphrase_goes_to_the_chosen_clinician_once(desk: Unlock) -> None:
     desk.presenter.unlock("four words of mine")
     assert desk.port.tries == [(MERCY.entity, "four words of mine")]
     assert desk.state.working
+
+
+def test_without_a_pin_there_is_no_field_for_one(desk: Unlock) -> None:
+    assert desk.state.pin_tries == 0
+    desk.presenter.unlock_with_pin("480713")
+    assert desk.port.tries == []
+
+
+def test_after_a_lock_the_pin_is_offered_to_who_set_it(desk: Unlock) -> None:
+    desk.port.pins[ACHIENG.entity] = 5
+    desk.presenter.clinicians([ACHIENG, MERCY])
+    assert desk.state.pin_tries == 5
+    assert desk.state.pin_hint == "5 tries left, then only your passphrase opens."
+    desk.presenter.unlock_with_pin("480713")
+    assert desk.port.tries == [(ACHIENG.entity, "480713")]
+    assert "480713" not in repr(desk.states)
+    desk.port.done(Attempt("ok"))
+    assert not desk.state.working
+    desk.presenter.choose(MERCY.entity)
+    assert desk.state.pin_tries == 0
+
+
+def test_a_wrong_pin_says_how_many_tries_are_left_until_none_is(desk: Unlock) -> None:
+    desk.port.pins[ACHIENG.entity] = 2
+    desk.presenter.clinicians([ACHIENG])
+    desk.presenter.unlock_with_pin("111222")
+    desk.port.pins[ACHIENG.entity] = 1
+    desk.port.done(Attempt("wrong-pin"))
+    assert (desk.state.pin_error, desk.state.pin_tries) == ("That PIN is wrong.", 1)
+    assert desk.state.pin_hint == "1 try left, then only your passphrase opens."
+    desk.presenter.typed_pin()
+    assert desk.state.pin_error == ""
+    desk.presenter.unlock_with_pin("111222")
+    del desk.port.pins[ACHIENG.entity]
+    desk.port.done(Attempt("pin-gone"))
+    assert (desk.state.pin_tries, desk.state.pin_error) == (0, "")
+    assert desk.state.error == "The PIN no longer opens. Type your passphrase."
+
+
+@pytest.mark.parametrize("pin", ["", "12345", "4807 1", "abcdef"])
+def test_what_cannot_be_a_pin_costs_no_try(desk: Unlock, pin: str) -> None:
+    desk.port.pins[ACHIENG.entity] = 5
+    desk.presenter.clinicians([ACHIENG])
+    desk.presenter.unlock_with_pin(pin)
+    assert desk.port.tries == []
+    assert desk.state.pin_error == "A PIN has six digits."
+
+
+def test_a_pin_whose_hours_are_over_goes_from_the_screen_by_itself(desk: Unlock) -> None:
+    desk.port.pins[ACHIENG.entity] = 5
+    desk.presenter.clinicians([ACHIENG])
+    del desk.port.pins[ACHIENG.entity]
+    desk.presenter.tick()
+    assert (desk.state.pin_tries, desk.state.pin_hint) == (0, "")
+
+
+def test_the_wait_after_wrong_passphrases_does_not_hold_the_pin_back(desk: Unlock) -> None:
+    desk.port.pins[ACHIENG.entity] = 5
+    desk.presenter.clinicians([ACHIENG])
+    desk.presenter.unlock("wrong")
+    desk.port.done(Attempt("wrong", wait_s=30))
+    desk.presenter.unlock_with_pin("480713")
+    assert desk.port.tries[-1] == (ACHIENG.entity, "480713")
 
 
 def test_nothing_typed_asks_nobody(desk: Unlock) -> None:

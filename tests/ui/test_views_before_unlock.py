@@ -76,6 +76,67 @@ def test_a_wrong_passphrase_stays_selected_and_is_described(qtbot: QtBot) -> Non
     assert view.passphrase.edit.property("state") == "error"
 
 
+def with_pin(tries: int, **more: object) -> UnlockState:
+    state = UnlockState(clinicians=TWO, chosen=b"a", pin_tries=tries, pin_hint=f"{tries} left")
+    return replace(state, **more)  # type: ignore[arg-type]  # names checked by replace
+
+
+def test_the_pin_is_typed_first_and_the_passphrase_stays_beside_it(qtbot: QtBot) -> None:
+    view = unlock_view(qtbot)
+    assert not view.pin.isVisible()
+    view.show_state(with_pin(5))
+    view.focus_first()
+    assert view.pin.isVisible()
+    assert view.passphrase.isVisible()
+    by_pin, by_passphrase = Heard(), Heard()
+    view.unlock_with_pin.connect(by_pin)
+    view.unlock.connect(by_passphrase)
+    qtbot.waitUntil(view.pin.edit.hasFocus)
+    qtbot.keyClicks(view.pin.edit, "4807139")
+    assert view.pin.edit.echoMode() is QLineEdit.EchoMode.Password
+    qtbot.keyClick(view.pin.edit, Qt.Key.Key_Return)
+    qtbot.mouseClick(view.button, Qt.MouseButton.LeftButton)
+    qtbot.keyClicks(view.passphrase.edit, "four words")
+    qtbot.mouseClick(view.button, Qt.MouseButton.LeftButton)
+    assert (by_pin.said, by_passphrase.said) == ([("480713",)] * 2, [("four words",)])
+
+
+def test_a_wrong_pin_stays_selected_and_says_what_is_left(qtbot: QtBot) -> None:
+    view = unlock_view(qtbot)
+    view.show_state(with_pin(5))
+    view.pin.edit.setText("111222")
+    view.show_state(with_pin(4, pin_error="Wrong.", pin_misses=1))
+    assert view.pin.edit.selectedText() == "111222"
+    assert view.pin.edit.accessibleDescription() == "Wrong. 4 left"
+
+
+def test_a_pin_that_is_gone_is_dropped_and_the_keyboard_goes_to_the_passphrase(
+    qtbot: QtBot,
+) -> None:
+    view = unlock_view(qtbot)
+    view.show_state(with_pin(1))
+    view.focus_first()
+    qtbot.waitUntil(view.pin.edit.hasFocus)
+    view.pin.edit.setText("111222")
+    view.show_state(with_pin(0))
+    assert view.pin.text == ""
+    assert not view.pin.isVisible()
+    qtbot.waitUntil(view.passphrase.edit.hasFocus)
+    assert view.passphrase.edit.accessibleName() == "Passphrase"
+
+
+def test_esc_clears_both_and_another_clinician_drops_both(qtbot: QtBot) -> None:
+    view = unlock_view(qtbot)
+    view.show_state(with_pin(5))
+    view.pin.edit.setText("48")
+    view.passphrase.edit.setText("four")
+    qtbot.keyClick(view.pin.edit, Qt.Key.Key_Escape)
+    assert (view.pin.text, view.passphrase.text) == ("", "")
+    view.pin.edit.setText("48")
+    view.show_state(with_pin(5, chosen=b"m"))
+    assert view.pin.text == ""
+
+
 def test_changing_the_clinician_drops_what_was_typed(qtbot: QtBot) -> None:
     view = unlock_view(qtbot)
     view.passphrase.edit.setText("achieng's words")

@@ -72,6 +72,8 @@ class LockedScreens:
         self.unlock_view.chosen.connect(self.unlock.choose)
         self.unlock_view.typed.connect(self.unlock.typed)
         self.unlock_view.unlock.connect(self.unlock.unlock)
+        self.unlock_view.typed_pin.connect(self.unlock.typed_pin)
+        self.unlock_view.unlock_with_pin.connect(self.unlock.unlock_with_pin)
         self.set_up_view.way_chosen.connect(self.set_up.choose)
         self.set_up_view.submitted.connect(self.set_up.submit)
         self.set_up_view.written_down.connect(lambda yes: self.set_up.written_down(yes=yes))

@@ -13,6 +13,7 @@ from telemed_desk.ui import gallery_call
 from telemed_desk.ui.gallery_check import check_scenes
 from telemed_desk.ui.gallery_days import NOW_MS, at, booked, waiting
 from telemed_desk.ui.gallery_people import people_scenes
+from telemed_desk.ui.gallery_pin import pin_scenes
 from telemed_desk.ui.screens.call.presenter import CallPresenter
 from telemed_desk.ui.screens.set_up.presenter import State as SetUpState
 from telemed_desk.ui.screens.set_up.view import SetUpView
@@ -86,6 +87,13 @@ class Nobody:
 
     def unlock(self, clinician: bytes, passphrase: str, done: Callable[[Attempt], None]) -> None:
         """Answer nothing."""
+
+    def unlock_with_pin(self, clinician: bytes, pin: str, done: Callable[[Attempt], None]) -> None:
+        """Answer nothing."""
+
+    def pin_tries_left(self, _clinician: bytes) -> int:
+        """No PIN is set."""
+        return 0
 
     def start_visit(self, seat: str) -> None:
         """Start nothing."""
@@ -337,4 +345,5 @@ SCENES: dict[str, Scene] = {
         lambda: replace(gallery_call.visit("calling"), photos=(), remote_memory=""), None
     ),
 }
+SCENES |= pin_scenes(framed, SCENES["02-today"])
 SCENES |= people_scenes(framed, SCENES["04-call"], SCENES["02-today"])

@@ -224,6 +224,10 @@ class VaultDirectory:
         """Return how many tries a clinician's PIN has; 0 = only the passphrase opens."""
         return self._pins.tries_left(clinician_id)
 
+    def drop_pin(self, clinician_id: bytes) -> None:
+        """End a clinician's PIN; nothing happens when there is none."""
+        self._pins.forget(clinician_id)
+
     def unlock_with_pin(self, clinician_id: bytes, pin: str) -> Vault:
         """Open again with the PIN that was set since the last full unlock.
 

@@ -10,11 +10,21 @@ from typing import Any
 
 from telemed_desk.sync.problems import WrongKindOfCode
 from telemed_desk.vault import SlotInfo, Vault, VaultDirectory, judge_passphrase
-from telemed_desk.vault.problems import TooManyTries, WeakPassphrase, WrongPassphrase
+from telemed_desk.vault.pin import DIGITS, LASTS_S
+from telemed_desk.vault.problems import (
+    PinGone,
+    TooManyTries,
+    WeakPassphrase,
+    WrongPassphrase,
+    WrongPin,
+)
 from telemed_desk.workflow.core_thread import CoreThread
 from telemed_desk.workflow.set_up import NewDesk, SetUpResult, set_up
 from telemed_protocol.codes import CodeKind, CodeTypoError, EnrolCode
 from telemed_protocol.errors import KnownError
+
+PIN_DIGITS = DIGITS
+PIN_HOURS = int(LASTS_S // 3600)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +38,16 @@ class UnlockResult:
     def is_wrong(self) -> bool:
         """The passphrase did not fit, or was not even tried yet."""
         return isinstance(self.problem, WrongPassphrase | TooManyTries)
+
+    @property
+    def is_wrong_pin(self) -> bool:
+        """The PIN did not fit, and may be tried again."""
+        return isinstance(self.problem, WrongPin)
+
+    @property
+    def pin_is_gone(self) -> bool:
+        """No PIN opens any more: used up, over, or dropped."""
+        return isinstance(self.problem, PinGone)
 
     @property
     def wait_s(self) -> float:
@@ -79,16 +99,40 @@ class Door:
         self, clinician: bytes, passphrase: str, done: Callable[[UnlockResult], None]
     ) -> None:
         """Open the vault; about half a second of key derivation, off both loops."""
+        self._core.run(self._tried(lambda: self._directory.unlock(clinician, passphrase)), done)
 
-        async def run() -> UnlockResult:
-            async with self._turn:
-                try:
-                    vault = await asyncio.to_thread(self._directory.unlock, clinician, passphrase)
-                except KnownError as error:
-                    return UnlockResult(problem=error)
-                return UnlockResult(vault)
+    def unlock_with_pin(
+        self, clinician: bytes, pin: str, done: Callable[[UnlockResult], None]
+    ) -> None:
+        """Open the vault again, with the PIN that was set since it was last opened in full."""
+        self._core.run(self._tried(lambda: self._directory.unlock_with_pin(clinician, pin)), done)
+
+    async def _tried(self, attempt: Callable[[], Vault]) -> UnlockResult:
+        async with self._turn:
+            try:
+                return UnlockResult(await asyncio.to_thread(attempt))
+            except KnownError as error:
+                return UnlockResult(problem=error)
+
+    def pin_tries_left(self, clinician: bytes) -> int:
+        """Return how often a PIN may still be tried; 0 = only the passphrase opens."""
+        return self._directory.pin_tries_left(clinician)
+
+    def keep_pin(self, vault: Vault, pin: str, done: Callable[[KnownError | None], None]) -> None:
+        """Let six digits open this vault again for a while; ``done`` gets why not, or None."""
+
+        async def run() -> KnownError | None:
+            try:
+                await asyncio.to_thread(self._directory.keep_pin, vault, pin)
+            except KnownError as error:
+                return error
+            return None
 
         self._core.run(run(), done)
+
+    def drop_pin(self, clinician: bytes) -> None:
+        """End a clinician's PIN at once."""
+        self._directory.drop_pin(clinician)
 
     def set_up(
         self,

@@ -1,8 +1,8 @@
 """The navigation rail: only screens that exist."""
 
-from PySide6.QtCore import QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QPoint, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent, QPen, QPolygonF
-from PySide6.QtWidgets import QAbstractButton, QButtonGroup, QSizePolicy, QWidget
+from PySide6.QtWidgets import QAbstractButton, QButtonGroup, QMenu, QSizePolicy, QWidget
 
 from telemed_desk.ui.shell.state import PAGES, SELF_CHECK, SYNC, TODAY, Screen
 from telemed_desk.ui.text import t
@@ -102,6 +102,7 @@ class Rail(QWidget):
 
     chosen = Signal(str)
     lock = Signal()
+    pin = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -124,9 +125,17 @@ class Rail(QWidget):
         self.lock_button = RailButton(t("rail.lock"), "lock", checkable=False)
         self.lock_button.setToolTip(t("rail.lock_tip"))
         self.lock_button.clicked.connect(self.lock)
+        self.menu = QMenu(self)
+        self.menu.addAction(t("rail.lock_now"), self.lock.emit)
+        self.menu.addAction(t("rail.pin"), self.pin.emit)
+        self.lock_button.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.lock_button.customContextMenuRequested.connect(self._open_menu)
         box.addWidget(self.lock_button)
         self.setLayout(box)
         self.set_narrow(narrow=False)
+
+    def _open_menu(self, at: QPoint) -> None:
+        self.menu.popup(self.lock_button.mapToGlobal(at))
 
     def set_narrow(self, *, narrow: bool) -> None:
         """Show icons only, in narrow windows."""

@@ -36,6 +36,7 @@ class TopBar(QWidget):
         self._name = Text("", "strong")
         self._more = Text("", "caption")
         self._avatar = Avatar("")
+        self.pin = Button("", "neutral", icon="key-round", name=t("topbar.pin"))
         self._theme = Button("", "neutral", icon="contrast", name=t("topbar.theme"))
         self._theme.clicked.connect(self._flip)
         who = column(None, self._name, self._more, None, gap=0)
@@ -45,6 +46,7 @@ class TopBar(QWidget):
                 self._clinic,
                 self._practice,
                 None,
+                self.pin,
                 self._theme,
                 self._avatar,
                 who,
@@ -75,6 +77,7 @@ class Shell(QMainWindow):
 
     page_chosen = Signal(str)
     lock_asked = Signal()
+    pin_asked = Signal()
     closing = Signal()
 
     def __init__(self) -> None:
@@ -102,6 +105,8 @@ class Shell(QMainWindow):
         self.ring = FocusRing(self)
         self.rail.chosen.connect(self.page_chosen)
         self.rail.lock.connect(self.lock_asked)
+        self.rail.pin.connect(self.pin_asked)
+        self.top_bar.pin.clicked.connect(self.pin_asked)
         self.status_line.link_pressed.connect(lambda: self._press("self_check"))
         self.status_line.sync_pressed.connect(lambda: self._press("sync"))
         self._shortcuts()

@@ -32,12 +32,12 @@ class Field(QWidget):
         self._below.setVisible(bool(hint))
         self._mark = Icon("circle-alert", "danger", sizes.ICON_SMALL)
         self._mark.hide()
-        caption = Text(label, "label")
-        caption.setBuddy(self.edit)
+        self._caption = Text(label, "label")
+        self._caption.setBuddy(self.edit)
         self.line = row(self.edit, gap=sizes.S)
         below = row(self._mark, gap=sizes.XS)
         below.addWidget(self._below, 1)
-        self.setLayout(column(caption, self.line, below, gap=sizes.XS))
+        self.setLayout(column(self._caption, self.line, below, gap=sizes.XS))
         self.edit.textChanged.connect(self.changed)
         self.edit.returnPressed.connect(self.submitted)
         self.setFocusProxy(self.edit)
@@ -46,6 +46,11 @@ class Field(QWidget):
     def text(self) -> str:
         """What is typed."""
         return self.edit.text()
+
+    def set_label(self, label: str) -> None:
+        """Change what stands above it."""
+        self._caption.setText(label)
+        self.edit.setAccessibleName(label)
 
     def set_hint(self, words: str) -> None:
         """Change what stands below while there is no error."""

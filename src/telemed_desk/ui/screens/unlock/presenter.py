@@ -1,4 +1,4 @@
-"""Unlock: clinicians known to this PC, and a passphrase. No patient's name before that."""
+"""Unlock: clinicians known to this PC, and a passphrase or PIN. No patient's name before that."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -6,6 +6,7 @@ from typing import Literal, Protocol
 
 from telemed_desk.ui import words
 from telemed_desk.ui.text import t, tn
+from telemed_desk.workflow.door import PIN_DIGITS
 
 LinkWord = Literal["connecting", "online", "offline"]
 
@@ -33,13 +34,13 @@ class Attempt:
     """How an attempt to unlock ended.
 
     Attributes:
-        outcome: ``ok``, ``wrong`` (never says which part), or ``problem``.
+        outcome: ``ok``, ``wrong`` (never says which part), ``wrong-pin``, ``pin-gone`` or ``problem``.
         wait_s: Seconds before the next try is taken; 0 = at once.
         sentence: What is wrong, for ``problem``.
         next_step: What to do about it.
     """
 
-    outcome: Literal["ok", "wrong", "problem"]
+    outcome: Literal["ok", "wrong", "wrong-pin", "pin-gone", "problem"]
     wait_s: int = 0
     sentence: str = ""
     next_step: str = ""
@@ -52,10 +53,21 @@ class UnlockPort(Protocol):
         """Try; ``done`` is called on the GUI thread. On ``ok`` the desk leaves this screen."""
         ...
 
+    def unlock_with_pin(self, clinician: bytes, pin: str, done: Callable[[Attempt], None]) -> None:
+        """Try the PIN, likewise."""
+        ...
+
+    def pin_tries_left(self, clinician: bytes) -> int:
+        """Return how often a PIN may still be tried; 0 = there is none."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What the screen shows. ``error`` stands below the field, ``problem`` in a banner."""
+    """What the screen shows. ``error`` stands below the passphrase, ``problem`` in a banner.
+
+    ``pin_tries`` 0 = no PIN opens, and no field for one is shown.
+    """
 
     clock: str = ""
     date: str = ""
@@ -76,6 +88,10 @@ class State:
     problem: str = ""
     problem_words: str = ""
     misses: int = 0
+    pin_tries: int = 0
+    pin_hint: str = ""
+    pin_error: str = ""
+    pin_misses: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +146,13 @@ class UnlockPresenter:
     def clinicians(self, known: Sequence[Clinician]) -> None:
         """Who may unlock, last user first; the first is chosen."""
         chosen = known[0].entity if known else b""
-        self._set(clinicians=tuple(known), chosen=chosen)
+        self._set(clinicians=tuple(known), chosen=chosen, **self._pin_of(chosen))
+
+    def _pin_of(self, clinician: bytes) -> dict[str, object]:
+        """Read what a PIN may still do; nothing is counted here, so that nothing can be miscounted."""
+        tries = self._port.pin_tries_left(clinician) if clinician else 0
+        hint = tn("unlock.pin.tries", tries) if tries else ""
+        return {"pin_tries": tries, "pin_hint": hint}
 
     def link(self, word: LinkWord, rtt_ms: float | None = None) -> None:
         """The line to the server came or went."""
@@ -163,19 +185,38 @@ class UnlockPresenter:
             error = tn("unlock.wait", left)
         elif self.state.wait_s:
             error = ""
-        self._set(clock=words.clock(now), date=words.long_date(now), wait_s=left, error=error)
+        self._set(
+            clock=words.clock(now),
+            date=words.long_date(now),
+            wait_s=left,
+            error=error,
+            **({} if self.state.working else self._pin_of(self.state.chosen)),
+        )
 
     # ---- intentions ----------------------------------------------------------------------------
 
     def choose(self, clinician: bytes) -> None:
         """Somebody else is going to unlock."""
         if clinician != self.state.chosen and not self.state.working:
-            self._set(chosen=clinician, error="", problem="", problem_words="", misses=0)
+            self._set(
+                chosen=clinician,
+                error="",
+                problem="",
+                problem_words="",
+                misses=0,
+                pin_error="",
+                pin_misses=0,
+                **self._pin_of(clinician),
+            )
 
     def typed(self) -> None:
         """The passphrase is being changed: an old error no longer says anything."""
         if not self.state.wait_s:
             self._set(error="", problem="", problem_words="")
+
+    def typed_pin(self) -> None:
+        """The PIN is being changed."""
+        self._set(pin_error="", problem="", problem_words="")
 
     def unlock(self, passphrase: str) -> None:
         """Try to unlock."""
@@ -186,6 +227,28 @@ class UnlockPresenter:
             return
         self._set(working=True, error="", problem="", problem_words="")
         self._port.unlock(self.state.chosen, passphrase, self._done)
+
+    def unlock_with_pin(self, pin: str) -> None:
+        """Try the PIN. What cannot be one costs no try."""
+        if self.state.working or not self.state.chosen or not self.state.pin_tries:
+            return
+        if len(pin) != PIN_DIGITS or not (pin.isascii() and pin.isdigit()):
+            self._set(pin_error=t("unlock.pin.six"), pin_misses=self.state.pin_misses + 1)
+            return
+        self._set(working=True, pin_error="", problem="", problem_words="")
+        self._port.unlock_with_pin(self.state.chosen, pin, self._pin_done)
+
+    def _pin_done(self, attempt: Attempt) -> None:
+        known = self._pin_of(self.state.chosen)
+        if attempt.outcome == "wrong-pin":
+            misses = self.state.pin_misses + 1
+            self._set(working=False, pin_error=t("unlock.pin.wrong"), pin_misses=misses, **known)
+        elif attempt.outcome == "pin-gone":
+            self._set(working=False, error=t("unlock.pin.gone"), pin_error="", **known)
+        elif attempt.outcome == "ok":
+            self._set(working=False, pin_error="", pin_misses=0, error="", misses=0)
+        else:
+            self._done(attempt)
 
     def _done(self, attempt: Attempt) -> None:
         self._ready_ms = self._now_ms() + attempt.wait_s * 1000

@@ -22,6 +22,7 @@ from telemed_desk.ui.widgets.fields import PassphraseField
 from telemed_desk.ui.widgets.keys import on_key
 from telemed_desk.ui.widgets.labels import Avatar, Text
 from telemed_desk.ui.widgets.layouts import clear, column, row
+from telemed_desk.workflow.door import PIN_DIGITS
 
 
 class ClinicianRow(QWidget):
@@ -70,7 +71,9 @@ class UnlockView(QWidget):
 
     chosen = Signal(bytes)
     typed = Signal()
+    typed_pin = Signal()
     unlock = Signal(str)
+    unlock_with_pin = Signal(str)
 
     def __init__(self) -> None:
         super().__init__()
@@ -82,6 +85,12 @@ class UnlockView(QWidget):
         self.passphrase = PassphraseField(
             t("unlock.passphrase"), t("button.show"), t("button.hide"), big=True
         )
+        self.pin = PassphraseField(t("unlock.pin"), t("button.show"), t("button.hide"), big=True)
+        self.pin.edit.setMaxLength(PIN_DIGITS)
+        self.pin.edit.setInputMethodHints(
+            self.pin.edit.inputMethodHints() | Qt.InputMethodHint.ImhDigitsOnly
+        )
+        self.pin.hide()
         self.button = Button(t("unlock.button"), "primary", scale="large", keys=t("key.enter"))
         self._avatar = Avatar("", sizes.AVATAR_LARGE)
         self._name = Text("", "title")
@@ -91,6 +100,8 @@ class UnlockView(QWidget):
         form = column(
             column(self._name, self._role, gap=0),
             sizes.S,
+            self.pin,
+            sizes.XS,
             self.passphrase,
             sizes.XS,
             row(self.button, None),
@@ -120,10 +131,12 @@ class UnlockView(QWidget):
         self.setLayout(whole)
         self.panels = [self.form]
         self.passphrase.changed.connect(lambda _text: self.typed.emit())
-        self.passphrase.submitted.connect(self._submit)
+        self.passphrase.submitted.connect(self._submit_passphrase)
+        self.pin.changed.connect(lambda _text: self.typed_pin.emit())
+        self.pin.submitted.connect(self._submit_pin)
         self.button.clicked.connect(self._submit)
-        on_key(self, "Ctrl+H", self.passphrase.flip)
-        on_key(self, "Esc", self.passphrase.edit.clear)
+        on_key(self, "Ctrl+H", self._flip)
+        on_key(self, "Esc", self.forget)
         on_key(self, "Up", lambda: self._step(-1))
         on_key(self, "Down", lambda: self._step(1))
 
@@ -141,26 +154,30 @@ class UnlockView(QWidget):
         self.banner.show_words(state.problem, state.problem_words)
         self.passphrase.set_error(state.error)
         self.passphrase.edit.setReadOnly(state.working)
+        self._show_pin(state, before)
         self.button.show_as(t("unlock.working") if state.working else t("unlock.button"))
-        self.button.set_reason(enabled=not state.working and not state.wait_s, reason=state.error)
+        waits = bool(state.wait_s) and not state.pin_tries
+        self.button.set_reason(enabled=not state.working and not waits, reason=state.error)
         if state.misses > before.misses:
             self.passphrase.edit.selectAll()
             self.passphrase.edit.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def focus_first(self) -> None:
         """Put the keyboard where typing begins."""
-        self.passphrase.edit.setFocus(Qt.FocusReason.TabFocusReason)
+        field = self.pin if self._state.pin_tries else self.passphrase
+        field.edit.setFocus(Qt.FocusReason.TabFocusReason)
 
     def forget(self) -> None:
         """Drop what was typed: the desk unlocked, or somebody else is going to."""
         self.passphrase.edit.clear()
+        self.pin.edit.clear()
 
     def _show_list(self, state: State) -> None:
         self._list.removeWidget(self._open)
         self._open.setParent(None)
         clear(self._list)
         self._rows = {}
-        self.passphrase.edit.clear()
+        self.forget()
         for clinician in state.clinicians:
             if clinician.entity == state.chosen:
                 self._avatar.set_initials(clinician.initials)
@@ -175,7 +192,39 @@ class UnlockView(QWidget):
                 self._list.addWidget(entry)
         QTimer.singleShot(0, self, self.focus_first)
 
+    def _show_pin(self, state: State, before: State) -> None:
+        """Show the PIN's field while there is one; the passphrase stays below it."""
+        had_focus = self.pin.edit.hasFocus()
+        self.pin.setVisible(bool(state.pin_tries))
+        self.passphrase.set_label(
+            t("unlock.or_passphrase" if state.pin_tries else "unlock.passphrase")
+        )
+        said = " ".join(part for part in (state.pin_error, state.pin_hint) if part)
+        if state.pin_hint != before.pin_hint:
+            self.pin.set_hint(state.pin_hint)
+        self.pin.set_error(said if state.pin_error else "")
+        self.pin.edit.setReadOnly(state.working)
+        if not state.pin_tries and before.pin_tries:
+            self.pin.edit.clear()
+            if had_focus:
+                self.passphrase.edit.setFocus(Qt.FocusReason.OtherFocusReason)
+        elif state.pin_misses > before.pin_misses:
+            self.pin.edit.selectAll()
+            self.pin.edit.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def _flip(self) -> None:
+        (self.pin if self.pin.edit.hasFocus() else self.passphrase).flip()
+
     def _submit(self) -> None:
+        if self._state.pin_tries and self.pin.text and not self.passphrase.text:
+            self._submit_pin()
+        else:
+            self._submit_passphrase()
+
+    def _submit_pin(self) -> None:
+        self.unlock_with_pin.emit(self.pin.text)
+
+    def _submit_passphrase(self) -> None:
         self.unlock.emit(self.passphrase.text)
 
     def _step(self, by: int) -> None:

@@ -1,0 +1,91 @@
+"""The gallery's scenes of the PIN: at the unlock screen, and its dialog."""
+
+from collections.abc import Callable
+
+from PySide6.QtWidgets import QWidget
+
+from telemed_desk.ui.gallery_days import NOW_MS, at
+from telemed_desk.ui.screens.pin.presenter import PinPresenter, State
+from telemed_desk.ui.screens.pin.view import PinDialog
+from telemed_desk.ui.screens.unlock.presenter import Attempt, Clinician, Place, UnlockPresenter
+from telemed_desk.ui.screens.unlock.view import UnlockView
+from telemed_protocol.errors import KnownError
+
+Scene = Callable[[], QWidget]
+KNOWN = (
+    Clinician(b"1", "Dr Achieng Odera", "Palliative care"),
+    Clinician(b"2", "Dr Samuel Kiprop", "Dermatology"),
+)
+
+
+class _Tries:
+    """Has a PIN with so many tries left, and opens nothing."""
+
+    def __init__(self, left: int) -> None:
+        self._left = left
+
+    def unlock(self, clinician: bytes, passphrase: str, done: Callable[[Attempt], None]) -> None:
+        """Answer nothing."""
+
+    def unlock_with_pin(self, clinician: bytes, pin: str, done: Callable[[Attempt], None]) -> None:
+        """It is wrong."""
+        del clinician, pin
+        self._left -= 1
+        done(Attempt("wrong-pin"))
+
+    def pin_tries_left(self, _clinician: bytes) -> int:
+        """Return them."""
+        return self._left
+
+    def tries_left(self) -> int:
+        """Return them."""
+        return self._left
+
+    def keep(self, pin: str, done: Callable[[KnownError | None], None]) -> None:
+        """Keep nothing."""
+
+    def drop(self) -> None:
+        """Drop nothing."""
+
+
+def _unlock(framed: Callable[[str, QWidget], QWidget], typed: str) -> Scene:
+    def scene() -> QWidget:
+        view = UnlockView()
+        place = Place("Mto Mawe Referral Hospital", "Telemedicine room 4", "1.0")
+        presenter = UnlockPresenter(_Tries(5), lambda: at("11:02"), view.show_state, place)
+        presenter.link("online", 24)
+        presenter.waiting(3, 4_600_000)
+        presenter.clinicians(KNOWN)
+        if typed:
+            view.pin.edit.setText(typed)
+            presenter.unlock_with_pin(typed)
+        return framed("unlock", view)
+
+    return scene
+
+
+def _dialog(today: Scene, tries: int, keep: tuple[str, str] | None = None) -> Scene:
+    def scene() -> QWidget:
+        window = today()
+        shown: list[State | None] = []
+        presenter = PinPresenter(_Tries(tries), lambda: NOW_MS, shown.append, lambda _words: None)
+        presenter.ask()
+        if keep is not None:
+            presenter.keep(*keep)
+        state = presenter.state
+        if state is None:
+            raise LookupError("no dialog")
+        PinDialog(window, state).open()
+        return window
+
+    return scene
+
+
+def pin_scenes(framed: Callable[[str, QWidget], QWidget], today: Scene) -> dict[str, Scene]:
+    """Return the scenes; the dialogs stand over ``today``."""
+    return {
+        "01-unlock-pin": _unlock(framed, ""),
+        "01-unlock-pin-wrong": _unlock(framed, "111222"),
+        "13-pin": _dialog(today, 0),
+        "13-pin-set": _dialog(today, 5, ("480713", "480731")),
+    }

@@ -1,0 +1,1 @@
+"""The PIN by which this PC opens again for a while."""
