@@ -1,6 +1,7 @@
 """What is told of one call: the figures of both directions, and whether the run may count."""
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -127,9 +128,14 @@ class CallFigures(msgspec.Struct, frozen=True):
 
 def spoilt_by(call: CallRecord) -> str:
     """Say why a run does not count, empty when it does."""
-    late_share, latest_ms = lateness(call)
-    if call.busy_share > BUSY_LIMIT:
-        return f"the processors were {call.busy_share:.0%} busy"
+    return machine_spoilt(call.busy_share, call.link)
+
+
+def machine_spoilt(busy_share: float, link: Mapping[str, Counters]) -> str:
+    """Say why what was measured meanwhile does not count, empty when it does."""
+    late_share, latest_ms = link_lateness(link)
+    if busy_share > BUSY_LIMIT:
+        return f"the processors were {busy_share:.0%} busy"
     if late_share > LATE_LIMIT or latest_ms > LATEST_LIMIT_MS:
         return f"the link emulator was late ({late_share:.1%} of packets, worst {latest_ms:.0f} ms)"
     return ""
@@ -137,9 +143,14 @@ def spoilt_by(call: CallRecord) -> str:
 
 def lateness(call: CallRecord) -> tuple[float, float]:
     """Share of packets that the emulator delivered late, and by how many ms at worst."""
-    packets = sum(way.out_packets for way in call.link.values())
-    late = sum(way.late_packets for way in call.link.values())
-    return late / max(1, packets), max(way.latest_ms for way in call.link.values())
+    return link_lateness(call.link)
+
+
+def link_lateness(link: Mapping[str, Counters]) -> tuple[float, float]:
+    """Do as :func:`lateness` for a link's counters, both directions."""
+    packets = sum(way.out_packets for way in link.values())
+    late = sum(way.late_packets for way in link.values())
+    return late / max(1, packets), max(way.latest_ms for way in link.values())
 
 
 def direction_figures(

@@ -78,8 +78,13 @@ class Signalling:
     """
 
     def __init__(
-        self, ends: dict[str, Endpoint], link: EmulatedLink, restarts: dict[str, bool]
+        self,
+        ends: dict[str, Endpoint],
+        link: EmulatedLink,
+        restarts: dict[str, bool],
+        ice_servers: Sequence[Event] = (),
     ) -> None:
+        self._ice_servers = list(ice_servers)
         self._restarts = restarts
         self.events: list[Event] = []
         self._ends = ends
@@ -94,7 +99,7 @@ class Signalling:
             self.events.append({**event, "who": who})
             match event:
                 case {"ev": "offer" | "reoffer", "sdp": sdp}:
-                    cfg = {"iceServers": [], "restarts": self._restarts[other]}
+                    cfg = {"iceServers": self._ice_servers, "restarts": self._restarts[other]}
                     self._later(other, {"cmd": "onoffer", "sdp": sdp, "cfg": cfg})
                 case {"ev": "answer", "sdp": sdp}:
                     self._later(other, {"cmd": "onanswer", "sdp": sdp})
@@ -133,6 +138,7 @@ async def run_call(
     changes: Sequence[Change] = (),
     *,
     answerer_restarts: bool = False,
+    ice_servers: Sequence[Event] = (),
 ) -> CallRecord:
     """Let ``a`` call ``b``, wait, and collect the records. Both ends are prepared already.
 
@@ -143,17 +149,18 @@ async def run_call(
         seconds: From the offer on.
         changes: What happens to the link meanwhile.
         answerer_restarts: ``b`` looks for a new path as well, because ``a`` never would.
+        ice_servers: Both ends may use; as in an ``RTCConfiguration``.
     """
     ends = {"a": a, "b": b}
-    signalling = Signalling(ends, link, {"a": True, "b": answerer_restarts})
+    signalling = Signalling(ends, link, {"a": True, "b": answerer_restarts}, ice_servers)
     made_ms: list[float] = []
     machine: asyncio.Task[list[float]] | None = None
     try:
         cpu_s = {who: session_cpu_s(end.session_pid) for who, end in ends.items()}
         busy_s = machine_busy_s()
         began = time.time()
-        machine = asyncio.create_task(_look_at_machine())
-        await a.send({"cmd": "offer", "cfg": {"iceServers": [], "restarts": True}})
+        machine = asyncio.create_task(look_at_machine())
+        await a.send({"cmd": "offer", "cfg": {"iceServers": list(ice_servers), "restarts": True}})
         left = sorted(changes, key=lambda change: change[0])
         while (passed := time.time() - began) < seconds:
             while left and passed >= left[0][0]:
@@ -189,7 +196,7 @@ async def run_call(
     )
 
 
-async def _look_at_machine() -> list[float]:
+async def look_at_machine() -> list[float]:
     """Return how busy the machine was in each second, until cancelled."""
     shares = []
     before, at = machine_busy_s(), time.monotonic()

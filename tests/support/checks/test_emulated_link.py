@@ -100,6 +100,18 @@ async def test_an_outage_begins_and_ends_on_demand() -> None:
         assert len(await _round_trips(link, 10)) == 10
 
 
+async def test_a_firewall_lets_tcp_pass_and_no_udp() -> None:
+    async with EmulatedLink(LinkSpec(no_udp=True)) as link:
+        assert await _round_trips(link, 5, patience_s=0.3) == []
+        assert (await link.counters())["ab"].lost == 5
+        refused = await asyncio.create_subprocess_exec(
+            *link.a.command("bash", "-c", f"exec 3<>/dev/tcp/{link.b.address}/9"),
+            stderr=asyncio.subprocess.PIPE,
+        )
+        _, said = await asyncio.wait_for(refused.communicate(), 20)
+    assert b"refused" in said  # an answer came: nobody listens there
+
+
 async def test_side_b_can_move() -> None:
     async with EmulatedLink(CLEAN) as link:
         await link.move_b("10.78.0.99")

@@ -54,7 +54,7 @@ class Counters:
     """One direction since the start.
 
     Attributes:
-        lost: On the line, at random, in a burst or while it was down.
+        lost: On the line, at random, in a burst or while it was down; also UDP where none may pass.
         overflowed: Before the limiter, for want of room in the queue.
         late_packets: Delivered more than 5 ms later than asked: the emulator had no processor.
         latest_ms: The worst of them.

@@ -53,7 +53,7 @@ typedef struct {
     double delay_ms, jitter_ms, loss_percent, rate_kbps;
     double burst_enter_percent, burst_leave_percent;    /* Gilbert-Elliott; everything lost in a burst */
     int64_t queue_bytes;
-    int down;
+    int down, no_udp;
     /* state */
     int in_burst;
     list queue;                     /* waits for the limiter */
@@ -180,6 +180,10 @@ static void take_in(direction *d) {
         serve_queue(d, t);
         d->in_packets++;
         d->in_bytes += n;
+        if (d->no_udp && n > 9 && bytes[0] >> 4 == 4 && bytes[9] == 17) {
+            d->lost++;              /* a firewall, before the line */
+            continue;
+        }
         if (d->rate_kbps > 0 && d->queued_bytes + n > d->queue_bytes) {
             d->overflowed++;
             continue;
@@ -215,6 +219,7 @@ static int set_parameter(direction *d, const char *key, double value) {
     else if (!strcmp(key, "burst_enter_percent")) d->burst_enter_percent = value;
     else if (!strcmp(key, "burst_leave_percent")) d->burst_leave_percent = value;
     else if (!strcmp(key, "down")) d->down = value != 0;
+    else if (!strcmp(key, "no_udp")) d->no_udp = value != 0;
     else return 0;
     return 1;
 }

@@ -16,6 +16,7 @@ class LinkSpec:
         burst_enter_percent: Per packet, from good to lost (Gilbert-Elliott); 0 = no bursts.
         burst_leave_percent: Per packet, back from lost to good.
         down: Everything is lost.
+        no_udp: A firewall before the line lets no UDP over IPv4 pass, and tells nobody.
     """
 
     delay_ms: float = 0.5
@@ -26,6 +27,7 @@ class LinkSpec:
     burst_enter_percent: float = 0.0
     burst_leave_percent: float = 100.0
     down: bool = False
+    no_udp: bool = False
 
     def order(self) -> str:
         """The emulator's words for it."""
