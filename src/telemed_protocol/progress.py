@@ -42,3 +42,11 @@ class HeldBack:
     mark: int
     wire: bytes
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Original:
+    """A photo's sealed file on this PC that the server may not have whole; ``size`` of that file."""
+
+    entity: bytes
+    size: int

@@ -56,6 +56,7 @@ class RealDesk:
             clock=wall_ms,
             on_status=self.statuses.append,
             on_applied=self.applied.extend,
+            originals=self.vault,
         )
         task = asyncio.create_task(driver.run())
         try:

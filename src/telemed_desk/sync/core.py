@@ -9,6 +9,7 @@ from typing import Final
 
 from telemed_desk.sync.backoff import Backoff
 from telemed_desk.sync.events import (
+    Announce,
     Effect,
     Event,
     Failed,
@@ -16,6 +17,9 @@ from telemed_desk.sync.events import (
     HeadAnnounced,
     LinkChanged,
     OpsPending,
+    OriginalsHeld,
+    OriginalsWaiting,
+    PartsHeld,
     Paused,
     Pull,
     Pulled,
@@ -25,6 +29,7 @@ from telemed_desk.sync.events import (
     Seal,
     Sealed,
     Send,
+    SendPart,
     Sent,
     Tick,
     TryNow,
@@ -35,6 +40,7 @@ from telemed_desk.sync.link_meter import LinkMeter
 from telemed_desk.sync.problems import NotAuthorised
 from telemed_desk.sync.sealing import TooLargeToSend
 from telemed_desk.sync.status import Phase, SyncStatus
+from telemed_desk.sync.uploads import Uploads
 from telemed_protocol.op import Lane as LaneNumber
 
 POLL_MS: Final = 60_000
@@ -48,6 +54,8 @@ class SyncCore:
     def __init__(self, queued: tuple[Queued, ...] = (), cursor_sseq: int = 0) -> None:
         self._lanes = Lanes()
         self._lanes.enqueue(queued)
+        self._uploads = Uploads()
+        self._uploads_held = False
         self._meter = LinkMeter()
         self._cursor = cursor_sseq
         self._head = cursor_sseq
@@ -82,6 +90,8 @@ class SyncCore:
         problem, detail = self._problem, self._detail
         if not problem and self._stuck:
             problem = TooLargeToSend.code
+        if not problem:
+            problem = self._uploads.problem
         return SyncStatus(
             phase=self._phase(),
             waiting_ops=self._pending.ops + sum(q.ops for q in queued),
@@ -92,10 +102,12 @@ class SyncCore:
             detail=detail,
             paused=self._paused,
             quarantined=self._quarantined,
+            originals=self._uploads.waiting,
+            originals_bytes=self._uploads.waiting_bytes,
         )
 
     def _phase(self) -> Phase:
-        sending = self._lanes.sending
+        sending = self._lanes.sending or self._uploads.sending
         busy = sending or self._pulling or self._refreshing
         if self._inconsistent:
             phase = Phase.INCONSISTENT
@@ -121,6 +133,8 @@ class SyncCore:
         match event:
             case OpsPending() | HeadAnnounced() | LinkChanged() | TryNow() | Paused():
                 self._news(event)
+            case OriginalsWaiting() | OriginalsHeld() | PartsHeld():
+                self._upload_news(event, now_ms)
             case Sealed():
                 self._sealed(event)
             case Sent():
@@ -146,6 +160,7 @@ class SyncCore:
         self._link.reset()
         self._seal_wait.reset()
         self._lanes.end_waits()
+        self._uploads.end_waits()
         self._last_pull_ms = None
 
     def _news(self, event: OpsPending | HeadAnnounced | LinkChanged | TryNow | Paused) -> None:
@@ -193,6 +208,7 @@ class SyncCore:
         self._dry.clear()
         self._seal_wait.reset()
         self._lanes.try_now()
+        self._uploads.try_now()
         self._problem = self._detail = ""
 
     def _sent(self, event: Sent, now_ms: int) -> None:
@@ -228,6 +244,10 @@ class SyncCore:
             case Failure.INCONSISTENT:
                 self._inconsistent = True
                 self._note(event)
+            case Failure.REFUSED | Failure.STORE | Failure.BUSY if isinstance(
+                event.during, Announce | SendPart
+            ):
+                self._upload_failed(event, event.during, now_ms)
             case Failure.REFUSED if lane is not None:
                 # The link works; this lane waits by itself, and after three it needs a person.
                 self._contact(now_ms)
@@ -240,13 +260,37 @@ class SyncCore:
                 self._seal_wait.failed(now_ms)
                 self._note(event)
             case _:
-                if lane is not None and event.failure is Failure.LINK:
+                carrying = lane is not None or isinstance(event.during, SendPart)
+                if carrying and event.failure is Failure.LINK:
                     self._meter.cut()
                 self._connected = event.failure is Failure.STORE and self._connected
                 if self._link.may_try(now_ms):
                     self._link.failed(now_ms, event.retry_after_ms)
                 if not self._inconsistent:
                     self._note(event)
+
+    def _upload_news(
+        self, event: OriginalsWaiting | OriginalsHeld | PartsHeld, now_ms: int
+    ) -> None:
+        match event:
+            case OriginalsWaiting(originals):
+                self._uploads.pending(originals)
+            case OriginalsHeld(held):
+                self._uploads_held = held
+            case PartsHeld():
+                carried = self._uploads.took(event, now_ms)
+                if carried is not None:
+                    self._meter.carried(*carried)
+                self._contact(now_ms)
+
+    def _upload_failed(self, event: Failed, activity: Announce | SendPart, now_ms: int) -> None:
+        """A photo's file waits by itself: neither the line nor a note is held back by it."""
+        if event.failure is Failure.BUSY:
+            self._uploads.later(now_ms, event.retry_after_ms)
+        else:
+            self._uploads.refused(activity, event.code, now_ms)
+        if event.failure is not Failure.STORE:
+            self._contact(now_ms)
 
     def _note(self, event: Failed) -> None:
         self._problem, self._detail = event.code, event.detail
@@ -264,6 +308,8 @@ class SyncCore:
                 self._pulling = False
             case Refresh():
                 self._refreshing = False
+            case Announce() | SendPart():
+                self._uploads.ended(event.during)
         return None
 
     # ---- decisions -------------------------------------------------------------------------
@@ -286,11 +332,17 @@ class SyncCore:
         effects += [Send(q) for q in self._lanes.send(now_ms, self._meter.window_bytes)]
         if not self._pulling and not self._need_refresh and self._pull_is_due(now_ms):
             effects.append(self._pull())
+        if not effects and not self._uploads_held and not self._is_busy():
+            effects += self._uploads.send(now_ms, fast=self._meter.is_fast)
         return effects
+
+    def _is_busy(self) -> bool:
+        """Whether something that comes before photos' files is on its way or being done."""
+        return bool(self._sealing or self._pulling or self._refreshing or self._lanes.sending)
 
     def _probe(self, now_ms: int) -> list[Effect]:
         """Ask for one thing only until the server answers: the most useful one."""
-        if self._sealing or self._pulling or self._refreshing or self._lanes.sending:
+        if self._is_busy():
             return []
         seal = self._seal()
         if seal is not None:
@@ -336,7 +388,7 @@ class SyncCore:
 
         What is due and was not started now waits for an activity to end, not for time to pass.
         """
-        times = self._lanes.wake_times()
+        times = self._lanes.wake_times() + self._uploads.wake_times()
         if self._pending.ops and self._seal_wait.next_try_ms is not None:
             times.append(self._seal_wait.next_try_ms)
         if self._last_pull_ms is not None:

@@ -7,25 +7,29 @@ from typing import Final, TypeVar
 from telemed_desk.sync.core import SyncCore
 from telemed_desk.sync.events import (
     Activity,
+    Announce,
     Effect,
     Event,
     HeadAnnounced,
     LinkChanged,
     OpsPending,
+    OriginalsHeld,
     Paused,
     Pull,
     Refresh,
     Seal,
     Send,
+    SendPart,
     Tick,
     TryNow,
     WaitUntil,
 )
 from telemed_desk.sync.hands import StoreHands, failed
-from telemed_desk.sync.ports import SegmentStore
+from telemed_desk.sync.originals import OriginalHands
+from telemed_desk.sync.ports import OriginalStore, SegmentStore
 from telemed_desk.sync.server_client import ServerClient
 from telemed_desk.sync.status import Phase, SyncStatus
-from telemed_protocol.errors import KnownError
+from telemed_protocol.errors import BugError, KnownError
 from telemed_protocol.identity import DeviceIdentity
 from telemed_protocol.op import Op
 
@@ -49,6 +53,8 @@ class SyncDriver:
         clock: Unix ms.
         on_status: Told of every change.
         on_applied: Told which ops of other desks are in the store now.
+        originals: The vault again, for photos' own files; None = they stay here.
+        in_call: Whether a call has the line now; photos' files wait for its end. Core thread.
     """
 
     def __init__(
@@ -60,8 +66,14 @@ class SyncDriver:
         clock: Callable[[], int],
         on_status: Callable[[SyncStatus], None],
         on_applied: Callable[[tuple[Op, ...]], None],
+        originals: OriginalStore | None = None,
+        in_call: Callable[[], bool] = lambda: False,
     ) -> None:
+        self._in_call = in_call
+        self._held = False
         self._store = store
+        self._original_store = originals
+        self._originals: OriginalHands | None = None
         self._identity = identity
         self._client = client
         self._clock = clock
@@ -87,6 +99,8 @@ class SyncDriver:
             loop.call_soon_threadsafe(self._on_applied, ops)
 
         def start() -> tuple[StoreHands, SyncCore]:
+            if self._original_store is not None:
+                self._originals = OriginalHands(self._original_store, self._clock)
             hands = StoreHands(self._store, self._identity, self._clock, applied)
             return hands, SyncCore(hands.waiting(), hands.cursor_sseq())
 
@@ -98,10 +112,10 @@ class SyncDriver:
             wake_ms: int | None = self._clock()
             while True:
                 event = await self._next_event(wake_ms)
-                if event is None:
-                    event = await self._counted(hands)
-                effects = core.handle(event, self._clock())
-                wake_ms = self._start_all(effects, tasks, hands)
+                events = await self._counted(hands) if event is None else [event]
+                for happened in [*self._call_news(), *events]:
+                    effects = core.handle(happened, self._clock())
+                    wake_ms = self._start_all(effects, tasks, hands)
                 self._publish(core.status())
 
     def poke(self) -> None:
@@ -152,12 +166,23 @@ class SyncDriver:
             self._poked = False
         return event
 
-    async def _counted(self, hands: StoreHands) -> Event:
+    def _call_news(self) -> list[Event]:
+        """Notice that a call began or ended; its end is committed to the store, which wakes us."""
+        if self._in_call() == self._held:
+            return []
+        self._held = not self._held
+        return [OriginalsHeld(self._held)]
+
+    async def _counted(self, hands: StoreHands) -> list[Event]:
         """Count what is pending; a store that cannot be read now will say so when we seal."""
+        originals = self._originals
         try:
-            return await self._stored(hands.count_pending)
+            events: list[Event] = [await self._stored(hands.count_pending)]
+            if originals is not None:
+                events.append(await self._stored(originals.waiting))
         except KnownError:
-            return OpsPending(1, 0)
+            return [OpsPending(1, 0)]
+        return events
 
     def _start_all(
         self, effects: list[Effect], tasks: asyncio.TaskGroup, hands: StoreHands
@@ -193,6 +218,21 @@ class SyncDriver:
                 wraps = await self._client.wraps()
                 held = await self._client.held()
                 return await self._stored(lambda: hands.take_members(records, wraps, held))
+            case Announce() | SendPart():
+                return await self._carry(activity)
+
+    async def _carry(self, activity: Announce | SendPart) -> Event:
+        hands = self._originals
+        if hands is None:
+            raise BugError("a file without a store")
+        photo = activity.original.entity
+        if isinstance(activity, Announce):
+            said = await self._stored(lambda: hands.announcement(activity))
+            state = await self._client.announce_original(photo, said)
+        else:
+            data = await self._stored(lambda: hands.part(activity))
+            state = await self._client.put_part(photo, activity.part, data)
+        return await self._stored(lambda: hands.take(activity, state))
 
     async def _stored(self, call: Callable[[], R]) -> R:
         async with self._store_lock:

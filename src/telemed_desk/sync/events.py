@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from telemed_desk.sync.link_meter import FIRST_SEGMENT
+from telemed_protocol.progress import Original
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,22 @@ class WaitUntil:
     at_ms: int | None
 
 
-Activity = Seal | Send | Pull | Refresh
+@dataclass(frozen=True, slots=True)
+class Announce:
+    """Name a photo's file to the server and learn which parts it holds; answer: :class:`PartsHeld`."""
+
+    original: Original
+
+
+@dataclass(frozen=True, slots=True)
+class SendPart:
+    """Send one part of a file; answer with :class:`PartsHeld`."""
+
+    original: Original
+    part: int
+
+
+Activity = Seal | Send | Pull | Refresh | Announce | SendPart
 Effect = Activity | WaitUntil
 
 # ---- events -------------------------------------------------------------------------------------
@@ -89,6 +105,20 @@ class OpsPending:
     ops: int
     size: int
     lanes: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OriginalsWaiting:
+    """Photos' files on this PC that the server may not have whole, oldest first."""
+
+    originals: tuple[Original, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OriginalsHeld:
+    """Photos' files wait although the line is free, or may travel again: a call needs the line."""
+
+    held: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +194,19 @@ class Refreshed:
 
 
 @dataclass(frozen=True, slots=True)
+class PartsHeld:
+    """The server said which parts of a file it has durably; ``whole`` is noted in the store already.
+
+    ``part`` = which one this answers; None = the question.
+    """
+
+    entity: bytes
+    part: int | None
+    held: frozenset[int]
+    whole: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Failed:
     """An activity came to nothing; ``code`` and ``detail`` are those of the known error."""
 
@@ -177,6 +220,8 @@ class Failed:
 Event = (
     Tick
     | OpsPending
+    | OriginalsWaiting
+    | OriginalsHeld
     | HeadAnnounced
     | LinkChanged
     | TryNow
@@ -185,5 +230,6 @@ Event = (
     | Sent
     | Pulled
     | Refreshed
+    | PartsHeld
     | Failed
 )

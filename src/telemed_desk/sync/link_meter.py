@@ -39,6 +39,11 @@ class LinkMeter:
         return max(SMALLEST_SEGMENT, min(wanted, self._limit))
 
     @property
+    def is_fast(self) -> bool:
+        """Whether the line is steady and carries much: one small piece at a time would idle it."""
+        return self.window_bytes == FAST_WINDOW
+
+    @property
     def window_bytes(self) -> int:
         """How much may be on its way at once; urgent things are not counted."""
         if self._calm < _CALM_SENDS:

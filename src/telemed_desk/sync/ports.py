@@ -4,10 +4,18 @@ from typing import Protocol
 
 from telemed_protocol.membership import SignedRecord
 from telemed_protocol.op import Op, OpId
-from telemed_protocol.progress import Cursor, HeldBack, LaneHead, PendingBatch
+from telemed_protocol.progress import Cursor, HeldBack, LaneHead, Original, PendingBatch
 from telemed_protocol.segment import SealedSegment
 
-__all__ = ["Cursor", "HeldBack", "LaneHead", "PendingBatch", "SegmentStore"]
+__all__ = [
+    "Cursor",
+    "HeldBack",
+    "LaneHead",
+    "Original",
+    "OriginalStore",
+    "PendingBatch",
+    "SegmentStore",
+]
 
 
 class SegmentStore(Protocol):
@@ -105,4 +113,32 @@ class SegmentStore(Protocol):
 
     def receipts_after(self, sseq: int) -> list[tuple[int, bytes]]:
         """Return (number, segment hash) of our acknowledged segments above a number, in order."""
+        ...
+
+
+class OriginalStore(Protocol):
+    """The photos' own files, as seen by sync; called as :class:`SegmentStore` is."""
+
+    def look_for_originals(self) -> int:
+        """Note files that no table knows of; once, before anything travels."""
+        ...
+
+    def originals_waiting(self) -> list[Original]:
+        """Return what the server may not have whole, oldest photo first."""
+        ...
+
+    def sealed_original(self, photo: bytes) -> tuple[int, bytes]:
+        """Return size and SHA-256 of a sealed file, after seeing that it opens."""
+        ...
+
+    def original_part(self, photo: bytes, part: int) -> bytes:
+        """Return a part of a sealed file."""
+        ...
+
+    def original_stored(self, photo: bytes, at_ms: int) -> None:
+        """Note durably that the server has every part; repeating it changes nothing."""
+        ...
+
+    def keep_original(self, photo: bytes, sealed: bytes, at_ms: int) -> None:
+        """Keep what came from the server, if it is the photo that the record names."""
         ...

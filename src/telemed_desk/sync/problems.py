@@ -78,6 +78,22 @@ class InsecureServer(KnownError):
     next_step = "Use the address that begins with https."
 
 
+class OriginalNotThere(KnownError):
+    """A photo's own file is not whole on the server: the PC that took it has not sent all of it."""
+
+    code = "TD-NET-008"
+    sentence = "The photo itself has not arrived yet. Its small preview is in the record."
+    next_step = "It follows when the PC that took it is on and has a connection."
+
+
+class NoRoomForOriginals(Refused):
+    """The clinic's share of the server is full of photos; notes are not held back by that."""
+
+    code = "TD-NET-009"
+    sentence = "The server has no more room for this clinic's photos. They are kept on this PC."
+    next_step = "Ask who looks after the server for more room. Notes are sent as before."
+
+
 class ServerInconsistent(ForgeryError):
     """The server's log contradicts what this PC, or another of the clinic, has seen of it.
 

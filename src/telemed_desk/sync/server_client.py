@@ -16,14 +16,17 @@ from telemed_desk.sync.problems import (
     BadAnswer,
     CertificateUntrusted,
     InsecureServer,
+    NoRoomForOriginals,
     NotAuthorised,
     Refused,
     ServerBusy,
     ServerUnreachable,
 )
 from telemed_protocol import api
+from telemed_protocol.attachments import Announce, AttachmentState
 from telemed_protocol.errors import UNREADABLE
 from telemed_protocol.identity import DeviceIdentity, auth_message
+from telemed_protocol.ids import to_base64url
 from telemed_protocol.membership import SignedRecord
 from telemed_protocol.segment import SealedSegment
 from telemed_protocol.talk import IceServer
@@ -34,6 +37,8 @@ TIMEOUT: Final = httpx.Timeout(30.0, connect=15.0, write=60.0)
 """48 KiB at 16 kbit/s take 25 s, and nobody waits in front of these calls."""
 MAX_ANSWER_BYTES: Final = 16 * 1024 * 1024
 TOKEN_MARGIN_S: Final = 30.0
+_NO_SUCH_ROUTE: Final = frozenset({httpx.codes.NOT_FOUND, httpx.codes.METHOD_NOT_ALLOWED})
+"""A server of before photos travelled."""
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -145,6 +150,37 @@ class ServerClient:
                 return api.Held([])  # a server of before this question
             raise
 
+    # ---- photos' own files ------------------------------------------------------------------
+
+    async def announce_original(self, photo: bytes, announced: Announce) -> AttachmentState:
+        """Name a sealed file, and learn which parts of it the server holds.
+
+        Raises:
+            NoRoomForOriginals: The clinic's share is full.
+        """
+        try:
+            answer = await self._signed("PUT", _original(photo), _pack(announced))
+        except Refused as error:
+            if error.reason == "attachment_quota":
+                raise NoRoomForOriginals(error.reason, error.status) from error
+            if error.status in _NO_SUCH_ROUTE:
+                raise ServerBusy("no attachments", retry_after_s=3600.0) from error
+            raise
+        return _read(answer, AttachmentState)
+
+    async def put_part(self, photo: bytes, part: int, data: bytes) -> AttachmentState:
+        """Send a part; a repeat is harmless."""
+        answer = await self._signed("PUT", f"{_original(photo)}/{part}", data)
+        return _read(answer, AttachmentState)
+
+    async def original_state(self, photo: bytes) -> AttachmentState:
+        """Ask what the server has of a sealed file."""
+        return _read(await self._signed("GET", _original(photo)), AttachmentState)
+
+    async def get_part(self, photo: bytes, part: int) -> bytes:
+        """Fetch a part of a whole file; the caller verifies it."""
+        return await self._signed("GET", f"{_original(photo)}/{part}")
+
     # ---- patients' links and the call ------------------------------------------------------
 
     async def register_link(self, link: api.NewLink) -> None:
@@ -236,6 +272,10 @@ class ServerClient:
         if answer.is_success:
             return data
         raise _problem(answer, data)
+
+
+def _original(photo: bytes) -> str:
+    return f"/v1/attachments/{to_base64url(photo)}"
 
 
 def _ssl_context(ca_file: Path | None) -> ssl.SSLContext:

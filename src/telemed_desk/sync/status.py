@@ -29,6 +29,8 @@ class SyncStatus:
         problem: Code of the known error that stands in the way; empty when none does.
         detail: Technical words for it, free of personal data.
         paused: The clinician paused it.
+        originals: Photos whose own files the server does not have whole.
+        originals_bytes: What of them is still to be sent.
         quarantined: Segments received since the start that this version could not read; kept.
     """
 
@@ -41,3 +43,5 @@ class SyncStatus:
     detail: str = ""
     paused: bool = False
     quarantined: int = 0
+    originals: int = 0
+    originals_bytes: int = 0

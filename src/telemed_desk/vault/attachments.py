@@ -15,7 +15,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
 from telemed_desk.vault.atomic import fsync_directory
-from telemed_desk.vault.problems import PhotoDamaged, UnknownRecord
+from telemed_desk.vault.problems import PhotoDamaged, PhotoForged, UnknownRecord
 
 MAGIC: Final = b"TMAT"
 ATTACHMENT_VERSION: Final = 1
@@ -81,12 +81,32 @@ class AttachmentFolder:
             OSError: It could not be written; nothing is left behind.
         """
         key = secrets.token_bytes(KEY_BYTES)
+        self._write(entity, key, seal_chunks(key, entity, plain), plain)
+        return key
+
+    def keep(self, entity: bytes, key: bytes, sha256: bytes, sealed: bytes) -> None:
+        """Write what another PC sealed, as it sealed it, if it is what the record says.
+
+        Raises:
+            PhotoForged: It is not; nothing was written.
+            PhotoDamaged: The disk did not give back what it was given.
+            OSError: It could not be written; nothing is left behind.
+        """
+        try:
+            plain = open_chunks(key, entity, sealed)
+        except PhotoDamaged as error:
+            raise PhotoForged(error.detail) from error
+        if hashlib.sha256(plain).digest() != sha256:
+            raise PhotoForged("content")
+        self._write(entity, key, sealed, plain)
+
+    def _write(self, entity: bytes, key: bytes, sealed: bytes, plain: bytes) -> None:
         path = self.path_of(entity)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         part = path.with_name(path.name + ".part")
         try:
-            with part.open("xb") as file:
-                file.write(seal_chunks(key, entity, plain))
+            with part.open("wb") as file:
+                file.write(sealed)
                 file.flush()
                 os.fsync(file.fileno())
             if open_chunks(key, entity, part.read_bytes()) != plain:
@@ -96,7 +116,6 @@ class AttachmentFolder:
             part.unlink(missing_ok=True)
         fsync_directory(path.parent)
         fsync_directory(self._path)
-        return key
 
     def get(self, entity: bytes, key: bytes, sha256: bytes) -> bytes:
         """Read, open and check.
@@ -105,14 +124,31 @@ class AttachmentFolder:
             UnknownRecord: The file is not on this PC.
             PhotoDamaged: It is, and is not what the record says.
         """
-        try:
-            sealed = self.path_of(entity).read_bytes()
-        except FileNotFoundError:
-            raise UnknownRecord("photo file") from None
+        sealed = self.sealed(entity)
         plain = open_chunks(key, entity, sealed)
         if hashlib.sha256(plain).digest() != sha256:
             raise PhotoDamaged("content")
         return plain
+
+    def sealed(self, entity: bytes, start: int = 0, length: int = -1) -> bytes:
+        """Return the file as it lies on the disk, or a piece of it.
+
+        Raises:
+            UnknownRecord: The file is not on this PC.
+        """
+        try:
+            with self.path_of(entity).open("rb") as file:
+                file.seek(start)
+                return file.read(length)
+        except FileNotFoundError:
+            raise UnknownRecord("photo file") from None
+
+    def size_of(self, entity: bytes) -> int | None:
+        """Return how large the sealed file is; None when it is not on this PC."""
+        try:
+            return self.path_of(entity).stat().st_size
+        except FileNotFoundError:
+            return None
 
     def has(self, entity: bytes) -> bool:
         """Whether the file is on this PC."""

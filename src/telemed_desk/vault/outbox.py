@@ -1,6 +1,6 @@
 """What still has to travel, as the Sync screen and the chips beside a record show it."""
 
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
 
@@ -44,6 +44,7 @@ class VaultOutbox(VaultCore):
                     sa.text("own = 1 AND stored_ms IS NULL")
                 )
             ).scalar_one()
+            waiting_bytes += self._add_originals(connection, sealed, entities)
             receipt = connection.execute(
                 sa.select(s.stored_ms)
                 .where(sa.text("own = 1 AND sseq IS NOT NULL"))
@@ -59,19 +60,34 @@ class VaultOutbox(VaultCore):
             receipt,
         )
 
+    def _add_originals(
+        self, connection: sa.Connection, counts: dict[str, int], entities: dict[bytes, SyncState]
+    ) -> int:
+        """Count photos whose record is sent and whose file is not; return the files' size."""
+        c = schema.original.c
+        size = 0
+        for row in connection.execute(
+            sa.select(c.entity, c.size).where(sa.text("stored_ms IS NULL"))
+        ):
+            size += row.size
+            if row.entity not in entities:
+                counts["photo.add"] = counts.get("photo.add", 0) + 1
+                entities[row.entity] = SyncState.WAITING
+        return size
+
     def sync_of(self, entity: bytes) -> EntitySync | None:
         """Return where everything recorded here about an entity is; None when nothing was."""
         o = schema.op.c
         with self._read() as connection:
             rows = connection.execute(self._own_ops().where(o.entity == entity)).all()
-        states = [_state(row.segment_n, row.stored_ms) for row in rows]
+        states = [_state(row) for row in rows]
         if not states:
             return None
         if SyncState.ON_THIS_PC in states:
             return EntitySync(SyncState.ON_THIS_PC, None)
         if SyncState.WAITING in states:
             return EntitySync(SyncState.WAITING, None)
-        return EntitySync(SyncState.SENT, max(row.stored_ms for row in rows))
+        return EntitySync(SyncState.SENT, max(_receipt_ms(row) or 0 for row in rows))
 
     def sync_items(self, limit: int) -> list[SyncItem]:
         """Return what was recorded here lately, newest first: one line per entity and kind."""
@@ -82,7 +98,7 @@ class VaultOutbox(VaultCore):
         items: dict[tuple[bytes, str], SyncItem] = {}
         for row in rows:
             key = (row.entity, row.kind)
-            state = _state(row.segment_n, row.stored_ms)
+            state = _state(row)
             newer = items.get(key)
             if newer is None:
                 if len(items) == limit:
@@ -94,7 +110,7 @@ class VaultOutbox(VaultCore):
                     row.size,
                     state,
                     wall_ms_of(row.stamp),
-                    row.stored_ms,
+                    _receipt_ms(row) if state is SyncState.SENT else None,
                 )
             else:
                 least = min(newer.state, state, key=list(SyncState).index)
@@ -109,26 +125,35 @@ class VaultOutbox(VaultCore):
                 )
         return list(items.values())
 
-    def _own_ops(self) -> "sa.Select[tuple[bytes, str, int, int, int | None, int | None]]":
-        o, s = schema.op.c, schema.segment.c
+    def _own_ops(self) -> "sa.Select[tuple[Any, ...]]":
+        o, s, f = schema.op.c, schema.segment.c, schema.original.c
         return (
             sa.select(
                 o.entity,
                 o.kind,
                 o.stamp,
-                sa.func.length(o.payload).label("size"),
+                (sa.func.length(o.payload) + sa.func.coalesce(f.size, 0)).label("size"),
                 o.segment_n,
                 s.stored_ms,
+                f.size.label("file_size"),
+                f.stored_ms.label("file_ms"),
             )
             .outerjoin(
                 schema.segment,
                 sa.and_(s.device == o.device, s.lane == o.lane, s.n == o.segment_n),
             )
+            .outerjoin(schema.original, sa.and_(o.kind == "photo.add", f.entity == o.entity))
             .where(o.device == self.identity.device)
         )
 
 
-def _state(segment_n: int | None, stored_ms: int | None) -> SyncState:
-    if segment_n is None:
+def _state(row: "sa.Row[tuple[Any, ...]]") -> SyncState:
+    """A photo is sent when its record and its whole file are."""
+    if row.segment_n is None:
         return SyncState.ON_THIS_PC
-    return SyncState.WAITING if stored_ms is None else SyncState.SENT
+    file_waits = row.file_size is not None and row.file_ms is None
+    return SyncState.WAITING if row.stored_ms is None or file_waits else SyncState.SENT
+
+
+def _receipt_ms(row: "sa.Row[tuple[Any, ...]]") -> int | None:
+    return None if row.stored_ms is None else max(row.stored_ms, row.file_ms or 0)

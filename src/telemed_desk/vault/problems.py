@@ -179,6 +179,14 @@ class PhotoDamaged(KnownError):
     next_step = "Ask for the photo again. The small preview is still in the record."
 
 
+class PhotoForged(KnownError):
+    """What came from elsewhere under a photo's name is not the photo that the record names."""
+
+    code = "TD-VLT-026"
+    sentence = "What the server sent is not the photo that was taken, so it was not opened."
+    next_step = "Try once more. If it stays, open the photo on the PC that took it and tell IT."
+
+
 class BackupFailed(KnownError):
     """A backup was written and does not read back as it should."""
 

@@ -30,6 +30,7 @@ quarantine: Final = _table("quarantine", blobs="raw", texts="reason", numbers="i
 member_record: Final = _table("member_record", blobs="record signature", numbers="n")
 epoch_key: Final = _table("epoch_key", blobs="secret", numbers="epoch")
 setting: Final = _table("setting", blobs="value", texts="name")
+original: Final = _table("original", blobs="entity", numbers="size stored_ms")
 draft_journal: Final = _table(
     "draft_journal", blobs="note consultation actor base", texts=_SECTIONS, numbers="at_ms"
 )

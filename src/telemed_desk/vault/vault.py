@@ -27,6 +27,7 @@ from telemed_desk.vault.core import DATABASE_NAME, Opened
 from telemed_desk.vault.drafts import Drafts, is_signed
 from telemed_desk.vault.note_versions import VaultNoteVersions
 from telemed_desk.vault.oplog import OpLog, op_of_row
+from telemed_desk.vault.originals import VaultOriginals
 from telemed_desk.vault.outbox import VaultOutbox
 from telemed_desk.vault.payloads import lane_of
 from telemed_desk.vault.problems import NoteAlreadySigned, NotesOnly, UnknownRecord, VaultLocked
@@ -44,7 +45,7 @@ from telemed_protocol.op import Lane, Op, OpId
 MAX_PREVIEW_BYTES: Final = 40_000
 
 
-class Vault(VaultReads, VaultNoteVersions, VaultOutbox, VaultSegments, VaultSearch):
+class Vault(VaultReads, VaultNoteVersions, VaultOutbox, VaultSegments, VaultOriginals, VaultSearch):
     """Thread-safe. Writes are queued for the vault's writer thread and return futures.
 
     A future's result means: on the disk of this PC, through a power cut. Errors are known ones
@@ -203,6 +204,7 @@ class Vault(VaultReads, VaultNoteVersions, VaultOutbox, VaultSegments, VaultSear
                 "preview": preview_jpeg,
             }
             try:
+                self._note_original(transaction, photo)
                 return self._commit(transaction, [OpDraft("photo.add", photo, payload)])[0]
             except BaseException:
                 self._attachments.discard(photo)

@@ -27,6 +27,7 @@ from telemed_desk.workflow.note_choosing import NoteChoosing
 from telemed_desk.workflow.note_intentions import NoteIntentions
 from telemed_desk.workflow.note_taking import NoteState, NoteTaking
 from telemed_desk.workflow.people import People
+from telemed_desk.workflow.photo_opening import PhotoOpening
 from telemed_desk.workflow.records_watch import RecordsWatch
 from telemed_desk.workflow.relays import Relays
 from telemed_desk.workflow.sounds import Sounds
@@ -117,7 +118,10 @@ class Session(VisitIntentions, NoteIntentions):
             clock=wall_ms,
             on_status=self._status.sync,
             on_applied=self._on_applied,
+            originals=vault,
+            in_call=self._is_in_call,
         )
+        self.photos = PhotoOpening(core, vault, client)
 
     @property
     def forged_boxes(self) -> int:

@@ -1,0 +1,68 @@
+"""Opening a photo in full: from this PC, or brought from the server first."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from telemed_desk.sync.originals import OriginalFetcher
+from telemed_desk.sync.server_client import ServerClient
+from telemed_desk.vault import Vault
+from telemed_desk.vault.problems import PhotoDamaged, UnknownRecord
+from telemed_desk.workflow.clock import wall_ms
+from telemed_desk.workflow.core_thread import CoreThread
+from telemed_protocol.errors import KnownError
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedPhoto:
+    """A photo in full, how far it is, or why it is not here.
+
+    Attributes:
+        photo: Which.
+        jpeg: The picture; empty while it arrives, and when it cannot.
+        received: Bytes that are here of ``size``; 0 of 0 when nothing had to be fetched.
+        size: How large the sealed file is.
+        problem: Why it cannot be shown.
+    """
+
+    photo: bytes
+    jpeg: bytes = field(default=b"", repr=False)
+    received: int = 0
+    size: int = 0
+    problem: KnownError | None = None
+
+
+class PhotoOpening:
+    """Reads photos off the GUI thread; one that another PC took is fetched when it is opened.
+
+    Args:
+        core: The core thread.
+        vault: Unlocked.
+        client: Speaks to the clinic's server.
+    """
+
+    def __init__(self, core: CoreThread, vault: Vault, client: ServerClient) -> None:
+        self._core = core
+        self._vault = vault
+        self._fetcher = OriginalFetcher(vault, client, wall_ms)
+
+    def open(self, photo: bytes, show: Callable[[OpenedPhoto], None]) -> None:
+        """Open one; ``show`` is called on the GUI thread, several times while it arrives."""
+
+        def progress(received: int, size: int) -> None:
+            self._core.post(lambda: show(OpenedPhoto(photo, b"", received, size)))
+
+        self._core.run(self.opened(photo, progress), show)
+
+    async def opened(self, photo: bytes, progress: Callable[[int, int], None]) -> OpenedPhoto:
+        """Return it, or why not. Core thread."""
+        try:
+            try:
+                jpeg = await asyncio.to_thread(self._vault.read_photo, photo)
+            except (UnknownRecord, PhotoDamaged):
+                # A file that was damaged here is replaced by the server's, if that is the photo.
+                await self._fetcher.fetch(photo, progress)
+                jpeg = await asyncio.to_thread(self._vault.read_photo, photo)
+        except KnownError as error:
+            return OpenedPhoto(photo, problem=error)
+        return OpenedPhoto(photo, jpeg)
