@@ -22,8 +22,9 @@ from telemed_desk.ui.screens.today.view import TodayView
 from telemed_desk.ui.screens.unlock.port import DoorPort
 from telemed_desk.ui.screens.unlock.presenter import Clinician, Place, UnlockPresenter
 from telemed_desk.ui.screens.unlock.view import UnlockView
+from telemed_desk.ui.screens.versions.screen import VersionsScreen
 from telemed_desk.ui.shell.frames import open_frames
-from telemed_desk.ui.shell.state import Person, status_state
+from telemed_desk.ui.shell.state import PAGES, Person, status_state
 from telemed_desk.ui.shell.window import Shell
 from telemed_desk.ui.speaker_question import AskForSpeaker
 from telemed_desk.ui.text import t
@@ -139,6 +140,7 @@ class OpenScreens:
         self.check, self.check_view = self.self_check.presenter, self.self_check.view
         self.ask_speaker = AskForSpeaker(shell, session.sounds)
         self.joined = JoinedScreen(shell, session, lambda: self.go("today"))
+        self.versions = VersionsScreen(shell, session, self._back_from_versions)
         for name, view in (
             ("today", self.today_view),
             ("call", self.call_view),
@@ -165,6 +167,7 @@ class OpenScreens:
             session.status.listen(lambda _status: self._facts()),
             session.visit.listen(self._visit),
             session.note.listen(self.call.note),
+            session.choosing.state.listen(self.versions.choosing),
             session.people.state.listen(self.people.people),
             session.people.joined.listen(self.joined.joined),
             session.records.listen(self._records),
@@ -187,7 +190,7 @@ class OpenScreens:
         self._session.checking.preview(on=False)
         self._shell.page_chosen.disconnect(self.go)
         # A locked PC keeps nothing of a patient in its windows.
-        self._shell.drop("today", "call", "sync", "self_check", "joined")
+        self._shell.drop("today", "call", "sync", "self_check", "joined", "versions")
 
     def go(self, page: str) -> None:
         """Open a page of the rail."""
@@ -268,6 +271,7 @@ class OpenScreens:
         view.review.connect(presenter.review)
         view.sign.connect(presenter.sign)
         view.kept_draft.connect(presenter.keep_draft)
+        view.versions_asked.connect(self._versions_of_note)
         people, shown = self.people, view.people
         view.add_person.connect(people.invite)
         shown.admitted.connect(people.admit)
@@ -282,13 +286,24 @@ class OpenScreens:
         if state is None:
             return
         self.call_view.set_levels(state.speaker_dbfs)
-        if self._shell.current != "call":
+        if self._shell.current not in {"call", "versions"}:
             self.today.started()
             self._session.checking.preview(on=False)
             self._shell.open("call")
             self.call_view.show_state(self.call.state)
             self.call_view.focus_first()
         self._facts()
+
+    def _versions_of_note(self) -> None:
+        note = self._session.note.value
+        if note is not None:
+            self.versions.ask(note.consultation)
+
+    def _back_from_versions(self, page: str) -> None:
+        if page == "call" and self._session.visit.value is not None:
+            self._shell.open("call")
+        else:
+            self.go(page if page in PAGES else "today")
 
     def _leave_call(self) -> None:
         self.go("today")

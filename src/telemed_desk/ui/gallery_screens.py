@@ -14,6 +14,7 @@ from telemed_desk.ui.gallery_check import check_scenes
 from telemed_desk.ui.gallery_days import NOW_MS, at, booked, waiting
 from telemed_desk.ui.gallery_people import people_scenes
 from telemed_desk.ui.gallery_pin import pin_scenes
+from telemed_desk.ui.gallery_versions import versions_scenes
 from telemed_desk.ui.screens.call.presenter import CallPresenter
 from telemed_desk.ui.screens.set_up.presenter import State as SetUpState
 from telemed_desk.ui.screens.set_up.view import SetUpView
@@ -321,6 +322,7 @@ SCENES: dict[str, Scene] = {
     ),
     "07-sync-code": sync(STATUS, code="TMD-7QK2-M4XV-09TR-AHH4-N3WZ-EPB6"),
     **check_scenes(framed),
+    **versions_scenes(framed),
     "04-call": in_call(gallery_call.visit, gallery_call.note()),
     "05-call-badlink": in_call(
         lambda: replace(

@@ -127,7 +127,19 @@ class NoteChoosing:
         return self.state.value.consultation if self.state.value is not None else None
 
     def open(self, consultation: bytes) -> None:
-        """Show the versions of a consultation's note; what was typed in it has been rolled."""
+        """Show the versions of a consultation's note; what was typed and not rolled is one of them."""
+        draft = next(
+            (d for d in self._vault.recovered_drafts() if d.consultation == consultation), None
+        )
+        if draft is None:
+            self._opened(consultation, None)
+        else:
+            rolled = self._vault.roll_draft(draft.note)
+            self._on_core(rolled, lambda error: self._opened(consultation, error))
+
+    def _opened(self, consultation: bytes, error: BaseException | None) -> None:
+        if error is not None and not isinstance(error, KnownError):
+            raise error
         note = self._vault.note_of(consultation)
         if note is None:
             return
@@ -137,7 +149,7 @@ class NoteChoosing:
             found = _kept.decode(kept) if kept else {}
         state = self._read(ChoosingState(note.entity, consultation), note)
         known = {Section(letter): text for letter, text in found.items()}
-        self.state.set(replace(state, kept=known))
+        self.state.set(replace(state, kept=known, problem=error))
 
     def look(self) -> None:
         """Something was recorded: versions may have come or gone."""

@@ -142,7 +142,7 @@ class Shell(QMainWindow):
         framed = screen in PAGES
         self.rail.setVisible(framed)
         self.top_bar.setVisible(framed)
-        self.status_line.setVisible(framed or screen in {"call", "joined"})
+        self.status_line.setVisible(framed or screen in {"call", "joined", "versions"})
         self.rail.select(screen)
         self.stack.setCurrentWidget(view)
         focus_first = getattr(view, "focus_first", None)

@@ -18,6 +18,17 @@ QWidget[footer="true"] { border-top: 1px solid @line; background: transparent; }
 QWidget[side="true"] { background: @surface; border-left: 1px solid @line; }
 QFrame[card="true"] { background: @surface; border: 1px solid @line; border-radius: 8px; }
 QFrame[box="true"] { background: @surface; border: 1px solid @lineStrong; border-radius: 8px; }
+QFrame[version="open"] {
+  background: @surface;
+  border: 1px solid @lineStrong;
+  border-radius: 8px;
+  margin: 1px;
+}
+QFrame[version="picked"] {
+  background: @surface;
+  border: 2px solid @accent;
+  border-radius: 8px;
+}
 QFrame[well="true"] { background: @sunken; border: none; border-radius: 6px; }
 QFrame[raised="true"] { background: @raised; border: 1px solid @line; border-radius: 8px; }
 QFrame[verdict="ok"] {

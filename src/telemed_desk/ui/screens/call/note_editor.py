@@ -9,7 +9,7 @@ from telemed_desk.ui.screens.call.state import NoteView
 from telemed_desk.ui.text import t
 from telemed_desk.ui.theme import sizes
 from telemed_desk.ui.widgets.buttons import Button
-from telemed_desk.ui.widgets.cards import Banner
+from telemed_desk.ui.widgets.cards import Banner, BannerTone
 from telemed_desk.ui.widgets.fields import GrowingText
 from telemed_desk.ui.widgets.keys import on_key
 from telemed_desk.ui.widgets.labels import ElidedText, Icon, Text
@@ -33,13 +33,14 @@ class NoteEditor(QWidget):
     edited = Signal(str, str)
     left_field = Signal()
     review = Signal()
+    versions_asked = Signal()
 
     def __init__(self) -> None:
         super().__init__()
         self.setProperty("side", "true")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setAccessibleName(t("call.note"))
-        self._key: tuple[bytes, bool] = (b"", False)
+        self._key: tuple[object, ...] = (b"", False)
         self._loading = False
         self._mark = Icon("check", "ok")
         self._saved = ElidedText("", "label")
@@ -50,8 +51,14 @@ class NoteEditor(QWidget):
         self.save_line = panel(line, sunken="true")
         self.save_line.setFixedHeight(sizes.SAVE_LINE)
         self.banner = Banner("danger")
+        self.versions = Banner("warn")
+        self.show_versions = Button("", icon="git-merge")
+        self.show_versions.clicked.connect(self.versions_asked)
+        self.versions.buttons.addWidget(self.show_versions)
         self.fields: dict[Section, SectionText] = {}
-        sections = column(self.banner, gap=sizes.L, pad=(sizes.XL, sizes.L, sizes.XL, sizes.L))
+        sections = column(
+            self.banner, self.versions, gap=sizes.L, pad=(sizes.XL, sizes.L, sizes.XL, sizes.L)
+        )
         for section in Section:
             sections.addLayout(self._section(section))
         sections.addStretch(1)
@@ -108,9 +115,14 @@ class NoteEditor(QWidget):
         self._saved.setText(state.save_words)
         self._status.setText(state.status)
         self.banner.show_words(state.problem, state.problem_words)
+        tone: BannerTone = "info" if state.read_only else "warn"
+        self.versions.show_words(state.versions, state.versions_words, tone)
+        self.show_versions.show_as(state.versions_open)
+        self.show_versions.setVisible(bool(state.versions_open))
         self.notice.setText(notice)
         self.sign.setVisible(not state.read_only)
-        self.sign.setEnabled(state.there)
+        self.sign.setEnabled(state.there and state.may_sign)
+        self.sign.setToolTip(state.versions_words if not state.may_sign else "")
 
     def _changed(self, section: Section) -> None:
         if not self._loading:

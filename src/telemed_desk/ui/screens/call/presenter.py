@@ -254,6 +254,9 @@ class CallPresenter:
         if self._note is None or self._note.signed is not None:
             return
         self._port.save_now()
+        if self._note.leaves > 1:
+            self._set(notice=t("call.versions", n=self._note.leaves))
+            return
         if self.state.live:
             self._set(notice=t("call.sign.later"))
             return
@@ -333,8 +336,9 @@ class CallPresenter:
             status = t("call.note.signed", time=at, code=signed.signature_code)
         elif note.leaves > 1:
             status = t("call.note.versions", n=note.leaves)
+        beside, beside_words, beside_open = self._versions(note)
         return NoteView(
-            key=(note.note, signed is not None),
+            key=(note.note, signed is not None, note.loaded),
             text=signed.text if signed is not None else note.text,
             there=True,
             save_words=said,
@@ -343,4 +347,20 @@ class CallPresenter:
             read_only=signed is not None,
             problem=note.problem.sentence if note.problem is not None else "",
             problem_words=note.problem.next_step if note.problem is not None else "",
+            versions=beside,
+            versions_words=beside_words,
+            versions_open=beside_open,
+            may_sign=signed is None and note.leaves <= 1,
         )
+
+    def _versions(self, note: NoteState) -> tuple[str, str, str]:
+        """Return what is said of versions side by side, and the word of the button that shows them."""
+        if note.leaves <= 1:
+            return "", "", ""
+        if note.signed is not None:
+            return t("call.versions.late"), t("call.versions.late.words"), t("call.versions.show")
+        title = t("call.versions", n=note.leaves)
+        visit = self._visit
+        if visit is not None and visit.phase != "ended":
+            return title, t("call.versions.live"), ""
+        return title, t("call.versions.words"), t("call.versions.open")

@@ -92,7 +92,7 @@ class PhotoTile:
 class NoteView:
     """The editor. ``key`` changes when another note, or another version of it, must be loaded."""
 
-    key: tuple[bytes, bool] = (b"", False)
+    key: tuple[object, ...] = (b"", False)
     text: NoteText = field(default_factory=NoteText)
     there: bool = False
     save_words: str = ""
@@ -101,6 +101,10 @@ class NoteView:
     read_only: bool = False
     problem: str = ""
     problem_words: str = ""
+    versions: str = ""
+    versions_words: str = ""
+    versions_open: str = ""
+    may_sign: bool = True
 
 
 @dataclass(frozen=True, slots=True)
