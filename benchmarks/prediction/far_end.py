@@ -21,8 +21,8 @@ class _TlsServer(ServerProcess):
 
 def main(folder: str, certificate: str, key: str, address: str) -> None:
     """Serve until standard input ends."""
-    options = ("--host", "0.0.0.0", "--tls-cert", certificate, "--tls-key", key)
-    options += ("--origin", f"https://{address}", "--origin", "https://127.0.0.1")
+    options = ["--host", "0.0.0.0", "--tls-cert", certificate, "--tls-key", key]
+    options += ["--origin", f"https://{address}", "--origin", "https://127.0.0.1"]
     with _TlsServer(Path(folder) / "data", *WIDE, *options) as server:
         desk = Desk.founding(server)
         print(json.dumps({"port": server.port, "token": desk.token}), flush=True)

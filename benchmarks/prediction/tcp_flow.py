@@ -57,12 +57,13 @@ async def send_until_told(reader: asyncio.StreamReader, writer: asyncio.StreamWr
 def drop(writer: asyncio.StreamWriter) -> None:
     """Hang up at once: what waits to be sent would hold the link up for what is measured next."""
     sock = writer.get_extra_info("socket")
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    with contextlib.suppress(OSError):  # the other side was quicker
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     writer.transport.abort()
 
 
 async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with contextlib.suppress(TimeoutError, ConnectionError):
+    with contextlib.suppress(TimeoutError, OSError, EOFError):
         async with asyncio.timeout(LIMIT_S):
             if await reader.readexactly(1) == b"u":
                 kbps = await receive_for(reader)
@@ -86,7 +87,7 @@ async def measure(host: str, port: int) -> TcpSeen:
     """Measure both ways, one after the other."""
     found: dict[str, float | None] = {"u": None, "d": None}
     for way in found:
-        with contextlib.suppress(TimeoutError, ConnectionError, ValueError):
+        with contextlib.suppress(TimeoutError, OSError, ValueError):
             async with asyncio.timeout(LIMIT_S):
                 reader, writer = await asyncio.open_connection(host, port)
                 try:
