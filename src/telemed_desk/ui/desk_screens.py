@@ -11,6 +11,7 @@ from telemed_desk.ui.screens.call.people import PeoplePresenter
 from telemed_desk.ui.screens.call.presenter import CallPresenter
 from telemed_desk.ui.screens.call.view import CallView
 from telemed_desk.ui.screens.joined.screen import JoinedScreen
+from telemed_desk.ui.screens.search.screen import SearchScreen
 from telemed_desk.ui.screens.self_check.screen import SelfCheckScreen
 from telemed_desk.ui.screens.set_up.port import SetUpDoorPort
 from telemed_desk.ui.screens.set_up.presenter import SetUpPresenter
@@ -140,6 +141,7 @@ class OpenScreens:
         self.check, self.check_view = self.self_check.presenter, self.self_check.view
         self.ask_speaker = AskForSpeaker(shell, session.sounds)
         self.joined = JoinedScreen(shell, session, lambda: self.go("today"))
+        self.search = SearchScreen(shell, session, self.go)
         self.versions = VersionsScreen(shell, session, self._back_from_versions)
         for name, view in (
             ("today", self.today_view),
@@ -187,6 +189,7 @@ class OpenScreens:
             end()
         self._ends = []
         self.ask_speaker.leave()
+        self.search.leave()
         self._session.checking.preview(on=False)
         self._shell.page_chosen.disconnect(self.go)
         # A locked PC keeps nothing of a patient in its windows.

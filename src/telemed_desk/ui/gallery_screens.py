@@ -14,6 +14,7 @@ from telemed_desk.ui.gallery_check import check_scenes
 from telemed_desk.ui.gallery_days import NOW_MS, at, booked, waiting
 from telemed_desk.ui.gallery_people import people_scenes
 from telemed_desk.ui.gallery_pin import pin_scenes
+from telemed_desk.ui.gallery_search import search_scenes
 from telemed_desk.ui.gallery_versions import versions_scenes
 from telemed_desk.ui.screens.call.presenter import CallPresenter
 from telemed_desk.ui.screens.set_up.presenter import State as SetUpState
@@ -347,5 +348,6 @@ SCENES: dict[str, Scene] = {
         lambda: replace(gallery_call.visit("calling"), photos=(), remote_memory=""), None
     ),
 }
+SCENES |= search_scenes(framed, SCENES["02-today"])
 SCENES |= pin_scenes(framed, SCENES["02-today"])
 SCENES |= people_scenes(framed, SCENES["04-call"], SCENES["02-today"])

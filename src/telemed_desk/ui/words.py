@@ -34,6 +34,12 @@ def long_date(ms: int) -> str:
     )
 
 
+def day(ms: int) -> str:
+    """Return ``23 November 2026``."""
+    at = local(ms)
+    return t("date.day", day=at.day, month=t(f"month.{at.month}"), year=at.year)
+
+
 def stopwatch(span_ms: int) -> str:
     """Return ``12:48``, or ``1:02:48`` from an hour on."""
     seconds = max(0, span_ms) // 1000

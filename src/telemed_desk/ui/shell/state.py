@@ -13,6 +13,9 @@ SYNC: Screen = "sync"
 SELF_CHECK: Screen = "self_check"
 PAGES: tuple[Screen, ...] = (TODAY, SYNC, SELF_CHECK)
 """Screens of the rail that exist, in order; Ctrl+1 is the first."""
+RECORD: Screen = "record"
+FRAMED: tuple[Screen, ...] = (*PAGES, RECORD)
+"""Screens with rail and top bar round them."""
 STEADY_RTT_MS = 300.0
 SLOW_RTT_MS = 800.0
 

@@ -7,8 +7,9 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QCloseEvent, QResizeEvent
 from PySide6.QtWidgets import QMainWindow, QStackedWidget, QWidget
 
+from telemed_desk.ui.screens.search.view import SearchField
 from telemed_desk.ui.shell.rail import Rail
-from telemed_desk.ui.shell.state import PAGES, Screen, StatusState
+from telemed_desk.ui.shell.state import FRAMED, PAGES, Screen, StatusState
 from telemed_desk.ui.shell.status_line import StatusLine
 from telemed_desk.ui.text import t
 from telemed_desk.ui.theme import sizes
@@ -23,7 +24,7 @@ from telemed_desk.ui.widgets.toast import Toast
 
 
 class TopBar(QWidget):
-    """Where we are, practice mode in plain words, theme, and who works here."""
+    """Search, where we are, practice mode in plain words, theme, and who works here."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -31,6 +32,7 @@ class TopBar(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setAccessibleName(t("topbar.name"))
         self.setFixedHeight(sizes.TOP_BAR)
+        self.search = SearchField()
         self._clinic = Text("", "strong")
         self._practice = Chip()
         self._name = Text("", "strong")
@@ -43,6 +45,7 @@ class TopBar(QWidget):
         pad = (sizes.XL, 0, sizes.XL, sizes.HAIR)
         self.setLayout(
             row(
+                self.search,
                 self._clinic,
                 self._practice,
                 None,
@@ -115,6 +118,7 @@ class Shell(QMainWindow):
         for number, page in enumerate(PAGES, start=1):
             on_key(self, f"Ctrl+{number}", partial(self._press, page))
         on_key(self, "Ctrl+L", self.lock_asked.emit)
+        on_key(self, "Ctrl+K", self._find)
         on_key(self, "F6", lambda: self.next_panel(1))
         on_key(self, "Shift+F6", lambda: self.next_panel(-1))
 
@@ -139,7 +143,7 @@ class Shell(QMainWindow):
         """Show a screen, with the parts round it that belong to it."""
         view = self._screens[screen]
         self.current = screen
-        framed = screen in PAGES
+        framed = screen in FRAMED
         self.rail.setVisible(framed)
         self.top_bar.setVisible(framed)
         self.status_line.setVisible(framed or screen in {"call", "joined", "versions"})
@@ -182,8 +186,13 @@ class Shell(QMainWindow):
         own: Iterable[QWidget] = getattr(view, "panels", None) or ([view] if view else [])
         return [self.rail, *own, self.status_line]
 
+    def _find(self) -> None:
+        if self.current in FRAMED:
+            self.top_bar.search.selectAll()
+            self.top_bar.search.setFocus(Qt.FocusReason.ShortcutFocusReason)
+
     def _press(self, page: Screen) -> None:
-        if self.current in PAGES:
+        if self.current in FRAMED:
             self.page_chosen.emit(page)
 
     def resizeEvent(self, event: QResizeEvent) -> None:

@@ -89,6 +89,7 @@ QFrame[line="true"] { background: @line; border: none; }
 QWidget[railline="true"] { background: @railLine; }
 QWidget[row="plain"] { border-bottom: 1px solid @line; background: transparent; }
 QWidget[row="last"] { border: none; background: transparent; }
+QWidget[row="chosen"] { background: @selection; border-bottom: 1px solid @line; }
 QWidget[row="urgent"] {
   background: @dangerTint;
   border-bottom: 1px solid @line;

@@ -1,0 +1,1 @@
+"""A patient's record, for reading."""

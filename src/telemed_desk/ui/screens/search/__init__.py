@@ -1,0 +1,1 @@
+"""Finding a patient, a visit or a note."""
