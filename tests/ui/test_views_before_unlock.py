@@ -137,6 +137,22 @@ def test_esc_clears_both_and_another_clinician_drops_both(qtbot: QtBot) -> None:
     assert view.pin.text == ""
 
 
+def test_what_was_dropped_does_not_come_back_with_undo_and_show(qtbot: QtBot) -> None:
+    view = unlock_view(qtbot)
+    view.show_state(with_pin(5))
+    for field, typed in ((view.passphrase, "four words"), (view.pin, "480713")):
+        field.edit.setFocus()
+        qtbot.keyClicks(field.edit, typed)
+        field.flip()
+        assert field.edit.echoMode() is QLineEdit.EchoMode.Normal
+    view.forget()
+    for field in (view.passphrase, view.pin):
+        assert field.edit.echoMode() is QLineEdit.EchoMode.Password
+        field.flip()
+        field.edit.undo()
+        assert field.text == ""
+
+
 def test_changing_the_clinician_drops_what_was_typed(qtbot: QtBot) -> None:
     view = unlock_view(qtbot)
     view.passphrase.edit.setText("achieng's words")

@@ -47,6 +47,10 @@ class Field(QWidget):
         """What is typed."""
         return self.edit.text()
 
+    def forget(self) -> None:
+        """Drop what is typed and the way back to it: after ``clear`` Ctrl+Z would bring it back."""
+        self.edit.setText("")
+
     def set_label(self, label: str) -> None:
         """Change what stands above it."""
         self._caption.setText(label)
@@ -82,6 +86,12 @@ class PassphraseField(Field):
         self.toggle = Button(show, "neutral", icon="eye")
         self.toggle.clicked.connect(self.flip)
         self.line.addWidget(self.toggle)
+
+    def forget(self) -> None:
+        """Drop it, and hide what is typed next."""
+        super().forget()
+        if self.edit.echoMode() is QLineEdit.EchoMode.Normal:
+            self.flip()
 
     def flip(self) -> None:
         """Show or hide what is typed."""

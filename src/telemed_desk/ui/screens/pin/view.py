@@ -70,6 +70,6 @@ class PinDialog(Dialog):
 
     def done(self, result: int) -> None:
         """Forget what was typed."""
-        self.pin.edit.clear()
-        self.again.edit.clear()
+        self.pin.forget()
+        self.again.forget()
         super().done(result)

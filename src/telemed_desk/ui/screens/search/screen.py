@@ -58,7 +58,8 @@ class SearchScreen:
         self._field.moved.disconnect(self.presenter.move)
         self._field.opened.disconnect(self.presenter.open)
         self._field.closed.disconnect(self._close)
-        self._field.clear()
+        # Not clear(): Ctrl+Z would bring a name back for whoever unlocks next.
+        self._field.setText("")
         self.presenter.forget()
         self.record_presenter.forget()
         self._list.hide()

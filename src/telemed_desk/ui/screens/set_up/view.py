@@ -150,8 +150,8 @@ class SetUpView(QWidget):
         if first is not None:
             first.edit.setFocus(Qt.FocusReason.OtherFocusReason)
         if state.step != "form":
-            self.passphrase.edit.clear()
-            self.repeat.edit.clear()
+            self.passphrase.forget()
+            self.repeat.forget()
 
     def focus_first(self) -> None:
         """Put the keyboard where typing begins."""

@@ -169,8 +169,8 @@ class UnlockView(QWidget):
 
     def forget(self) -> None:
         """Drop what was typed: the desk unlocked, or somebody else is going to."""
-        self.passphrase.edit.clear()
-        self.pin.edit.clear()
+        self.passphrase.forget()
+        self.pin.forget()
 
     def _show_list(self, state: State) -> None:
         self._list.removeWidget(self._open)
@@ -205,7 +205,7 @@ class UnlockView(QWidget):
         self.pin.set_error(said if state.pin_error else "")
         self.pin.edit.setReadOnly(state.working)
         if not state.pin_tries and before.pin_tries:
-            self.pin.edit.clear()
+            self.pin.forget()
             if had_focus:
                 self.passphrase.edit.setFocus(Qt.FocusReason.OtherFocusReason)
         elif state.pin_misses > before.pin_misses:
