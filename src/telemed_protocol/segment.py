@@ -223,11 +223,11 @@ def open_segment(segment: SealedSegment, epoch_key: bytes) -> tuple[Op, ...]:
         )
     except InvalidTag as error:
         raise ForgeryError("segment seal") from error
-    unpacker = _decompressor(segment.header.compression)
     try:
         # A frame that states its size is unpacked whole, whatever max_output_size says.
         if zstandard.frame_content_size(packed) > MAX_PLAIN_BYTES:
             raise FormatError("segment too large inside")
+        unpacker = _decompressor(segment.header.compression)
         plain = unpacker.decompress(packed, max_output_size=MAX_PLAIN_BYTES, allow_extra_data=False)
     except zstandard.ZstdError as error:
         raise FormatError("segment packing") from error

@@ -84,12 +84,19 @@ async def test_an_mdns_name_that_nobody_answers_to_holds_nothing_up(
 ) -> None:
     asked: list[str] = []
 
-    async def unanswered(self: object, hostname: str, timeout: float = 1.0) -> None:  # noqa: ASYNC109 - aioice's signature
-        del self, timeout
-        asked.append(hostname)
-        await asyncio.Event().wait()
+    class Unanswered:
+        async def resolve(self, hostname: str) -> None:
+            asked.append(hostname)
+            await asyncio.Event().wait()
 
-    monkeypatch.setattr(mdns.MDnsProtocol, "resolve", unanswered)
+        async def close(self) -> None:
+            asked.append("closed")
+
+    async def listening() -> Unanswered:
+        # Not the real socket: where a machine has no multicast it cannot be opened at all.
+        return Unanswered()
+
+    monkeypatch.setattr(mdns, "create_mdns_protocol", listening)
     call = Call(
         "test",
         CallParts(None, None, CountingSink()),
@@ -109,3 +116,4 @@ async def test_an_mdns_name_that_nobody_answers_to_holds_nothing_up(
         await until(lambda: len(asked) == 5, "look-ups")
     finally:
         await call.close()
+    assert asked[5:] == ["closed"]
