@@ -365,3 +365,31 @@ def test_one_cannot_walk_out_of_a_running_call(desk: Desk) -> None:
     desk.presenter.leave()
     assert desk.calls == [("save",), ("leave",), ("today",)]
     assert desk.presenter.call_link() is None
+
+
+def test_versions_side_by_side_hold_the_signature_back_and_lead_to_the_choice(desk: Desk) -> None:
+    desk.presenter.visit(visit("ended"))
+    desk.presenter.note(replace(note(), leaves=2))
+    view = desk.state.note
+    assert (view.versions, view.versions_open) == ("This note has 2 versions", "Choose")
+    assert not view.may_sign
+    desk.presenter.review()
+    assert desk.state.sign is None
+    desk.presenter.note(replace(note(), leaves=1))
+    assert desk.state.note.versions == ""
+    assert desk.state.note.may_sign
+
+
+def test_during_the_call_versions_are_said_and_chosen_afterwards(desk: Desk) -> None:
+    desk.presenter.visit(visit())
+    desk.presenter.note(replace(note(), leaves=2))
+    assert desk.state.note.versions
+    assert desk.state.note.versions_open == ""
+
+
+def test_text_that_was_read_anew_is_another_key_for_the_editor(desk: Desk) -> None:
+    desk.presenter.visit(visit("ended"))
+    desk.presenter.note(replace(note(), loaded=1))
+    first = desk.state.note.key
+    desk.presenter.note(replace(note(), loaded=2))
+    assert desk.state.note.key != first

@@ -11,6 +11,7 @@ from telemed_desk.ui.gallery_days import NOW_MS, at
 from telemed_desk.ui.gallery_screens import SYNC_ITEMS
 from telemed_desk.ui.screens.sync.presenter import State, SyncPresenter
 from telemed_desk.ui.shell.state import CallLink, Person, status_state
+from telemed_desk.vault import NoteConflict
 from telemed_desk.vault.problems import RestoredCopy
 from telemed_desk.workflow.enrolment import CodeResult
 from telemed_desk.workflow.status import DeskStatus
@@ -181,3 +182,19 @@ def test_practice_is_marked_and_a_call_pauses_the_lock() -> None:
     assert state.mode == "Practice: fictional patients"
     assert state.lock == "Auto-lock paused during the call"
     assert state.link_strong == "This call: Video"
+
+
+def test_a_note_with_versions_stands_first_with_one_state_and_can_be_chosen_from(
+    desk: Desk,
+) -> None:
+    draft = next(item for item in SYNC_ITEMS if item.kind == "note.revise")
+    own = replace(draft, entity=b"n" * 16)
+    others = [item for item in SYNC_ITEMS if item is not draft]
+    desk.presenter.items([*others, own], [NoteConflict(own.entity, b"c" * 16, 2, at("09:21"))])
+    first, *rest = desk.state.rows
+    assert (first.title, first.state, first.made) == ("Draft note", "2 versions, choose", "09:21")
+    assert first.consultation == b"c" * 16
+    assert not any(row.consultation or row.title == "Draft note" for row in rest)
+    desk.presenter.items([*others, own])
+    assert not any(row.consultation for row in desk.state.rows)
+    assert any(row.title == "Draft note" for row in desk.state.rows)

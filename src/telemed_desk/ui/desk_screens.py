@@ -8,6 +8,7 @@ from telemed_desk.clinical.ladder import Rung
 from telemed_desk.devices.findings import Verdict
 from telemed_desk.ui import words
 from telemed_desk.ui.screens.call.people import PeoplePresenter
+from telemed_desk.ui.screens.call.photo_screen import PhotoScreen
 from telemed_desk.ui.screens.call.presenter import CallPresenter
 from telemed_desk.ui.screens.call.view import CallView
 from telemed_desk.ui.screens.joined.screen import JoinedScreen
@@ -135,6 +136,7 @@ class OpenScreens:
             session, self, wall_ms, self.today_view.show_state, practice=person.practice
         )
         self.call = CallPresenter(session, self._leave_call, wall_ms, self.call_view.show_state)
+        self.photo = PhotoScreen(self.call_view, session.photos)
         self.people = PeoplePresenter(session.people, self.call_view.people.show_state)
         self.sync = SyncPresenter(session, wall_ms, self.sync_view.show_state)
         self.self_check = SelfCheckScreen(shell, session.checking, lambda: self.go("today"))
@@ -189,6 +191,7 @@ class OpenScreens:
             end()
         self._ends = []
         self.ask_speaker.leave()
+        self.photo.leave()
         self.search.leave()
         self._session.checking.preview(on=False)
         self._shell.page_chosen.disconnect(self.go)
@@ -202,7 +205,8 @@ class OpenScreens:
         if page == "today":
             self.today_view.show_state(self.today.state)
         elif page == "sync":
-            self.sync.items(self._session.records.value.sync_items)
+            records = self._session.records.value
+            self.sync.items(records.sync_items, records.conflicts)
         elif page == "self_check":
             self.self_check.shown()
 
@@ -241,7 +245,7 @@ class OpenScreens:
         self._next_ms = min((at for at in booked if at > now), default=None)
         self.call.next_patient(self._next_ms)
         if self._shell.current == "sync":
-            self.sync.items(records.sync_items)
+            self.sync.items(records.sync_items, records.conflicts)
 
     def open_note(self, consultation: bytes) -> None:
         """Open a note that waits to be finished."""
@@ -318,6 +322,7 @@ class OpenScreens:
         self.sync_view.paused.connect(self.sync.pause)
         self.sync_view.add_desk.connect(self.sync.add_desk)
         self.sync_view.code_closed.connect(self.sync.close_code)
+        self.sync_view.versions_asked.connect(self.versions.ask)
 
     def _checked(self, state: SelfCheckState) -> None:
         verdict: Verdict | None = state.verdict

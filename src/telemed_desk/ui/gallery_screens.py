@@ -29,6 +29,7 @@ from telemed_desk.ui.screens.unlock.presenter import Attempt, Clinician, Place, 
 from telemed_desk.ui.screens.unlock.view import UnlockView
 from telemed_desk.ui.shell.state import CallLink, Person, status_state
 from telemed_desk.ui.shell.window import Shell
+from telemed_desk.vault import NoteConflict
 from telemed_desk.vault.problems import RestoredCopy
 from telemed_desk.workflow.enrolment import CodeResult
 from telemed_desk.workflow.note_taking import NoteState
@@ -264,14 +265,20 @@ def in_call(
     return lambda: gallery_call.scene(Nobody(), put, state(), note, then)
 
 
-def sync(status: DeskStatus, *, code: str = "", empty: bool = False) -> Scene:
+def sync(
+    status: DeskStatus,
+    *,
+    code: str = "",
+    empty: bool = False,
+    conflicts: tuple[NoteConflict, ...] = (),
+) -> Scene:
     """Return a scene of Sync."""
 
     def scene() -> QWidget:
         view = SyncView()
         presenter = SyncPresenter(Nobody(), lambda: NOW_MS, view.show_state)
         presenter.status(status)
-        presenter.items(() if empty else SYNC_ITEMS)
+        presenter.items(() if empty else SYNC_ITEMS, conflicts)
         if code:
             presenter.add_desk()
             presenter._coded(CodeResult(code))  # noqa: SLF001 - as above
@@ -321,6 +328,9 @@ SCENES: dict[str, Scene] = {
     "07-sync-held": sync(
         replace(STATUS, waiting_to_sync=4, sync=SyncStatus(Phase.IDLE), held=RestoredCopy())
     ),
+    "07-sync-conflict": sync(
+        STATUS, conflicts=(NoteConflict(b"n" * 16, b"c" * 16, 2, at("09:21")),)
+    ),
     "07-sync-code": sync(STATUS, code="TMD-7QK2-M4XV-09TR-AHH4-N3WZ-EPB6"),
     **check_scenes(framed),
     **versions_scenes(framed),
@@ -338,6 +348,9 @@ SCENES: dict[str, Scene] = {
     ),
     "04-call-ended": in_call(
         lambda: gallery_call.visit("ended"), gallery_call.note(), lambda p: p.review()
+    ),
+    "04-call-versions": in_call(
+        lambda: gallery_call.visit("ended"), replace(gallery_call.note(), leaves=2)
     ),
     "04-call-signed": in_call(lambda: gallery_call.visit("ended"), gallery_call.signed()),
     "04-call-share": in_call(gallery_call.visit, gallery_call.note(), lambda p: p.toggle_share()),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from telemed_desk.clinical.consultations import Consultation, ConsultationState
 from telemed_desk.clinical.people import Patient
-from telemed_desk.vault import SyncItem, Vault
+from telemed_desk.vault import NoteConflict, SyncItem, Vault
 from telemed_protocol.errors import KnownError
 
 DAY_MS = 86_400_000
@@ -24,6 +24,7 @@ class Records:
     waiting: int = 0
     waiting_bytes: int = 0
     held: KnownError | None = None
+    conflicts: tuple[NoteConflict, ...] = ()
 
 
 def read_records(vault: Vault, now_ms: int) -> Records:
@@ -35,6 +36,7 @@ def read_records(vault: Vault, now_ms: int) -> Records:
         waiting=outbox.count,
         waiting_bytes=outbox.waiting_bytes,
         held=vault.push_held,
+        conflicts=tuple(vault.note_conflicts()),
     )
 
 

@@ -70,6 +70,8 @@ TILE: Final = (172, 98)
 CALL_BUTTON: Final = (70, 48)
 CALL_BUTTON_END: Final = 92
 PHOTO: Final = (112, 72)
+PHOTO_SHARE: Final = 75
+"""A photo in full takes at most so many hundredths of the window, each way."""
 PHOTO_WORDS: Final = 118
 SAVE_LINE: Final = 32
 SECTION_LETTER: Final = 26

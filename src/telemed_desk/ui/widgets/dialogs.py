@@ -43,6 +43,11 @@ class Dialog(QDialog):
             )
         )
 
+    def set_words(self, words: str) -> None:
+        """Say something else under the title; nothing takes no room."""
+        self._words.setText(words)
+        self._words.setVisible(bool(words))
+
     def add(self, item: QWidget | QLayout) -> None:
         """Put something between the words and the buttons."""
         if isinstance(item, QWidget):

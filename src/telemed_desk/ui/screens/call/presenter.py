@@ -351,7 +351,11 @@ class CallPresenter:
             versions_words=beside_words,
             versions_open=beside_open,
             may_sign=signed is None and note.leaves <= 1,
+            history=not self._is_live() and note.saved_ms is not None,
         )
+
+    def _is_live(self) -> bool:
+        return self._visit is not None and self._visit.phase != "ended"
 
     def _versions(self, note: NoteState) -> tuple[str, str, str]:
         """Return what is said of versions side by side, and the word of the button that shows them."""
@@ -360,7 +364,6 @@ class CallPresenter:
         if note.signed is not None:
             return t("call.versions.late"), t("call.versions.late.words"), t("call.versions.show")
         title = t("call.versions", n=note.leaves)
-        visit = self._visit
-        if visit is not None and visit.phase != "ended":
+        if self._is_live():
             return title, t("call.versions.live"), ""
         return title, t("call.versions.words"), t("call.versions.open")

@@ -105,6 +105,7 @@ class NoteView:
     versions_words: str = ""
     versions_open: str = ""
     may_sign: bool = True
+    history: bool = False
 
 
 @dataclass(frozen=True, slots=True)

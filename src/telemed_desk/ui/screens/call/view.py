@@ -1,8 +1,8 @@
 """The call screen."""
 
-from PySide6.QtCore import QByteArray, Qt, Signal
-from PySide6.QtGui import QImage, QPixmap, QResizeEvent
-from PySide6.QtWidgets import QLabel, QWidget
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QWidget
 
 from telemed_desk.clinical.ladder import Rung
 from telemed_desk.clinical.notes import Section
@@ -12,6 +12,7 @@ from telemed_desk.ui.screens.call.choice import RungChoice
 from telemed_desk.ui.screens.call.controls import CallControls
 from telemed_desk.ui.screens.call.note_editor import NoteEditor
 from telemed_desk.ui.screens.call.people_view import PeopleView
+from telemed_desk.ui.screens.call.photo_view import Thumbnail
 from telemed_desk.ui.screens.call.question import Question
 from telemed_desk.ui.screens.call.stage import OpenFrames, StageView
 from telemed_desk.ui.screens.call.state import PhotoTile, State
@@ -38,6 +39,7 @@ class CallView(QWidget):
     mute = Signal()
     camera = Signal()
     photo = Signal()
+    photo_opened = Signal(object)
     clinical = Signal()
     rung_chosen = Signal(int)
     share = Signal()
@@ -251,7 +253,9 @@ class CallView(QWidget):
         self._shown_photos = photos
         clear(self.strip)
         for photo in photos:
-            self.strip.addWidget(_thumbnail(photo))
+            thumbnail = Thumbnail(photo)
+            thumbnail.clicked.connect(lambda *_, which=photo: self.photo_opened.emit(which))
+            self.strip.addWidget(thumbnail)
         if not photos:
             self.strip.addWidget(Text(t("call.photos.none"), "caption", "second"))
         self.photos_card.setFixedHeight(sizes.PHOTO[1] + 2 * sizes.M + 2 * sizes.HAIR)
@@ -325,23 +329,3 @@ class CallView(QWidget):
         """In a low window with others in the call the faces come before the photos."""
         crowded = self.people.isVisibleTo(self) and self.height() < sizes.SHORT_BELOW
         self.photos_card.setVisible(not crowded)
-
-
-def _thumbnail(photo: PhotoTile) -> QLabel:
-    image = QImage.fromData(QByteArray(photo.preview_jpeg))
-    label = QLabel()
-    label.setFixedSize(*sizes.PHOTO)
-    label.setAccessibleName(t("call.photo.name", label=photo.label))
-    label.setToolTip(t("call.photo.name", label=photo.label))
-    if not image.isNull():
-        scaled = image.scaled(
-            label.size(),
-            Qt.AspectRatioMode.KeepAspectRatioByExpanding,
-            Qt.TransformationMode.SmoothTransformation,
-        )
-        label.setPixmap(QPixmap.fromImage(scaled))
-    chip = Chip(photo.label, "plate")
-    chip.setParent(label)
-    chip.adjustSize()
-    chip.move(sizes.XS, sizes.PHOTO[1] - chip.height() - sizes.XS)
-    return label

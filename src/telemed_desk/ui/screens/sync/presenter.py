@@ -11,12 +11,13 @@ from telemed_desk.workflow.enrolment import CodeResult
 from telemed_desk.workflow.status import DeskStatus
 from telemed_protocol.errors import KnownError
 
-RowState = Literal["on-this-pc", "waiting", "sent", "needs-help"]
+RowState = Literal["on-this-pc", "waiting", "sent", "needs-help", "conflict"]
 _STATE: dict[str, tuple[str, str]] = {
     "on-this-pc": ("hard-drive", "second"),
     "waiting": ("arrow-up", "warn"),
     "sent": ("check", "ok"),
     "needs-help": ("circle-alert", "danger"),
+    "conflict": ("git-merge", "warn"),
 }
 _ICON: dict[str, str] = {
     "note": "file-text",
@@ -64,6 +65,30 @@ class Item(Protocol):
         ...
 
 
+class Conflict(Protocol):
+    """A note with versions side by side, as the vault lists it."""
+
+    @property
+    def note(self) -> bytes:
+        """Which."""
+        ...
+
+    @property
+    def consultation(self) -> bytes:
+        """What it records."""
+        ...
+
+    @property
+    def versions(self) -> int:
+        """How many."""
+        ...
+
+    @property
+    def changed_ms(self) -> int:
+        """When the newest was written."""
+        ...
+
+
 class SyncPort(Protocol):
     """What this screen needs of the workflow's session."""
 
@@ -82,7 +107,7 @@ class SyncPort(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the list; exactly one state."""
+    """One line of the list; exactly one state. ``consultation`` = its versions can be chosen from."""
 
     icon: str
     title: str
@@ -91,6 +116,7 @@ class Row:
     state: str
     state_icon: str
     tone: str
+    consultation: bytes = b""
 
     @property
     def spoken(self) -> str:
@@ -142,6 +168,7 @@ class SyncPresenter:
         self._show = show
         self._status = DeskStatus()
         self._items: tuple[Item, ...] = ()
+        self._conflicts: tuple[Conflict, ...] = ()
         self.state = State()
         self.tick()
 
@@ -161,8 +188,9 @@ class SyncPresenter:
         if held:
             self._set(rows=self._rows())
 
-    def items(self, items: Sequence[Item]) -> None:
-        """What was recorded on this PC lately; what waits stands first."""
+    def items(self, items: Sequence[Item], conflicts: Sequence[Conflict] = ()) -> None:
+        """What was recorded on this PC lately; conflicts stand first, then what waits."""
+        self._conflicts = tuple(conflicts)
         self._items = tuple(sorted(items, key=lambda i: (str(i.state) == "sent", -i.at_ms)))
         self._set(rows=self._rows())
 
@@ -214,7 +242,14 @@ class SyncPresenter:
         return f"{said}, {wait}" if wait else said
 
     def _rows(self) -> tuple[Row, ...]:
-        return tuple(self._row(item) for item in self._items)
+        clashing = {conflict.note for conflict in self._conflicts}
+        rest = (
+            item
+            for item in self._items
+            # Each thing carries one state: of this one the doctor has to know that it clashes.
+            if not (item.kind == "note.revise" and item.entity in clashing)
+        )
+        return (*map(_conflict, self._conflicts), *map(self._row, rest))
 
     def _row(self, item: Item) -> Row:
         state = str(item.state)
@@ -263,6 +298,20 @@ class SyncPresenter:
     def close_code(self) -> None:
         """The dialog was closed: the code is forgotten here."""
         self._set(add_desk=None)
+
+
+def _conflict(conflict: Conflict) -> Row:
+    icon, tone = _STATE["conflict"]
+    return Row(
+        icon=_ICON["note"],
+        title=t("sync.note.revise"),
+        size="",
+        made=words.clock(conflict.changed_ms),
+        state=t("sync.state.conflict", n=conflict.versions),
+        state_icon=icon,
+        tone=tone,
+        consultation=conflict.consultation,
+    )
 
 
 def _problem(code: str) -> tuple[str, str]:

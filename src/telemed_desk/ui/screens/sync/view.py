@@ -1,5 +1,7 @@
 """The Sync screen."""
 
+from functools import partial
+
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QVBoxLayout, QWidget
 
@@ -34,6 +36,9 @@ class SyncRow(QWidget):
         said.setFixedWidth(sizes.PREVIEW[0])
         box = row(Icon(state.icon, "ink3"), gap=sizes.M, pad=(sizes.CARD_PAD, 0, sizes.CARD_PAD, 0))
         box.addWidget(ElidedText(state.title, "strong"), 1)
+        self.choose = Button(t("sync.choose"), scale="small")
+        if state.consultation:
+            box.addWidget(self.choose)
         for part in (size, made, Icon(state.state_icon, _tint(state.tone)), said):
             box.addWidget(part)
         self.setLayout(box)
@@ -50,6 +55,7 @@ class SyncView(QWidget):
     paused = Signal()
     add_desk = Signal()
     code_closed = Signal()
+    versions_asked = Signal(object)
 
     def __init__(self) -> None:
         super().__init__()
@@ -115,6 +121,7 @@ class SyncView(QWidget):
             ("saved", "hard-drive", "ink2"),
             ("waiting", "arrow-up", "warn"),
             ("sent", "check", "ok"),
+            ("conflict", "git-merge", "warn"),
             ("needs-help", "circle-alert", "danger"),
         ):
             glyph = Icon(icon, tint)
@@ -149,7 +156,9 @@ class SyncView(QWidget):
         at = self.area.verticalScrollBar().value()
         clear(self._list)
         for entry in rows[:SHOWN]:
-            self._list.addWidget(SyncRow(entry))
+            line = SyncRow(entry)
+            line.choose.clicked.connect(partial(self.versions_asked.emit, entry.consultation))
+            self._list.addWidget(line)
         self.list_card.chip.show_as(str(len(rows)) if rows else "", "neutral")
         self.area.verticalScrollBar().setValue(at)
 
