@@ -14,6 +14,7 @@ ACCEPTED = re.compile(
 BY_HAND = {
     "shiboken6": "LGPL-3.0-only OR GPL-2.0-only OR GPL-3.0-only",
     "pyside6-essentials": "LGPL-3.0-only OR GPL-2.0-only OR GPL-3.0-only",
+    "pyrage": "MIT (the age library inside: MIT OR Apache-2.0)",
     "sqlcipher3": "zlib (SQLite: public domain, SQLCipher: BSD-3-Clause, OpenSSL: Apache-2.0)",
 }
 LOCKED = re.compile(r"^([a-z0-9][a-z0-9._-]*)==", re.IGNORECASE)
