@@ -48,6 +48,9 @@ class Desk:
     def mute_joined(self, *, microphone: bool, camera: bool) -> None:
         self.calls.append(("mute", microphone, camera))
 
+    def choose_joined(self, rung: Rung) -> None:
+        self.calls.append(("choose", rung))
+
     def share_joined(self, *, on: bool) -> None:
         self.calls.append(("share", on))
 
@@ -173,6 +176,22 @@ def test_a_joined_desk_shows_its_screen_after_a_question_and_says_so(desk: Desk)
     desk.joined.toggle_share()
     desk.joined.joined(replace(JOINED, phase="ended"))
     assert not desk.joined.state.asks_share
+
+
+def test_a_joined_desk_wants_less_picture_and_it_is_shown_as_chosen(desk: Desk) -> None:
+    desk.joined.choose_rung(Rung.LOW_VIDEO)
+    assert desk.calls == []  # no call yet
+    desk.joined.joined(JOINED)
+    desk.joined.choose_rung(Rung.HD_VIDEO)
+    assert desk.calls == []  # that is what is chosen already
+    desk.joined.choose_rung(Rung.LOW_VIDEO)
+    assert desk.calls == [("choose", Rung.LOW_VIDEO)]
+    assert desk.joined.state.chosen is Rung.HD_VIDEO  # shown is what is so
+    desk.joined.joined(replace(JOINED, chosen=Rung.LOW_VIDEO))
+    assert desk.joined.state.chosen is Rung.LOW_VIDEO
+    desk.joined.joined(replace(JOINED, phase="ended"))
+    desk.joined.choose_rung(Rung.VIDEO)
+    assert len(desk.calls) == 1
 
 
 def test_a_screen_that_is_shared_takes_the_stage(desk: Desk) -> None:

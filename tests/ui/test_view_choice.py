@@ -9,6 +9,8 @@ from telemed_desk.clinical.ladder import Rung
 from telemed_desk.ui.gallery_call import frames
 from telemed_desk.ui.screens.call.state import Link, State
 from telemed_desk.ui.screens.call.view import CallView
+from telemed_desk.ui.screens.joined.presenter import State as JoinedShown
+from telemed_desk.ui.screens.joined.view import JoinedView
 from tests.ui.windows import shown
 
 KEYS = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
@@ -41,3 +43,26 @@ def test_a_rung_is_chosen_by_keyboard_alone_and_shown_once_it_is_so(qtbot: QtBot
     qtbot.keyClick(menu, Qt.Key.Key_Escape)
     assert len(picked) == 1
     assert menu.accessibleName() == button.accessibleName() == "Picture at most"
+
+
+def test_a_joined_desk_chooses_by_the_same_key_and_has_no_choice_after_the_call(
+    qtbot: QtBot,
+) -> None:
+    view = JoinedView(frames)
+    live = JoinedShown(live=True)
+    view.show_state(live)
+    shown(qtbot, "joined", view)
+    button, menu = view.choice, view.choice.menu_of_rungs
+    picked: list[int] = []
+    view.rung_chosen.connect(picked.append)
+    qtbot.keyClick(view, Qt.Key.Key_L, KEYS)
+    qtbot.waitUntil(menu.isVisible)
+    qtbot.keyClick(menu, Qt.Key.Key_Up)
+    qtbot.keyClick(menu, Qt.Key.Key_Return)
+    assert picked == [int(Rung.AUDIO_PHOTOS)]
+    view.show_state(replace(live, chosen=Rung.AUDIO_PHOTOS))
+    assert button.text() == "Voice and photos"
+    view.show_state(JoinedShown(chosen=Rung.AUDIO_PHOTOS))
+    assert not button.isVisible()
+    qtbot.keyClick(view, Qt.Key.Key_L, KEYS)
+    assert not menu.isVisible()

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from PySide6.QtWidgets import QWidget
 
+from telemed_desk.clinical.ladder import Rung
 from telemed_desk.clinical.queue import Guest, Role
 from telemed_desk.sync.guest_line import JoinRefused
 from telemed_desk.sync.problems import ServerUnreachable
@@ -63,6 +64,9 @@ class Nobody:
 
     def mute_joined(self, *, microphone: bool, camera: bool) -> None:
         """Mute nothing."""
+
+    def choose_joined(self, rung: Rung) -> None:
+        """Choose nothing."""
 
     def share_joined(self, *, on: bool) -> None:
         """Show nothing."""

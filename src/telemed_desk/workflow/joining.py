@@ -45,6 +45,7 @@ class JoinedState:
     local_memory: str = ""
     others_screen: str = ""  # memory of the pictures of a screen that is shared with us
     rung: Rung = Rung.VIDEO
+    chosen: Rung = Rung.HD_VIDEO  # the most that this clinician wants; HD video = all there is
     stats: control.CallStats | None = None
     microphone_muted: bool = False
     camera_off: bool = False
@@ -125,6 +126,11 @@ class Joining:
         self._set(microphone_muted=microphone, camera_off=camera)
         self._say_state()
 
+    def choose(self, rung: Rung) -> None:
+        """Neither send nor ask for more than this, for the rest of the call; all = HD video."""
+        self._ports.media(control.ChooseRung(int(rung)))
+        self._set(chosen=rung)
+
     def share_screen(self, *, on: bool) -> None:
         """Show this PC's screen to everybody in the call, or stop."""
         self._ports.media(control.ShareScreen(on))
@@ -172,6 +178,8 @@ class Joining:
             self._ports.media(control.StartCall(offer.call, False, servers, start_rung=rung))
             if self.state.microphone_muted or self.state.camera_off:
                 self.mute(microphone=self.state.microphone_muted, camera=self.state.camera_off)
+            if self.state.chosen < Rung.HD_VIDEO:  # a fresh media process knows nothing of it
+                self.choose(self.state.chosen)
             if self.state.screen.on:
                 self.share_screen(on=True)
         self._ports.media(control.RemoteDescription(offer.call, "offer", offer.sdp, offer.revision))

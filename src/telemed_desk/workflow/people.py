@@ -100,6 +100,10 @@ class People:
         """Stop or go on sending sound or picture to a colleague's call."""
         self._with_joining(lambda j: j.mute(microphone=microphone, camera=camera))
 
+    def choose_joined(self, rung: Rung) -> None:
+        """Want at most this of pictures in a colleague's call."""
+        self._with_joining(lambda j: j.choose(rung))
+
     def share_joined(self, *, on: bool) -> None:
         """Show this PC's screen to everybody in a colleague's call, or stop."""
         self._with_joining(lambda j: j.share_screen(on=on))

@@ -24,6 +24,7 @@ class State:
     stage: Stage = field(default_factory=Stage)
     rung: Rung = Rung.NO_LINK
     rung_word: str = ""
+    chosen: Rung = Rung.HD_VIDEO
     muted: bool = False
     camera_off: bool = False
     sharing: bool = False
@@ -52,6 +53,10 @@ class JoinedPort(Protocol):
 
     def mute_joined(self, *, microphone: bool, camera: bool) -> None:
         """Stop or go on sending."""
+        ...
+
+    def choose_joined(self, rung: Rung) -> None:
+        """Want at most this of pictures."""
         ...
 
     def share_joined(self, *, on: bool) -> None:
@@ -117,6 +122,7 @@ class JoinedPresenter:
             stage=_stage(joined),
             rung=joined.rung if connected else Rung.NO_LINK,
             rung_word=words.rung_word(joined.rung) if connected else t(f"joined.{joined.phase}"),
+            chosen=joined.chosen,
             muted=joined.microphone_muted,
             camera_off=joined.camera_off,
             sharing=joined.screen.on and live,
@@ -166,6 +172,11 @@ class JoinedPresenter:
         """Camera off or on (F3)."""
         if self.state.live:
             self._port.mute_joined(microphone=self.state.muted, camera=not self.state.camera_off)
+
+    def choose_rung(self, rung: Rung) -> None:
+        """Want at most this of pictures (Ctrl+Shift+L); the link decides below it."""
+        if self.state.live and rung is not self.state.chosen:
+            self._port.choose_joined(rung)
 
     def toggle_share(self) -> None:
         """Show this PC's screen, after a question, or stop (Ctrl+Shift+S)."""

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from PySide6.QtCore import Qt
 
+from telemed_desk.clinical.ladder import Rung
 from telemed_desk.ui.screens.joined.presenter import JoinDialog, JoinedPresenter
 from telemed_desk.ui.screens.joined.view import JoinedView, JoinQuestion
 from telemed_desk.ui.shell.frames import open_frames
@@ -34,6 +35,7 @@ class JoinedScreen:
         self.view.share.connect(self.presenter.toggle_share)
         self.view.share_confirmed.connect(self.presenter.confirm_share)
         self.view.share_declined.connect(self.presenter.decline_share)
+        self.view.rung_chosen.connect(lambda rung: self.presenter.choose_rung(Rung(rung)))
         self.view.left.connect(self.presenter.leave)
 
     @property

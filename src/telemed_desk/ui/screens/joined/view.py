@@ -5,6 +5,7 @@ from PySide6.QtWidgets import QLineEdit, QWidget
 
 from telemed_desk.clinical.ladder import Rung
 from telemed_desk.ui import words
+from telemed_desk.ui.screens.call.choice import RungChoice
 from telemed_desk.ui.screens.call.question import Question
 from telemed_desk.ui.screens.call.stage import OpenFrames, StageView
 from telemed_desk.ui.screens.joined.presenter import JoinDialog, State
@@ -31,6 +32,7 @@ class JoinedView(QWidget):
     share = Signal()
     share_confirmed = Signal()
     share_declined = Signal()
+    rung_chosen = Signal(int)
     left = Signal()
 
     def __init__(self, open_frames: OpenFrames) -> None:
@@ -68,6 +70,7 @@ class JoinedView(QWidget):
             on_key(self, keys, self.mute.emit)
         on_key(self, "F3", self.camera.emit)
         on_key(self, "Ctrl+Shift+S", self.share.emit)
+        on_key(self, "Ctrl+Shift+L", self.choice.open)
         on_key(self, "Ctrl+Shift+E", self.left.emit)
 
     def _controls(self) -> Card:
@@ -82,6 +85,8 @@ class JoinedView(QWidget):
         self.leave_button.setToolTip(t("call.tip", name=t("joined.leave"), key="Ctrl+Shift+E"))
         self.back_button = Button(t("call.back"), "primary", scale="large")
         self.rung = LadderWord(Rung.NO_LINK, words.rung_word(Rung.NO_LINK), "strong")
+        self.choice = RungChoice()
+        self.choice.chosen.connect(self.rung_chosen)
         self.mute_button.clicked.connect(self.mute)
         self.camera_button.clicked.connect(self.camera)
         self.leave_button.clicked.connect(self.left)
@@ -92,6 +97,7 @@ class JoinedView(QWidget):
                 self.camera_button,
                 self.share_button,
                 self.rung,
+                self.choice,
                 None,
                 self.back_button,
                 self.leave_button,
@@ -110,9 +116,10 @@ class JoinedView(QWidget):
         self.banner.show_words(state.problem, state.next_step)
         self.stage.show_state(state.stage)
         self.rung.set_rung(state.rung, state.rung_word)
-        live = (self.mute_button, self.camera_button, self.share_button, self.leave_button)
-        for button in live:
+        in_call = (self.mute_button, self.camera_button, self.share_button, self.choice)
+        for button in (*in_call, self.leave_button):
             button.setVisible(state.live)
+        self.choice.show_chosen(state.chosen)
         self.back_button.setVisible(not state.live)
         said = t("call.unmute" if state.muted else "call.mute")
         self.mute_button.show_as(
