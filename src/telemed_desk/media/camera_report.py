@@ -48,7 +48,8 @@ class CameraReport:
                     self._told = now
                     self._send(now)
                 try:
-                    await asyncio.wait_for(self._changed.wait(), LOOK_S)
+                    async with asyncio.timeout(LOOK_S):
+                        await self._changed.wait()
                 except TimeoutError:
                     continue
                 self._changed.clear()

@@ -104,7 +104,8 @@ class MediaProcess:
         self._ready = asyncio.get_running_loop().create_future()
         self._keeper = asyncio.create_task(self._keep(), name="media-process")
         try:
-            await asyncio.wait_for(asyncio.shield(self._ready), START_S)
+            async with asyncio.timeout(START_S):
+                await asyncio.shield(self._ready)
         except TimeoutError as error:
             await self.stop()
             raise MediaProcessMissing("not ready in time") from error

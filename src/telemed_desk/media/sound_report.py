@@ -49,7 +49,8 @@ class SoundReport:
                     self._told = now
                     self._send(now)
                 try:
-                    await asyncio.wait_for(self._changed.wait(), LOOK_S)
+                    async with asyncio.timeout(LOOK_S):
+                        await self._changed.wait()
                 except TimeoutError:
                     continue
                 await asyncio.sleep(SETTLE_S)

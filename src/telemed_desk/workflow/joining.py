@@ -284,7 +284,8 @@ class Joining:
         """Leave, if need be, and close the line once the server keeps what was said last."""
         self.leave()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._line.all_kept(), GOODBYE_S)
+            async with asyncio.timeout(GOODBYE_S):
+                await self._line.all_kept()
         await self._line.close()
 
     def _set(self, **changes: object) -> None:

@@ -143,7 +143,8 @@ class LinkSpeed:
         try:
             self._hub.send(request)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(ended.wait(), PLANS[plan].slow_limit_s + SPARE_S)
+                async with asyncio.timeout(PLANS[plan].slow_limit_s + SPARE_S):
+                    await ended.wait()
         finally:
             for stop in stops:
                 stop()

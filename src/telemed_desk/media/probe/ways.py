@@ -206,6 +206,7 @@ async def _knock(end: _End, other: _End, opened: asyncio.Event) -> bool:
         other.send(_KNOCK, end.address)
         end.send(_KNOCK, other.address)
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(opened.wait(), KNOCK_EVERY_S)
+            async with asyncio.timeout(KNOCK_EVERY_S):
+                await opened.wait()
             return True
     return False
