@@ -190,8 +190,12 @@ class GuestLine:
 
     async def _attend(self, socket: ClientConnection) -> None:
         await socket.send(encode_frame(PageHello(PROTOCOL_VERSION, self._after)))
-        for mid, box in list(self._pending.items()):
-            await socket.send(encode_frame(ToDesk(box, mid)))
+        sent: set[str] = set()
+        # what is said while these are on their way must neither be left behind nor overtake them
+        while waiting := [(mid, box) for mid, box in self._pending.items() if mid not in sent]:
+            for mid, box in waiting:
+                await socket.send(encode_frame(ToDesk(box, mid)))
+                sent.add(mid)
         self._socket = socket
         self._heard_at = time.monotonic()
         beat = asyncio.create_task(self._beat(socket), name="guest-line-beat")
