@@ -288,6 +288,7 @@ class Photo(msgspec.Struct, frozen=True, tag_field="t", tag="photo"):
     width: int
     height: int
     source: Literal["camera", "video"]
+    thumb_jpeg: bytes = b""
 
 
 class PhotoProgress(msgspec.Struct, frozen=True, tag_field="t", tag="photo-progress"):

@@ -19,6 +19,8 @@ MAX_PIXELS = 64_000_000
 MAX_PHOTO_BYTES = 1_500_000
 MAX_PREVIEW_BYTES = 40_000
 MAX_PREVIEW_SIDE = 1280
+MAX_THUMB_BYTES = 6_000
+MAX_THUMB_SIDE = 160
 MIN_SIDE = 16
 _QUALITIES = (95, 92, 88, 84, 80, 75)
 _PREVIEW_QUALITIES = (80, 70, 60, 50, 40, 30)
@@ -46,6 +48,7 @@ class EncodedPhoto:
     preview_jpeg: bytes
     width: int
     height: int
+    thumb_jpeg: bytes
 
 
 def reencode(data: bytes) -> EncodedPhoto:
@@ -79,7 +82,9 @@ def _encode(pixels: Pixels) -> EncodedPhoto:
     scale = min(1.0, MAX_PREVIEW_SIDE / max(width, height))
     small = _scaled(kept, scale) if scale < 1 else kept
     preview, _ = _fit(small, _PREVIEW_QUALITIES, MAX_PREVIEW_BYTES)
-    return EncodedPhoto(jpeg, preview, width, height)
+    tiny = _scaled(kept, min(1.0, MAX_THUMB_SIDE / max(width, height)))
+    thumb, _ = _fit(tiny, _PREVIEW_QUALITIES, MAX_THUMB_BYTES)
+    return EncodedPhoto(jpeg, preview, width, height, thumb)
 
 
 def _fit(pixels: Pixels, qualities: tuple[int, ...], max_bytes: int) -> tuple[bytes, Pixels]:

@@ -194,6 +194,7 @@ class PhotoTaking:
                 encoded.width,
                 encoded.height,
                 "camera" if from_camera else "video",
+                encoded.thumb_jpeg,
             )
         )
 

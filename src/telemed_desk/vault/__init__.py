@@ -3,6 +3,7 @@
 from telemed_desk.vault.directory import VaultDirectory
 from telemed_desk.vault.passphrase import PassphraseVerdict, judge_passphrase
 from telemed_desk.vault.slots import Argon2Cost
+from telemed_desk.vault.space import SpaceLeft
 from telemed_desk.vault.values import (
     Change,
     ClinicProfile,
@@ -38,6 +39,7 @@ __all__ = [
     "RecoveredDraft",
     "SearchHit",
     "SlotInfo",
+    "SpaceLeft",
     "SyncItem",
     "SyncState",
     "Vault",

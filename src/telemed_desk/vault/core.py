@@ -16,10 +16,22 @@ from telemed_desk.vault.journal import JournalFile
 from telemed_desk.vault.journal_frames import Scan
 from telemed_desk.vault.keys import MasterKey
 from telemed_desk.vault.oplog import OpLog
-from telemed_desk.vault.problems import RestoredCopy, VaultDamaged, VaultLocked
+from telemed_desk.vault.problems import (
+    NoRoomForPhotos,
+    NotesOnly,
+    RestoredCopy,
+    VaultDamaged,
+    VaultLocked,
+)
 from telemed_desk.vault.repair import RepairReport
 from telemed_desk.vault.second_copy import SecondCopy
-from telemed_desk.vault.space import InstanceLock, SpaceLeft, SpaceReserve, space_left
+from telemed_desk.vault.space import (
+    PHOTO_STOP_BYTES,
+    InstanceLock,
+    SpaceLeft,
+    SpaceReserve,
+    space_left,
+)
 from telemed_desk.vault.values import Change
 from telemed_desk.vault.writer import Writer
 from telemed_protocol.errors import KnownError
@@ -54,7 +66,11 @@ class Opened:
 
 
 class VaultCore:
-    """An unlocked vault: one write engine behind one thread, readers for everybody."""
+    """An unlocked vault: one write engine behind one thread, readers for everybody.
+
+    Attributes:
+        photo_stop_bytes: With less free space than this no photo is taken.
+    """
 
     def __init__(self, opened: Opened) -> None:
         self.identity: DeviceIdentity = opened.identity
@@ -66,6 +82,7 @@ class VaultCore:
         self._instance = opened.instance
         self._reserve = opened.reserve
         self._wall_ms = opened.wall_ms
+        self.photo_stop_bytes = PHOTO_STOP_BYTES
         self._locked = False
         self._reading = threading.Condition()
         self._readers_inside = 0
@@ -106,7 +123,22 @@ class VaultCore:
         """Return how much room there is; takes the reserve back when it fits. Not the GUI thread."""
         if self._notes_only:
             self._notes_only = not self._reserve.refill()
-        return space_left(self.folder, notes_only=self._notes_only)
+        return space_left(
+            self.folder, notes_only=self._notes_only, photo_stop_bytes=self.photo_stop_bytes
+        )
+
+    def check_room_for_photo(self) -> None:
+        """See that a photo may be written now.
+
+        Raises:
+            NotesOnly: The disk ran full.
+            NoRoomForPhotos: It soon will be.
+        """
+        level = self.look_at_space().level
+        if level == "notes-only":
+            raise NotesOnly
+        if level == "no-photos":
+            raise NoRoomForPhotos
 
     def on_change(self, listener: Listener) -> Callable[[], None]:
         """Call a listener after each commit, in the writer thread, with what changed.

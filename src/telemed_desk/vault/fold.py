@@ -222,6 +222,26 @@ def _photo(entity: bytes, known: list[Known]) -> Rows:
                 "sha256": first.sha256,
                 "secret": first.key,
                 "preview": first.preview,
+                "thumb": first.thumb,
+            }
+        ]
+    }
+
+
+def _export(entity: bytes, known: list[Known]) -> Rows:
+    first, said = next((k, k.payload) for k in known if isinstance(k.payload, p.RecordExport))
+    return {
+        "exported": [
+            {
+                "entity": entity,
+                "patient": said.patient,
+                "actor": first.op.actor,
+                "device": first.op.device,
+                "sha256": said.sha256,
+                "format": said.format,
+                "sealed_for": said.sealed_for,
+                "at_ms": said.at_ms,
+                "size": said.size,
             }
         ]
     }
@@ -253,4 +273,5 @@ _FOLDERS: Final = {
     "note": fold_note,
     "photo": _photo,
     "call": _call,
+    "export": _export,
 }

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from telemed_desk.vault.problems import VaultFromNewerVersion
 
-HEAD: Final = "0005"
+HEAD: Final = "0006"
 """The newest migration; a test compares it with the folder."""
 
 

@@ -37,6 +37,7 @@ _FOLDER_TABLES: Final[dict[Folder, tuple[sa.Table, ...]]] = {
     "note": (schema.note, schema.note_rev),
     "photo": (schema.photo,),
     "call": (schema.call_box,),
+    "export": (schema.exported,),
 }
 _parents_decoder: Final = msgspec.msgpack.Decoder(tuple[OpId, ...])
 

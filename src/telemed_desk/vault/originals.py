@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from telemed_desk.vault import schema
 from telemed_desk.vault.connection import known_errors
 from telemed_desk.vault.core import VaultCore
-from telemed_desk.vault.problems import NotesOnly, UnknownRecord
+from telemed_desk.vault.problems import UnknownRecord
 from telemed_desk.vault.values import Change
 from telemed_desk.vault.writer import Transaction
 from telemed_protocol.attachments import PART_BYTES
@@ -103,11 +103,10 @@ class VaultOriginals(VaultCore):
         Raises:
             UnknownRecord: The record is not here.
             PhotoForged: It is not that photo; nothing was written.
-            NotesOnly: The disk is full.
+            NoRoomForPhotos, NotesOnly: What space is left is for notes.
         """
         row = self._photo(photo)
-        if self._notes_only and self.look_at_space().level == "notes-only":
-            raise NotesOnly
+        self.check_room_for_photo()
         with known_errors():
             self._attachments.keep(photo, row["secret"], row["sha256"], sealed)
 

@@ -139,6 +139,7 @@ class PhotoAdd(msgspec.Struct, frozen=True):
     sha256: bytes
     key: bytes
     preview: bytes
+    thumb: bytes = b""
 
 
 class CallBox(msgspec.Struct, frozen=True):
@@ -150,6 +151,20 @@ class CallBox(msgspec.Struct, frozen=True):
     began_ms: int
     columns: dict[str, list[int | None]]
     events: list[tuple[int, str, str]] = []
+
+
+class RecordExport(msgspec.Struct, frozen=True):
+    """``record.export``: a copy of a patient's record left the vault; who did it is the op's actor.
+
+    ``sealed_for`` is ``passphrase`` or the age recipient; ``sha256`` and ``size`` are the file's.
+    """
+
+    patient: bytes
+    at_ms: int
+    format: str
+    sealed_for: str
+    sha256: bytes
+    size: int
 
 
 class MemberInvite(msgspec.Struct, frozen=True):
@@ -174,9 +189,12 @@ Payload = (
     | NoteSign
     | PhotoAdd
     | CallBox
+    | RecordExport
     | MemberInvite
 )
-Folder = Literal["clinic", "clinician", "device", "patient", "consult", "note", "photo", "call"]
+Folder = Literal[
+    "clinic", "clinician", "device", "patient", "consult", "note", "photo", "call", "export"
+]
 
 KINDS: Final[dict[str, tuple[type[Payload], int, Folder]]] = {
     "clinic.set": (ClinicSet, Lane.PATIENTS, "clinic"),
@@ -193,6 +211,7 @@ KINDS: Final[dict[str, tuple[type[Payload], int, Folder]]] = {
     "note.sign": (NoteSign, Lane.NOTES, "note"),
     "photo.add": (PhotoAdd, Lane.PREVIEWS, "photo"),
     "call.box": (CallBox, Lane.PREVIEWS, "call"),
+    "record.export": (RecordExport, Lane.PATIENTS, "export"),
     "member.invite": (MemberInvite, Lane.QUEUE, "device"),
 }
 """Payload type, lane, and which projection it belongs to, by kind."""

@@ -107,6 +107,14 @@ class NotesOnly(KnownError):
     next_step = "Free some space; photos are taken again as soon as there is room."
 
 
+class NoRoomForPhotos(KnownError):
+    """Photos are refused before the disk is full, so that notes go on for weeks."""
+
+    code = "TD-VLT-027"
+    sentence = "The disk of this PC is nearly full, so no more photos are taken. Notes go on."
+    next_step = "Free some space: from 500 MB on photos are taken again."
+
+
 class DiskTrouble(KnownError):
     """The operating system could not read or write."""
 

@@ -235,6 +235,7 @@ class VaultReads(VaultCore):
                 row.source,
                 row.preview,
                 self._attachments.has(row.entity),
+                row.thumb,
             )
             for row in rows
         ]

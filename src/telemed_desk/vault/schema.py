@@ -64,12 +64,18 @@ note_rev: Final = _table(
 )
 photo: Final = _table(
     "photo",
-    blobs="entity consultation sha256 secret preview",
+    blobs="entity consultation sha256 secret preview thumb",
     texts="source",
     numbers="at_ms width height",
 )
 call_box: Final = _table(
     "call_box", blobs="entity consultation figures events", texts="call", numbers="part began_ms"
+)
+exported: Final = _table(
+    "exported",
+    blobs="entity patient actor device sha256",
+    texts="format sealed_for",
+    numbers="at_ms size",
 )
 search_doc: Final = _table("search_doc", blobs="entity", texts="kind", numbers="id")
 
@@ -88,6 +94,7 @@ PROJECTIONS: Final[dict[str, sa.Table]] = {
         note_rev,
         photo,
         call_box,
+        exported,
     )
 }
 """Everything that ``rebuild`` drops and folds again."""

@@ -21,7 +21,10 @@ _LEAST_BYTES: Final = 128 * 1024
 LOW_BYTES: Final = 1024**3
 """Below this it is time to say so: a day of photos may be larger."""
 
-SpaceLevel = Literal["plenty", "low", "notes-only"]
+PHOTO_STOP_BYTES: Final = 500 * 1024 * 1024
+"""Below this no photo is taken any more: what is left is for the notes of some weeks."""
+
+SpaceLevel = Literal["plenty", "low", "no-photos", "notes-only"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +35,18 @@ class SpaceLeft:
     free_bytes: int
 
 
-def space_left(folder: Path, *, notes_only: bool) -> SpaceLeft:
-    """Return the room there is; 0 bytes when the system cannot tell."""
+def space_left(
+    folder: Path, *, notes_only: bool, photo_stop_bytes: int = PHOTO_STOP_BYTES
+) -> SpaceLeft:
+    """Return the room there is; ``low`` and 0 bytes when the system cannot tell."""
     try:
         free = shutil.disk_usage(folder).free
     except OSError:
-        free = 0
+        return SpaceLeft("notes-only" if notes_only else "low", 0)
     if notes_only:
         return SpaceLeft("notes-only", free)
+    if free < photo_stop_bytes:
+        return SpaceLeft("no-photos", free)
     return SpaceLeft("plenty" if free >= LOW_BYTES else "low", free)
 
 

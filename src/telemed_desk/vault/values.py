@@ -136,6 +136,7 @@ class Photo:
     source: str
     preview: bytes
     is_here: bool
+    thumb: bytes = b""
 
     def __repr__(self) -> str:
         """Never show the picture."""

@@ -42,8 +42,6 @@ from telemed_protocol.errors import BugError
 from telemed_protocol.ids import ID_BYTES, new_id
 from telemed_protocol.op import Lane, Op, OpId
 
-MAX_PREVIEW_BYTES: Final = 40_000
-
 
 class Vault(VaultReads, VaultNoteVersions, VaultOutbox, VaultSegments, VaultOriginals, VaultSearch):
     """Thread-safe. Writes are queued for the vault's writer thread and return futures.
@@ -51,6 +49,9 @@ class Vault(VaultReads, VaultNoteVersions, VaultOutbox, VaultSegments, VaultOrig
     A future's result means: on the disk of this PC, through a power cut. Errors are known ones
     (:mod:`telemed_desk.vault.problems`) or bugs. Nothing is written of a transaction that failed.
     """
+
+    MAX_PREVIEW_BYTES: Final = 40_000
+    MAX_THUMB_BYTES: Final = 6_000
 
     def __init__(self, opened: Opened) -> None:
         super().__init__(opened)
@@ -173,24 +174,29 @@ class Vault(VaultReads, VaultNoteVersions, VaultOutbox, VaultSegments, VaultOrig
         *,
         source: str,
         at_ms: int,
+        thumb_jpeg: bytes = b"",
     ) -> "Future[Op]":
         """Seal a photo into its own file, read it back, and record it.
 
         Args:
             consultation: Whose.
             jpeg: Already decoded and encoded again by us, so free of what a stranger put in.
-            preview_jpeg: At most :data:`MAX_PREVIEW_BYTES`; travels inside the op.
+            preview_jpeg: At most :attr:`MAX_PREVIEW_BYTES`; travels inside the op.
             width: Pixels.
             height: Pixels.
             source: ``page``, ``camera``, ``screen`` or ``file``.
             at_ms: When it was taken.
+            thumb_jpeg: For lists, at most :attr:`MAX_THUMB_BYTES`; travels inside the op.
+
+        Raises (through the future):
+            NoRoomForPhotos, NotesOnly: What space is left is for notes; nothing was written.
+            DiskFull: It did not fit; nothing is left of it.
         """
-        if len(preview_jpeg) > MAX_PREVIEW_BYTES:
+        if len(preview_jpeg) > self.MAX_PREVIEW_BYTES or len(thumb_jpeg) > self.MAX_THUMB_BYTES:
             raise BugError("preview too large")
 
         def job(transaction: Transaction) -> Op:
-            if self._notes_only and self.look_at_space().level == "notes-only":
-                raise NotesOnly
+            self.check_room_for_photo()
             photo = new_id()
             key = self._attachments.put(photo, jpeg)
             payload = {
@@ -202,6 +208,7 @@ class Vault(VaultReads, VaultNoteVersions, VaultOutbox, VaultSegments, VaultOrig
                 "sha256": hashlib.sha256(jpeg).digest(),
                 "key": key,
                 "preview": preview_jpeg,
+                "thumb": thumb_jpeg,
             }
             try:
                 self._note_original(transaction, photo)

@@ -31,6 +31,7 @@ from telemed_desk.workflow.photo_opening import PhotoOpening
 from telemed_desk.workflow.records_watch import RecordsWatch
 from telemed_desk.workflow.relays import Relays
 from telemed_desk.workflow.sounds import Sounds
+from telemed_desk.workflow.space_watch import watch_space
 from telemed_desk.workflow.status import DeskStatus, LinkWord, StatusModel
 from telemed_desk.workflow.vault_care import VaultCare
 from telemed_desk.workflow.visit import PhotoTaken, Visit, VisitPorts, VisitState
@@ -140,6 +141,7 @@ class Session(VisitIntentions, NoteIntentions):
             self.core.spawn(self._sync.run()),
             self.core.spawn(self._relays.run()),
             self.core.spawn(VaultCare(self.vault, wall_ms).run()),
+            self.core.spawn(watch_space(self.vault, self._status.space)),
         ]
         self._ends = [
             self.hub.listen(self._on_media),
@@ -230,7 +232,7 @@ class Session(VisitIntentions, NoteIntentions):
         self._visit = None
         self._open_note(consultation)
         photos = tuple(
-            PhotoTaken(photo.entity, photo.preview, photo.at_ms, photo.source)
+            PhotoTaken(photo.entity, photo.preview, photo.at_ms, photo.source, photo.thumb)
             for photo in self.vault.photos_of(consultation)
         )
         started_ms = booked.started_ms or booked.booked_ms

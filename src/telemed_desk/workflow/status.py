@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from telemed_desk.sync.status import SyncStatus
+from telemed_desk.vault import SpaceLeft
 from telemed_protocol.errors import KnownError
 
 LinkWord = Literal["connecting", "online", "offline"]
@@ -19,6 +20,7 @@ class DeskStatus:
 
     ``relay`` says what is wrong with the relay of calls: ``away``, ``no-udp``; empty = nothing known.
     ``held`` says why this PC may send nothing, however good the link is.
+    ``space`` is the room on the disk; below ``low`` photos are refused and notes go on.
     """
 
     link: LinkWord = "connecting"
@@ -33,6 +35,7 @@ class DeskStatus:
     waiting_bytes: int = 0
     sync: SyncStatus | None = None
     held: KnownError | None = None
+    space: SpaceLeft | None = None
 
 
 class StatusModel:
@@ -71,3 +74,13 @@ class StatusModel:
     def saved(self, at_ms: int | None, *, unsaved: bool, problem: str) -> None:
         """The note being written: when it was last on disk, and whether typing is ahead of it."""
         self._set(saved_ms=at_ms, unsaved=unsaved, save_problem=problem)
+
+    def space(self, left: SpaceLeft) -> None:
+        """Somebody looked how much room the disk has."""
+        before = self.status.space
+        # Every byte written would redraw the line: what counts is the level, and some MB.
+        if before is None or (before.level, before.free_bytes >> 24) != (
+            left.level,
+            left.free_bytes >> 24,
+        ):
+            self._set(space=left)

@@ -6,6 +6,7 @@ lead to a fresh offer inside it. Lives on the core thread.
 
 import secrets
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import replace
 
 import structlog
@@ -17,8 +18,11 @@ from telemed_desk.clinical.queue import Waiting
 from telemed_desk.media import control
 from telemed_desk.vault import OpDraft, Vault
 from telemed_desk.workflow.black_box import BlackBox
+from telemed_desk.workflow.photo_keeping import keep_photo
 from telemed_desk.workflow.visit_state import PhotoTaken, VisitPhase, VisitState
 from telemed_protocol import talk
+from telemed_protocol.errors import KnownError
+from telemed_protocol.op import Op
 
 _log = structlog.get_logger("visit")
 
@@ -129,11 +133,17 @@ class Visit:
         if not self.state.waiting.consultation.consent_photos:
             self._set(problem="photo-consent")
             return
+        try:
+            self._vault.check_room_for_photo()
+        except KnownError as error:
+            # Said before the patient takes one that could not be kept.
+            self._set(photo_problem=error)
+            return
         photo = secrets.token_hex(8)
         if not self._photo:
             self._photo, self._photo_call = photo, self.state.call
         self._ports.media(control.TakePhoto(self.state.call, photo))
-        self._set(problem="")
+        self._set(problem="", photo_problem=None)
 
     def _photo_goes_on(self) -> None:
         """A photo whose call broke is gone on with in the next one of this consultation."""
@@ -350,19 +360,18 @@ class Visit:
     def _keep_photo(self, photo: control.Photo) -> None:
         self._photo = ""
         now = self._ports.now_ms()
-        kept = self._vault.put_photo(
-            self.state.waiting.consultation.entity,
-            photo.jpeg,
-            photo.preview_jpeg,
-            photo.width,
-            photo.height,
-            source=photo.source,
-            at_ms=now,
+        kept = keep_photo(self._vault, self.state.waiting.consultation.entity, photo, now)
+        kept.add_done_callback(
+            lambda future: self._ports.later(0, lambda: self._photo_kept(future, photo, now))
         )
 
-        def stored(op: object) -> None:
-            entity = getattr(op, "entity", b"")
-            taken = PhotoTaken(entity, photo.preview_jpeg, now, photo.source)
-            self._set(photos=(*self.state.photos, taken), photo_progress=None)
-
-        kept.add_done_callback(lambda future: self._ports.later(0, lambda: stored(future.result())))
+    def _photo_kept(self, kept: "Future[Op]", photo: control.Photo, at_ms: int) -> None:
+        """Show it, or say why it is not in the record."""
+        try:
+            entity = kept.result().entity
+        except KnownError as error:
+            self._set(photo_progress=None, photo_problem=error)
+            return
+        taken = PhotoTaken(entity, photo.preview_jpeg, at_ms, photo.source, photo.thumb_jpeg)
+        photos = (*self.state.photos, taken)
+        self._set(photos=photos, photo_progress=None, photo_problem=None)

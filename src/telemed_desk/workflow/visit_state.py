@@ -7,6 +7,7 @@ from telemed_desk.clinical.call_record import CallSummary
 from telemed_desk.clinical.ladder import Rung
 from telemed_desk.clinical.queue import Waiting
 from telemed_desk.media import control
+from telemed_protocol.errors import KnownError
 
 VisitPhase = Literal["calling", "connected", "reconnecting", "patient-away", "restarting", "ended"]
 
@@ -19,6 +20,7 @@ class PhotoTaken:
     preview_jpeg: bytes
     at_ms: int
     source: str
+    thumb_jpeg: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,4 +56,5 @@ class VisitState:
     restarts: int = 0
     relays: dict[str, str] = field(default_factory=dict)  # by server: what is wrong, or nothing
     problem: str = ""
+    photo_problem: KnownError | None = None  # why a photo that arrived was not kept
     summary: CallSummary | None = None

@@ -75,7 +75,7 @@ def status_state(
         rung = call.rung
         strong = t("status.call", rung=call.word or words.rung_word(call.rung))
         more = call.more
-    saved, tone = _saved(status, now_ms, in_call=call is not None)
+    saved, tone = _with_space(status, *_saved(status, now_ms, in_call=call is not None))
     return StatusState(
         link_rung=rung,
         link_strong=strong,
@@ -131,6 +131,16 @@ def _saved(status: DeskStatus, now_ms: int, *, in_call: bool) -> tuple[str, str]
     if in_call and status.saved_ms is not None:
         return t("status.saved.ago", ago=words.ago(now_ms - status.saved_ms)), ""
     return t("status.saved.all"), ""
+
+
+def _with_space(status: DeskStatus, saved: str, tone: str) -> tuple[str, str]:
+    """Say beside what is saved that the disk takes less, or soon will."""
+    space = status.space
+    if space is None or space.level == "plenty":
+        return saved, tone
+    said = t(f"status.space.{space.level}", free=words.size(space.free_bytes))
+    stopped = space.level != "low"
+    return f"{saved} · {said}", tone or ("warn" if stopped else "")
 
 
 def _sync(status: DeskStatus) -> str:

@@ -60,6 +60,8 @@ def _of_the_rung(visit: VisitState) -> Said | None:
 
 
 def _of_photos(visit: VisitState) -> Said | None:
+    if visit.photo_problem is not None:
+        return "warn", visit.photo_problem.sentence, visit.photo_problem.next_step
     if visit.problem != "photo-consent":
         return None
     return "info", t("call.photo.consent", name=visit.waiting.patient.given_name), ""

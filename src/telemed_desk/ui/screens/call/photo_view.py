@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QByteArray, QPoint, QSize, Qt
-from PySide6.QtGui import QImage, QPainter, QPaintEvent, QPixmap
+from PySide6.QtCore import QPoint, QSize, Qt
+from PySide6.QtGui import QPainter, QPaintEvent, QPixmap
 from PySide6.QtWidgets import QAbstractButton, QLabel, QWidget
 
 from telemed_desk.ui.screens.call.photo import OpenPhoto
@@ -15,8 +15,7 @@ from telemed_desk.ui.widgets.cards import Banner
 from telemed_desk.ui.widgets.chip import Chip
 from telemed_desk.ui.widgets.dialogs import Dialog
 from telemed_desk.ui.widgets.layouts import row
-
-_SMOOTH = Qt.TransformationMode.SmoothTransformation
+from telemed_desk.ui.widgets.pictures import picture
 
 
 class Thumbnail(QAbstractButton):
@@ -28,11 +27,9 @@ class Thumbnail(QAbstractButton):
         self.setAccessibleName(t("call.photo.name", label=photo.label))
         self.setToolTip(t("call.photo.open", label=photo.label))
         self.setCursor(Qt.CursorShape.PointingHandCursor)
-        self._pixmap = QPixmap()
-        image = QImage.fromData(QByteArray(photo.preview_jpeg))
-        if not image.isNull():
-            fill = Qt.AspectRatioMode.KeepAspectRatioByExpanding
-            self._pixmap = QPixmap.fromImage(image.scaled(self.size(), fill, _SMOOTH))
+        fill = Qt.AspectRatioMode.KeepAspectRatioByExpanding
+        image = picture(photo.thumb_jpeg or photo.preview_jpeg, self.size(), fill)
+        self._pixmap = QPixmap.fromImage(image)
         chip = Chip(photo.label, "plate")
         chip.setParent(self)
         chip.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
@@ -79,10 +76,9 @@ class PhotoDialog(Dialog):
         self.again.setVisible(bool(state.problem))
         if state.jpeg != self._jpeg:
             self._jpeg = state.jpeg
-            image = QImage.fromData(QByteArray(state.jpeg))
+            image = picture(state.jpeg, self._room, Qt.AspectRatioMode.KeepAspectRatio)
             if not image.isNull():
-                keep = Qt.AspectRatioMode.KeepAspectRatio
-                self.picture.setPixmap(QPixmap.fromImage(image.scaled(self._room, keep, _SMOOTH)))
+                self.picture.setPixmap(QPixmap.fromImage(image))
 
 
 class PhotoWindow:

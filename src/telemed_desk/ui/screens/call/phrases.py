@@ -6,6 +6,7 @@ from telemed_desk.ui import words
 from telemed_desk.ui.path import Leg, LegTone, Node, PathState
 from telemed_desk.ui.screens.call.state import Controls, Header, Link, Stage
 from telemed_desk.ui.text import has_text, t, tn
+from telemed_desk.vault import SpaceLeft
 from telemed_desk.workflow.visit import VisitState
 
 SOON_MS = 5 * words.MINUTE_MS
@@ -105,8 +106,8 @@ def _voice_quality(visit: VisitState) -> str:
     return t("call.voice.gaps" if concealed < 0.1 else "call.voice.poor")
 
 
-def controls(visit: VisitState) -> Controls:
-    """Say what the buttons do now."""
+def controls(visit: VisitState, space: SpaceLeft | None = None) -> Controls:
+    """Say what the buttons do now, with so much room on the disk."""
     off = visit.phase == "connected" and visit.rung <= Rung.AUDIO_PHOTOS and not visit.camera_off
     by_choice = off and visit.reason == "choice"
     reason = ""
@@ -116,6 +117,8 @@ def controls(visit: VisitState) -> Controls:
         reason = t("call.photo.no_call")
     elif visit.photo_progress is not None and not visit.photo_progress.problem:
         reason = t("call.photo.busy")
+    elif space is not None and space.level in {"no-photos", "notes-only"}:
+        reason = t("call.photo.no_room")
     return Controls(
         muted=visit.microphone_muted,
         speaking_while_muted=visit.speaking_while_muted and visit.microphone_muted,

@@ -137,11 +137,14 @@ class CallPresenter:
             if live or not self.state.header.name
             else replace(phrases.header(visit, now, self._next_ms), timer=self.state.header.timer),
             stage=phrases.stage(visit, show_local=self._show_local),
-            controls=phrases.controls(visit),
+            controls=phrases.controls(visit, self._status.space),
             link=phrases.link(visit, now),
             photos=tuple(
                 PhotoTile(
-                    photo.entity, photo.preview_jpeg, self._photo_label(photo.at_ms, photo.source)
+                    photo.entity,
+                    photo.preview_jpeg,
+                    self._photo_label(photo.at_ms, photo.source),
+                    photo.thumb_jpeg,
                 )
                 for photo in visit.photos
             ),

@@ -86,6 +86,7 @@ class PhotoTile:
     entity: bytes
     preview_jpeg: bytes
     label: str
+    thumb_jpeg: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
