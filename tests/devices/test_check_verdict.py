@@ -9,7 +9,12 @@ from telemed_desk.clinical.ladder import Rung
 from telemed_desk.devices.findings import Finding, Group, Outcome
 from telemed_desk.devices.fixes import Fix, FixKind, SettingsPage, fix_for
 from telemed_desk.devices.limits import GUIDED_CHECKS, LIMITS
-from telemed_desk.devices.problems import CameraDenied, MicrophoneMuted, SpeakerMissing
+from telemed_desk.devices.problems import (
+    CameraDenied,
+    MicrophoneMuted,
+    SpeakerMissing,
+    SpeakerMuted,
+)
 from telemed_desk.devices.settings_pages import page_command
 from telemed_desk.devices.verdict import (
     MOST_BPS,
@@ -144,6 +149,7 @@ def test_every_problem_has_one_button_and_no_pass_has(check: str) -> None:
         ),
         (LIMITS["M3"].failed(MicrophoneMuted.sentence), Fix(FixKind.SETTINGS, SettingsPage.SOUND)),
         (LIMITS["S1"].failed(SpeakerMissing.sentence), Fix(FixKind.AGAIN)),
+        (LIMITS["S1"].failed(SpeakerMuted.sentence), Fix(FixKind.SETTINGS, SettingsPage.SOUND)),
         (LIMITS["C3"].failed(), Fix(FixKind.AGAIN)),
         (LIMITS["C4"].judge(480), Fix(FixKind.CHOOSE)),
         (LIMITS["N4"].judge(300), Fix(FixKind.SETTINGS, SettingsPage.CLOCK)),

@@ -11,6 +11,7 @@ from telemed_desk.devices.problems import (
     MicrophoneMissing,
     MicrophoneMuted,
     SpeakerMissing,
+    SpeakerMuted,
 )
 
 
@@ -89,6 +90,7 @@ _PAGES = {
     CameraSwitchedOff.sentence: Fix(FixKind.SETTINGS, SettingsPage.CAMERA),
     MicrophoneDenied.sentence: Fix(FixKind.SETTINGS, SettingsPage.MICROPHONE),
     MicrophoneMuted.sentence: _SOUND,
+    SpeakerMuted.sentence: _SOUND,
 }
 _MISSING = {MicrophoneMissing.sentence, SpeakerMissing.sentence}
 _CERTIFICATE, _CLOCK = "certificate", "clock of this PC is wrong"

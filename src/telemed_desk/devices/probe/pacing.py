@@ -3,7 +3,7 @@
 import os
 from typing import Final
 
-from telemed_desk.devices.probe.train import Train, packet_bytes
+from telemed_desk.devices.probe.train import Train
 from telemed_protocol import probe
 
 BURST_S: Final = 0.02
@@ -38,7 +38,7 @@ class TrainSender:
         if train.stage != self._stage:
             self._stage, self.next_at = train.stage, now
         out: list[bytes] = []
-        size = packet_bytes(train.rate_bps)
+        size = train.packet_bytes
         while train.rate_bps > 0 and self.next_at <= now and len(out) < MOST_AT_ONCE:
             packet = probe.Data(
                 self._train_number, train.stage, self._number, int(now * _US), self._report_ms
@@ -71,20 +71,20 @@ class TrainOrders:
         if now < self.next_at and train.stage == self._stage:
             return []
         self._stage, self.next_at = train.stage, now + ORDER_EVERY_S
-        return [self._write(train.stage, train.rate_bps)]
+        return [self._write(train.stage, train.rate_bps, train.packet_bytes)]
 
     def stop(self) -> list[bytes]:
         """Return the order to send nothing more, twice."""
-        return [self._write(self._stage + 1, 0.0), self._write(self._stage + 1, 0.0)]
+        return [self._write(self._stage + 1, 0.0, probe.MIN_DATA) for _ in range(2)]
 
-    def _write(self, stage: int, rate_bps: float) -> bytes:
+    def _write(self, stage: int, rate_bps: float, size: int) -> bytes:
         self._said += 1
         order = probe.Order(
             self._said,
             self._train_number,
             stage,
             int(rate_bps),
-            packet_bytes(rate_bps),
+            size,
             self.allow_bytes,
             ORDER_GOOD_MS,
         )
@@ -97,9 +97,10 @@ class TrainArrivals:
     def __init__(self, number: int) -> None:
         self._number = number
         self._packets = self._size = 0
-        self._newest = -1
+        self._newest = self._counted = -1
         self._reported_at = 0.0
         self._packet_bytes = 0
+        self._sent_bytes = 0
 
     def take(self, arrived: float, data: bytes) -> probe.Report | None:
         """Count a packet; return a report when it is time for one.
@@ -110,8 +111,12 @@ class TrainArrivals:
         packet = probe.read_data(data)
         if packet.train != self._number:
             return None
+        before, self._packet_bytes = self._packet_bytes, len(data) + probe.OVERHEAD_BYTES
+        if packet.number > self._counted:
+            # Those that are missing were as large as what came before or after them.
+            ahead, self._counted = packet.number - self._counted, packet.number
+            self._sent_bytes += ahead * max(before, self._packet_bytes)
         self._packets += 1
-        self._packet_bytes = len(data) + probe.OVERHEAD_BYTES
         self._size += self._packet_bytes
         if packet.number < self._newest or arrived - self._reported_at < LOCAL_REPORT_S:
             return None
@@ -122,8 +127,9 @@ class TrainArrivals:
     def also(self, size: int) -> None:
         """Count what came beside the train: it used the link as well."""
         self._size += size
+        self._sent_bytes += size
 
     @property
     def sent_bytes(self) -> int:
         """About what was sent, lost packets included."""
-        return self._size + max(0, self._newest + 1 - self._packets) * self._packet_bytes
+        return self._sent_bytes

@@ -1,5 +1,6 @@
 """What has been reported of a train, and what can be read from it. Pure."""
 
+import math
 import statistics
 from collections.abc import Sequence
 from typing import Final, NamedTuple
@@ -31,12 +32,26 @@ def slope_bps(samples: Sequence[Sample]) -> float:
     """Return the rate of arrival: the line of least squares through bytes over time."""
     if len(samples) < 2:
         return 0.0
-    mean_t = statistics.fmean(s.received_s for s in samples)
-    mean_b = statistics.fmean(s.size for s in samples)
-    square = sum((s.received_s - mean_t) ** 2 for s in samples)
+    return 8 * _slope([s.received_s for s in samples], [s.size for s in samples])
+
+
+def sent_slope_bps(samples: Sequence[Sample]) -> float:
+    """Return the same of all packets that were sent, those that got lost behind others included."""
+    packets = samples[-1].packets - samples[0].packets
+    if packets <= 0:
+        return 0.0
+    packet_bytes = (samples[-1].size - samples[0].size) / packets
+    return 8 * packet_bytes * _slope([s.received_s for s in samples], [s.number for s in samples])
+
+
+def _slope(at: Sequence[float], values: Sequence[int]) -> float:
+    """Return the line of least squares' slope (two passes: the times are large numbers)."""
+    mean_at, mean_value = statistics.fmean(at), statistics.fmean(values)
+    square = sum((one - mean_at) ** 2 for one in at)
     if square <= 0:
         return 0.0
-    return 8 * sum((s.received_s - mean_t) * (s.size - mean_b) for s in samples) / square
+    both = zip(at, values, strict=True)
+    return sum((one - mean_at) * (value - mean_value) for one, value in both) / square
 
 
 def share_carried(window: Sequence[Sample]) -> float:
@@ -50,9 +65,31 @@ def share_carried(window: Sequence[Sample]) -> float:
 
 
 def lost_share(window: Sequence[Sample]) -> float:
-    """Return how much of what was sent never arrived."""
+    """Return how much of what was sent never arrived; 0 when nothing was."""
+    if not window:
+        return 0.0
     sent = window[-1].number - window[0].number
     return 1 - (window[-1].packets - window[0].packets) / sent if sent > 0 else 0.0
+
+
+def filled_bps(window: Sequence[Sample], rate_bps: float, loss: float, seen: int) -> float:
+    """Return the rate that just fills a link.
+
+    While nothing was lost for want of room, the packets sent before those that arrived say it
+    without the chance in what got lost: each took its time at the narrow place, lost or not.
+
+    Args:
+        window: While it was held full.
+        rate_bps: Of arrival then.
+        loss: Share lost while it was not full.
+        seen: Packets that say so.
+    """
+    if loss > 0 and len(window) > 2:
+        sent = window[-1].number - window[0].number
+        chance = math.sqrt(loss * (1 - loss) * (1 / sent + 1 / seen))
+        if lost_share(window) <= loss + chance:
+            return sent_slope_bps(window)
+    return rate_bps / (1 - min(loss, 0.9))
 
 
 class Seen:

@@ -15,8 +15,16 @@ from typing import Final, Literal
 from telemed_desk.clinical.ladder import USABLE_SHARE
 from telemed_desk.devices.probe.figures import TrainFigures
 from telemed_desk.devices.probe.plan import SLOW_BPS, START_BPS, TrainPlan
-from telemed_desk.devices.probe.seen import Sample, Seen, lost_share, share_carried, slope_bps
-from telemed_protocol.probe import MAX_DATAGRAM, MIN_DATA, OVERHEAD_BYTES, Report
+from telemed_desk.devices.probe.seen import (
+    Sample,
+    Seen,
+    filled_bps,
+    lost_share,
+    share_carried,
+    slope_bps,
+)
+from telemed_desk.devices.probe.sizes import packet_bytes, small_packet_bytes
+from telemed_protocol.probe import OVERHEAD_BYTES, Report
 
 Phase = Literal["ramp", "hold", "drain", "settle", "done"]
 
@@ -31,8 +39,10 @@ STANDING_S: Final = 0.12
 """On a lossy link, what is lost for want of room cannot be told from what is lost anyway: little of it
 is caused there, and none while a queue stands."""
 STEP_PACKETS: Final = 5
-PACKET_S: Final = 0.02
-"""A packet's size is what its rate carries in this time, so that slow links see enough of them."""
+LOSSY_SETTLE: Final = 2.0
+ENOUGH_PACKETS: Final = 250
+"""A lossy link is looked at for longer, unless so many were sent: chance in how much gets lost is the
+largest error there."""
 FULL_WITHIN_S: Final = 0.12
 SILENCE_S: Final = 0.3
 MORE_LOSS: Final = 0.08
@@ -52,12 +62,6 @@ MORE_FOR_SPREAD, LONGEST_MORE_S = 8.0, 0.6
 """Uneven arrival blurs both ends of the time in which a link is kept full; a longer one, less."""
 SAME_LOSS: Final = 0.05
 LONGEST_DRAIN_S: Final = 4.0
-
-
-def packet_bytes(rate_bps: float) -> int:
-    """Return the size of a datagram at this rate, without headers."""
-    size = int(rate_bps * PACKET_S / 8) - OVERHEAD_BYTES
-    return max(MIN_DATA, min(MAX_DATAGRAM, size))
 
 
 class Train:
@@ -129,6 +133,13 @@ class Train:
         return self._seen.queue_s(self._seen.samples[-1:])
 
     @property
+    def packet_bytes(self) -> int:
+        """Size of the next datagram, without headers."""
+        if self._loses():
+            return small_packet_bytes(self.rate_bps)
+        return packet_bytes(self.rate_bps)
+
+    @property
     def drained(self) -> bool:
         """Whether it has let the queue run empty itself."""
         return self._drained
@@ -170,9 +181,8 @@ class Train:
         if len(seen) < 2 or seen[-1].number - seen[0].number < self._step_packets:
             return
         at_cap = self.rate_bps >= self._plan.cap_bps
-        if seen[-1].received_s - seen[0].received_s < (
-            self._plan.top_s if at_cap else self._plan.step_s
-        ):
+        least_s = self._plan.top_s if at_cap else self._plan.step_s
+        if seen[-1].received_s - seen[0].received_s < least_s:
             return
         sign_s = self._queue_sign_s
         if (
@@ -302,22 +312,31 @@ class Train:
         else:
             self._finish("held")
 
+    def _loses(self) -> bool:
+        """Tell whether packets get lost, in the end be it for want of room: they are worth counting."""
+        settling = self.phase == "settle" and lost_share(self._held_window) > LOSSY
+        return settling or self.loss_ratio > LOSSY
+
     def _settle(self, now: float) -> None:
         seen = self._seen.of_stage(self.stage)
         span_s = seen[-1].received_s - seen[0].received_s if seen else 0.0
-        late = now - self._phase_at > self._rtt_s + 2 * self._plan.settle_s + 1.0
-        if span_s >= self._plan.settle_s and self._was_chance(seen):
+        few = len(seen) > 0 and seen[-1].number - seen[0].number < ENOUGH_PACKETS
+        settle_s = self._plan.settle_s * (LOSSY_SETTLE if few and self._loses() else 1.0)
+        late = now - self._phase_at > self._rtt_s + 2 * settle_s + 1.0
+        if span_s >= settle_s and self._was_chance(seen):
             self._alarms += 1
             self._clear(seen)
             again_bps, self._held, self._ended = self.rate_bps / USABLE_SHARE, None, ""
             self._enter("ramp", now, min(again_bps, float(self._plan.cap_bps)))
             return
-        if span_s >= self._plan.settle_s:
-            if share_carried(seen) >= NOT_FULL * (1 - self.loss_ratio):
-                self._clear(seen)
+        if span_s >= settle_s:
             calm = [s for s in seen if s.received_s > seen[0].received_s + 0.4 * span_s]
-            self._call_delay_ms = 1000 * max(0.0, self._seen.median_queue_s(calm))
-        if late or span_s >= self._plan.settle_s:
+            queue_s = max(0.0, self._seen.median_queue_s(calm))
+            carried = share_carried(seen) >= NOT_FULL * (1 - self.loss_ratio)
+            if carried or queue_s < 2 * self._queue_sign_s:
+                self._clear(seen)
+            self._call_delay_ms = 1000 * queue_s
+        if late or span_s >= settle_s:
             self._finish("held")
 
     def _was_chance(self, seen: Sequence[Sample]) -> bool:
@@ -372,27 +391,10 @@ class Train:
             return TrainFigures(ended=self._ended)
         rate, at_least, queue_ms = self._held
         return TrainFigures(
-            capacity_bps=self._filled_bps(rate, loss, sent),
+            capacity_bps=filled_bps(self._held_window, rate, loss, sent),
             at_least=at_least,
             full_delay_ms=None if queue_ms is None else max(0.0, queue_ms),
             call_delay_ms=self._call_delay_ms,
             loss_ratio=loss if sent >= LOSS_PACKETS else None,
             ended=self._ended,
         )
-
-    def _filled_bps(self, rate_bps: float, loss: float, seen: int) -> float:
-        """Return the rate that just fills the link.
-
-        While nothing was lost for want of room, the packets sent in the time of those that arrived
-        say it without the chance in what got lost.
-        """
-        window = self._held_window
-        if loss > 0 and len(window) > 2:
-            first, last = window[0], window[-1]
-            sent = last.number - first.number
-            arrived = last.packets - first.packets
-            lost = lost_share(window)
-            chance = math.sqrt(loss * (1 - loss) * (1 / sent + 1 / seen))
-            if lost <= loss + chance:
-                return rate_bps * sent / arrived
-        return rate_bps / (1 - min(loss, 0.9))
