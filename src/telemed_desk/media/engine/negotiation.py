@@ -114,7 +114,13 @@ class Negotiation:
             if transport is None:
                 self._answer_with_ours()
                 attach()
-            await self.pc.setLocalDescription(await self.pc.createAnswer())
+            try:
+                await self.pc.setLocalDescription(await self.pc.createAnswer())
+            except (
+                *REFUSALS,
+                RuntimeError,
+            ) as error:  # lines that parse, and contradict one another
+                raise CallFailure(type(error).__name__) from error
         return self.sdp
 
     def _answer_with_ours(self) -> None:
@@ -182,4 +188,12 @@ class Negotiation:
     async def close(self) -> None:
         """Close the connection."""
         self._closed = True
-        await self.pc.close()
+        users = [t.receiver for t in self.pc.getTransceivers()] + [self.pc.sctp]
+        try:
+            await self.pc.close()
+        except AttributeError:
+            # A stranger's description may bundle lines with one that is not there: aiortc leaves them
+            # without a transport, and stumbles over that before it has stopped the others.
+            for transport in {user.transport for user in users if user is not None} - {None}:
+                await transport.stop()
+                await transport.transport.stop()
