@@ -15,6 +15,8 @@ from telemed_protocol.talk import IceServer
 T = TypeVar("T")
 SeatState = Literal["waiting", "admitted", "ended"]
 MAX_FRAME_BYTES = 96 * 1024
+MAX_URGENT_BYTES = 8 * 1024
+"""A segment up to this size may travel on the desk's line; others are posted."""
 LEASE_S = 20.0
 """A page that was not heard for this long is shown as away; its seat is kept."""
 PING_S = 5.0
@@ -120,7 +122,16 @@ class ToPage(msgspec.Struct, frozen=True, tag_field="t", tag="to-page"):
     mid: str
 
 
-DeskFrame = DeskHello | Admit | EndSeat | ToPage | Ping
+class PushSegment(msgspec.Struct, frozen=True, tag_field="t", tag="push"):
+    """A sealed segment that somebody waits for: base64url of its wire bytes.
+
+    Only to a server whose room frame says ``takes_segments``; the answer names its hash.
+    """
+
+    segment: str
+
+
+DeskFrame = DeskHello | Admit | EndSeat | ToPage | PushSegment | Ping
 
 # ---- server to desk -----------------------------------------------------------------------------
 
@@ -141,11 +152,15 @@ class Seat(msgspec.Struct, frozen=True):
     admitted_by: str = ""
 
 
-class RoomFrame(msgspec.Struct, frozen=True, tag_field="t", tag="room"):
-    """The whole waiting room; sent at the start and on every change."""
+class RoomFrame(msgspec.Struct, frozen=True, tag_field="t", tag="room", omit_defaults=True):
+    """The whole waiting room; sent at the start and on every change.
+
+    ``takes_segments``: the server understands :class:`PushSegment`; older ones do not say so.
+    """
 
     seats: list[Seat]
     now: float
+    takes_segments: bool = False
 
 
 class FromPageFrame(msgspec.Struct, frozen=True, tag_field="t", tag="from-page"):
@@ -166,7 +181,35 @@ class EnrolFrame(msgspec.Struct, frozen=True, tag_field="t", tag="enrol"):
     """A new desk asks to be added: a hint to look at the requests."""
 
 
-ToDeskFrame = RoomFrame | FromPageFrame | HeadFrame | EnrolFrame | Stored | Pong | Refused
+class SegmentStored(msgspec.Struct, frozen=True, tag_field="t", tag="receipt"):
+    """The receipt of a pushed segment: hashes in base64url, the rest as in ``api.Receipt``."""
+
+    segment: str
+    sseq: int
+    log_hash: str
+    stored_at: float
+
+
+class SegmentRefused(msgspec.Struct, frozen=True, tag_field="t", tag="not-stored"):
+    """A pushed segment (hash in base64url) was not taken: HTTP status and stable code."""
+
+    segment: str
+    status: int
+    code: str
+    retry_after_s: float | None = None
+
+
+ToDeskFrame = (
+    RoomFrame
+    | FromPageFrame
+    | HeadFrame
+    | EnrolFrame
+    | SegmentStored
+    | SegmentRefused
+    | Stored
+    | Pong
+    | Refused
+)
 
 _page_frame: msgspec.json.Decoder[PageFrame] = msgspec.json.Decoder(PageFrame)
 _to_page_frame: msgspec.json.Decoder[ToPageFrame] = msgspec.json.Decoder(ToPageFrame)

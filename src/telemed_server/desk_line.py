@@ -12,7 +12,7 @@ from telemed_protocol.room import FromPageFrame, HeadFrame, RoomFrame, Seat
 from telemed_server import room
 from telemed_server.auth import Member
 from telemed_server.line import Line
-from telemed_server.storage import Store
+from telemed_server.store import Store
 
 BATCH: Final = 50
 
@@ -33,7 +33,7 @@ class DeskLine:
         member: Member,
         *,
         after: dict[str, int],
-        heard_at: Callable[[str], float | None],
+        heard_at: Callable[[room.SeatRow], float | None],
         kept_s: float,
     ) -> None:
         self.member = member
@@ -86,11 +86,11 @@ class DeskLine:
         # A ping changes heard_at every few seconds and is no news by itself.
         unheard = [_without_heard(seat) for seat in seats]
         if unheard != self._told:
-            await self.line.send(RoomFrame(seats, now))
+            await self.line.send(RoomFrame(seats, now, takes_segments=True))
             self._told = unheard
 
     def _seat(self, row: room.SeatRow) -> Seat:
-        heard = self._heard_at(row.seat)
+        heard = self._heard_at(row)
         return Seat(
             seat=row.seat,
             link=row.link.hex(),

@@ -27,6 +27,7 @@ from telemed_server import auth, clinics, ice, links, probe, segments
 from telemed_server.errors import RequestRefused
 from telemed_server.http import answer, number_from_query, read_body, read_message
 from telemed_server.parts import network_of_asker, parts_of
+from telemed_server.pushing import PATIENCE_S, take_segment
 from telemed_server.settings import host_of
 
 
@@ -62,7 +63,8 @@ async def challenge(request: Request) -> Response:
     parts = parts_of(request)
     parts.check_network(request, "auth")
     message = await read_message(request, ChallengeRequest)
-    return answer(Challenge(parts.challenges.issue(message.device)))
+    challenges = await parts.challenges()
+    return answer(Challenge(challenges.issue(message.device)))
 
 
 async def token(request: Request) -> Response:
@@ -70,7 +72,7 @@ async def token(request: Request) -> Response:
     parts = parts_of(request)
     parts.check_network(request, "auth")
     message = await read_message(request, TokenRequest)
-    if not parts.challenges.spend(message.nonce, message.device):
+    if not (await parts.challenges()).is_good(message.nonce, message.device):
         raise RequestRefused(401, "not_authorised")
     host = host_of(request.headers["host"])
     return answer(
@@ -129,12 +131,8 @@ async def push_segment(request: Request) -> Response:
     """Keep a segment; the receipt goes out after it is durable."""
     parts = parts_of(request)
     member = await parts.member(request)
-    parts.limiter.check("segments", member.device.hex())
     body = await read_body(request, MAX_SEGMENT_BYTES)
-    segment = segments.parse_pushed(bytes(body.data), member)
-    appended = await parts.store.run(lambda db: segments.append(db, time.time(), member, segment))
-    if appended.new:
-        parts.hub.log_grew(member.clinic, appended.receipt.sseq)
+    appended = await take_segment(parts, member, bytes(body.data), patience_s=PATIENCE_S)
     return answer(appended.receipt, 201 if appended.new else 200)
 
 

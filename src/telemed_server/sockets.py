@@ -1,6 +1,8 @@
 """The waiting room's two WebSockets (:mod:`telemed_protocol.room`)."""
 
 import asyncio
+import hashlib
+import secrets
 import time
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
@@ -11,7 +13,9 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from telemed_protocol import PROTOCOL_VERSION
 from telemed_protocol.api import SEAT_COOKIE
 from telemed_protocol.errors import FormatError
+from telemed_protocol.ids import from_base64url, to_base64url
 from telemed_protocol.room import (
+    MAX_URGENT_BYTES,
     Admit,
     DeskFrame,
     DeskHello,
@@ -22,7 +26,10 @@ from telemed_protocol.room import (
     PageHello,
     Ping,
     Pong,
+    PushSegment,
     Refused,
+    SegmentRefused,
+    SegmentStored,
     Stored,
     ToDesk,
     ToPage,
@@ -46,6 +53,7 @@ from telemed_server.line import (
 from telemed_server.links import cookie_hash
 from telemed_server.page_line import PageLine
 from telemed_server.parts import Parts, parts_of
+from telemed_server.pushing import take_segment
 
 F = TypeVar("F")
 HELLO_TIMEOUT_S: Final = 5.0
@@ -152,13 +160,15 @@ async def _page(parts: Parts, socket: WebSocket) -> None:
     hello = await _hello(socket, decode_page_frame)
     if not isinstance(hello, PageHello):
         raise RequestRefused(400, "hello_expected")
+    tag = secrets.token_hex(8)
     row = await parts.store.run(
-        lambda db: room.sit(db, time.time(), holder, parts.settings.waiting_cap)
+        lambda db: room.sit(db, time.time(), holder, parts.settings.waiting_cap, tag)
     )
     page = PageLine(
         socket,
         parts.store,
         row,
+        tag=tag,
         after=_after(hello.after),
         desks_online=lambda: parts.hub.desks_online(row.clinic),
         ice_servers=lambda: ice.ice_servers(parts.settings),
@@ -258,9 +268,25 @@ async def _from_desk(parts: Parts, desk: DeskLine, frame: DeskFrame) -> None:
                 lambda db: room.store_from_desk(db, now, desk.member, frame.seat, sent)
             )
             desk.line.reply(Stored(frame.mid))
-            parts.hub.box_for_page(frame.seat)
+            parts.hub.box_for_page(desk.member.clinic, frame.seat)
+        case PushSegment():
+            await _from_desk_push(parts, desk, frame)
         case DeskHello():
             desk.line.refuse("bad_frame", CLOSE_BAD_FRAME)
+
+
+async def _from_desk_push(parts: Parts, desk: DeskLine, frame: PushSegment) -> None:
+    wire = from_base64url(frame.segment)
+    if len(wire) > MAX_URGENT_BYTES:
+        raise FormatError("an urgent segment that is none")
+    name = to_base64url(hashlib.sha256(wire).digest())
+    try:
+        receipt = (await take_segment(parts, desk.member, wire)).receipt
+    except RequestRefused as no:
+        desk.line.reply(SegmentRefused(name, no.status, no.problem, no.retry_after_s))
+        return
+    log_hash = to_base64url(receipt.log_hash)
+    desk.line.reply(SegmentStored(name, receipt.sseq, log_hash, receipt.stored_at))
 
 
 def _after(number: int) -> int:

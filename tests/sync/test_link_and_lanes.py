@@ -75,7 +75,7 @@ def test_what_leaves_is_always_the_most_urgent_that_may_leave(
     assert chosen == sorted(chosen)
     left_behind = {lane for lane, _ in pieces} - set(chosen)
     assert all(lane > max(chosen) for lane in left_behind)
-    bulk = [q for q in lanes.waiting if lanes[q.lane].in_flight is q and q.lane]
+    bulk = [q for q in lanes.waiting if q.hash in lanes[q.lane].in_flight and q.lane]
     assert len(bulk) <= 1 or sum(q.size for q in bulk) <= 64_000
 
 
@@ -136,7 +136,7 @@ def test_a_line_that_breaks_gets_small_pieces_and_a_steady_one_larger() -> None:
     for _ in range(10):
         meter.carried(16_000, 2_600)  # 64 kbit/s and 600 ms
     steady = meter.segment_bytes
-    assert 20_000 < steady < LARGEST_SEGMENT
+    assert 10_000 < steady < LARGEST_SEGMENT
     for _ in range(5):
         meter.cut()
     assert meter.segment_bytes == SMALLEST_SEGMENT

@@ -100,7 +100,7 @@ def test_a_number_that_the_server_has_with_other_bytes_means_a_twin() -> None:
     event = failed(Send(queued), Refused("segment_conflict", 409))
     assert (event.failure, event.code) == (Failure.INCONSISTENT, "TD-SEC-003")
     event = failed(Send(queued), Refused("segment_gap", 409))
-    assert event.failure is Failure.REFUSED
+    assert event.failure is Failure.EARLY
 
 
 def test_a_segment_is_read_when_its_key_arrives() -> None:

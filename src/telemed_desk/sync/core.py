@@ -213,9 +213,11 @@ class SyncCore:
 
     def _sent(self, event: Sent, now_ms: int) -> None:
         lane = self._lanes[event.lane]
-        if lane.in_flight is not None:
-            self._meter.carried(lane.in_flight.size, now_ms - lane.sent_ms)
-        lane.in_flight = None
+        sharing = self._lanes.bulk_in_flight
+        if event.hash in lane.in_flight:
+            queued, left_ms = lane.in_flight.pop(event.hash)
+            self._meter.carried(queued.size, (now_ms - left_ms) // max(1, sharing))
+        lane.overtaken = False
         lane.refusals = 0
         lane.backoff.reset()
         self._lanes.forget(event.hash)
@@ -248,7 +250,10 @@ class SyncCore:
                 event.during, Announce | SendPart
             ):
                 self._upload_failed(event, event.during, now_ms)
-            case Failure.REFUSED if lane is not None:
+            case Failure.EARLY if lane is not None and self._follows_another(event):
+                lane.overtaken = True
+                self._contact(now_ms)
+            case Failure.REFUSED | Failure.EARLY if lane is not None:
                 # The link works; this lane waits by itself, and after three it needs a person.
                 self._contact(now_ms)
                 lane.refusals += 1
@@ -261,13 +266,21 @@ class SyncCore:
                 self._note(event)
             case _:
                 carrying = lane is not None or isinstance(event.during, SendPart)
-                if carrying and event.failure is Failure.LINK:
-                    self._meter.cut()
                 self._connected = event.failure is Failure.STORE and self._connected
                 if self._link.may_try(now_ms):
+                    # What was on its way breaks together: that is one cut.
+                    if carrying and event.failure is Failure.LINK:
+                        self._meter.cut()
                     self._link.failed(now_ms, event.retry_after_ms)
                 if not self._inconsistent:
                     self._note(event)
+
+    def _follows_another(self, event: Failed) -> bool:
+        """Whether a segment was refused only because it overtook one that is still to come."""
+        during = event.during
+        if not isinstance(during, Send):
+            return False
+        return self._lanes[during.segment.lane].follows_another(during.segment.hash)
 
     def _upload_news(
         self, event: OriginalsWaiting | OriginalsHeld | PartsHeld, now_ms: int
@@ -299,7 +312,7 @@ class SyncCore:
         match event.during:
             case Send(queued):
                 lane = self._lanes[queued.lane]
-                lane.in_flight = None
+                lane.in_flight.pop(queued.hash, None)
                 return lane
             case Seal():
                 # Perhaps the clinic's key has changed hands: ask for it before the next try.

@@ -15,12 +15,15 @@ from typing import Final
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
 
-from telemed_desk.sync.server_client import ServerClient
+from telemed_desk.sync import problems
+from telemed_desk.sync.server_client import ServerClient, problem_of
 from telemed_protocol import PROTOCOL_VERSION
+from telemed_protocol.api import Receipt
 from telemed_protocol.errors import FormatError, KnownError
 from telemed_protocol.ids import from_base64url, to_base64url
 from telemed_protocol.room import (
     MAX_FRAME_BYTES,
+    MAX_URGENT_BYTES,
     PING_S,
     Admit,
     DeskFrame,
@@ -31,22 +34,29 @@ from telemed_protocol.room import (
     HeadFrame,
     Ping,
     Pong,
+    PushSegment,
     Refused,
     RoomFrame,
+    SegmentRefused,
+    SegmentStored,
     Stored,
     ToDeskFrame,
     ToPage,
     decode_to_desk_frame,
     encode_frame,
 )
+from telemed_protocol.segment import SealedSegment
 
 RECONNECT_S: Final = (1.0, 2.0, 4.0, 8.0, 15.0)
 SILENCE_S: Final = 3 * PING_S
+"""A line on which nothing came for so long is dead, whatever TCP believes."""
 UNANSWERED_S: Final = 3.0
 """A frame that the server confirms must be answered by then, or the line is taken for dead: after a
-change of network a dead TCP connection says nothing for minutes."""
+change of network a dead TCP connection says nothing for minutes. A slow line has three of its round
+trips."""
+PUSH_S: Final = 15.0
+"""A pushed segment without an answer by then is posted instead; the server knows it if it came."""
 _LOOK_S: Final = 0.5
-"""A line on which nothing came for so long is dead, whatever TCP believes."""
 
 
 class LinkState(StrEnum):
@@ -124,6 +134,8 @@ class DeskSocket:
         self._heard_at = 0.0
         self._asked_at: float | None = None
         self._token = ""
+        self._takes_segments = False
+        self._pushed: dict[str, asyncio.Future[Receipt]] = {}
         self.rtt_ms: float | None = None
 
     def admit(self, seat: str) -> None:
@@ -140,6 +152,29 @@ class DeskSocket:
         self._wanted.boxes[frame.mid] = frame
         self._send_now(frame)
         return frame.mid
+
+    async def push(self, segment: SealedSegment) -> Receipt:
+        """Hand over a small segment on the line that is open already; a repeat is harmless.
+
+        Another connection would first cost its handshakes: on a long line those are seconds.
+
+        Raises:
+            ServerUnreachable: Not on this line, or not now; post it.
+            Refused, ServerBusy, NotAuthorised, BadAnswer: As for a posted one.
+        """
+        if not (self._connected and self._takes_segments) or len(segment.wire) > MAX_URGENT_BYTES:
+            raise problems.ServerUnreachable("no line")
+        name = to_base64url(segment.hash)
+        answer: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
+        self._pushed[name] = answer
+        self._send_now(PushSegment(to_base64url(segment.wire)))
+        try:
+            async with asyncio.timeout(PUSH_S):
+                return await answer
+        except TimeoutError:
+            raise problems.ServerUnreachable("no receipt") from None
+        finally:
+            self._pushed.pop(name, None)
 
     @property
     def unconfirmed(self) -> int:
@@ -160,8 +195,11 @@ class DeskSocket:
         while True:
             self._on_link(LinkState.CONNECTING, None)
             was_up = await self._one_connection()
-            self._connected = False
+            self._connected = self._takes_segments = False
             self.rtt_ms = None
+            for answer in self._pushed.values():
+                if not answer.done():
+                    answer.set_exception(problems.ServerUnreachable("line broke"))
             self._on_link(LinkState.DOWN, None)
             tries = 0 if was_up else tries
             await asyncio.sleep(RECONNECT_S[min(tries, len(RECONNECT_S) - 1)] * self._jitter())
@@ -218,6 +256,7 @@ class DeskSocket:
     def _take(self, frame: ToDeskFrame) -> None:
         match frame:
             case RoomFrame():
+                self._takes_segments = frame.takes_segments
                 self._is_up()
                 self._wanted.confirm(frame)
                 self._on_room(frame)
@@ -229,6 +268,8 @@ class DeskSocket:
                 self._on_enrol()
             case Stored(mid):
                 self._wanted.boxes.pop(mid, None)
+            case SegmentStored() | SegmentRefused():
+                self._take_receipt(frame)
             case Pong(at):
                 self._is_up()
                 self.rtt_ms = max(0.0, (time.monotonic() - at) * 1000)
@@ -237,6 +278,20 @@ class DeskSocket:
                 if not self._connected:
                     self._client.forget_token(self._token)
                 self._on_refused(code)
+
+    def _take_receipt(self, frame: SegmentStored | SegmentRefused) -> None:
+        answer = self._pushed.get(frame.segment)
+        if answer is None or answer.done():
+            return
+        if isinstance(frame, SegmentRefused):
+            answer.set_exception(problem_of(frame.status, frame.code, frame.retry_after_s))
+            return
+        try:
+            log_hash = from_base64url(frame.log_hash)
+        except FormatError:
+            answer.set_exception(problems.BadAnswer("receipt"))
+            return
+        answer.set_result(Receipt(frame.sseq, log_hash, frame.stored_at))
 
     def _take_box(self, seat: str, text: str, n: int) -> None:
         try:
@@ -272,5 +327,6 @@ class DeskSocket:
     def _is_silent(self, now: float) -> bool:
         """Whether nothing was heard for too long, which is sooner when an answer is due."""
         asked_at = self._asked_at
-        due = asked_at is not None and self._heard_at < asked_at <= now - UNANSWERED_S
+        patience_s = max(UNANSWERED_S, 3 * (self.rtt_ms or 0.0) / 1000)
+        due = asked_at is not None and self._heard_at < asked_at <= now - patience_s
         return due or now - self._heard_at >= SILENCE_S

@@ -1,7 +1,8 @@
 """Runs the sync core on the core thread's loop, with the real store and the real server."""
 
 import asyncio
-from collections.abc import Callable
+import contextlib
+from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
 from telemed_desk.sync.core import SyncCore
@@ -27,11 +28,15 @@ from telemed_desk.sync.events import (
 from telemed_desk.sync.hands import StoreHands, failed
 from telemed_desk.sync.originals import OriginalHands
 from telemed_desk.sync.ports import OriginalStore, SegmentStore
+from telemed_desk.sync.problems import ServerUnreachable
 from telemed_desk.sync.server_client import ServerClient
 from telemed_desk.sync.status import Phase, SyncStatus
+from telemed_protocol.api import Receipt
 from telemed_protocol.errors import BugError, KnownError
 from telemed_protocol.identity import DeviceIdentity
+from telemed_protocol.op import Lane as LaneNumber
 from telemed_protocol.op import Op
+from telemed_protocol.segment import SealedSegment
 
 PAGE_SEGMENTS: Final = 32
 """A page of a weak line: at most 1.5 MiB, usually some 30 KiB."""
@@ -55,6 +60,8 @@ class SyncDriver:
         on_applied: Told which ops of other desks are in the store now.
         originals: The vault again, for photos' own files; None = they stay here.
         in_call: Whether a call has the line now; photos' files wait for its end. Core thread.
+        urgent: Pushes a small segment on a line that is open already, or raises ServerUnreachable;
+            None = everything is posted.
     """
 
     def __init__(
@@ -68,8 +75,10 @@ class SyncDriver:
         on_applied: Callable[[tuple[Op, ...]], None],
         originals: OriginalStore | None = None,
         in_call: Callable[[], bool] = lambda: False,
+        urgent: Callable[[SealedSegment], Awaitable[Receipt]] | None = None,
     ) -> None:
         self._in_call = in_call
+        self._urgent = urgent
         self._held = False
         self._store = store
         self._original_store = originals
@@ -207,7 +216,7 @@ class SyncDriver:
             case Seal():
                 return await self._stored(lambda: hands.seal(activity))
             case Send(queued):
-                receipt = await self._client.push(hands.segment(queued))
+                receipt = await self._push(hands.segment(queued))
                 return await self._stored(lambda: hands.take_receipt(queued, receipt))
             case Pull():
                 asked = await self._stored(hands.position)
@@ -220,6 +229,12 @@ class SyncDriver:
                 return await self._stored(lambda: hands.take_members(records, wraps, held))
             case Announce() | SendPart():
                 return await self._carry(activity)
+
+    async def _push(self, segment: SealedSegment) -> Receipt:
+        if self._urgent is not None and segment.header.lane == LaneNumber.QUEUE:
+            with contextlib.suppress(ServerUnreachable):  # whether it came, posting it will show
+                return await self._urgent(segment)
+        return await self._client.push(segment)
 
     async def _carry(self, activity: Announce | SendPart) -> Event:
         hands = self._originals

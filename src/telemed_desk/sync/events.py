@@ -25,6 +25,8 @@ class Failure(StrEnum):
     AUTH = "auth"
     BUSY = "busy"
     REFUSED = "refused"
+    EARLY = "early"
+    """A segment whose predecessor the server does not have (yet)."""
     INCONSISTENT = "inconsistent"
     STORE = "store"
 

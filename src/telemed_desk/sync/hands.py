@@ -191,6 +191,8 @@ def failed(during: Activity, error: KnownError) -> Failed:
             retry_after_ms = int((error.retry_after_s or 0.0) * 1000)
         case NotAuthorised():
             failure = Failure.AUTH
+        case Refused() if error.reason == "segment_gap":
+            failure = Failure.EARLY
         case Refused():
             failure = Failure.REFUSED
         case ServerUnreachable():

@@ -1,8 +1,10 @@
 """Five queues of sealed segments: what is more urgent goes first, always.
 
-Within a lane the server takes segments in order only, so one of each lane is on its way at a time.
-The queue's lane is never held back by what the others have on the line: a claim or a state is a few
-hundred bytes and somebody waits for it.
+Within a lane the server takes segments in order only. Still two of a lane may be on their way: the
+second fills the line while the first one's receipt comes back. Should it overtake the first, the
+server waits for that one, or says that it came early, and it is sent again. The queue's lane is never
+held back by what the others have on the line: a claim or a state is a few hundred bytes and somebody
+waits for it.
 """
 
 from dataclasses import dataclass, field
@@ -13,20 +15,22 @@ from telemed_desk.sync.events import Queued
 from telemed_protocol.op import Lane as LaneNumber
 
 MAX_IN_FLIGHT: Final = 2
-"""Two segments on the way: one alone waits a round trip between any two (measured 75 against 92 %)."""
+"""Two segments on the way, of one lane or of two: one alone waits a round trip between any two."""
 REFUSALS_UNTIL_HELP: Final = 3
-SEALED_AHEAD: Final = 2
-"""So many segments of a lane are sealed before they can travel; the rest waits, so that its size
-fits the line as it is then."""
+SEALED_AHEAD: Final = 3
+"""So many segments of a lane are sealed before they can travel, two of them on the way; the rest
+waits, so that its size fits the line as it is then."""
 
 
 @dataclass(slots=True)
 class Lane:
-    """The segments of one lane that have no receipt, in order of n; only the first may travel."""
+    """The segments of one lane that have no receipt, in order of n; the first ones travel."""
 
     waiting: list[Queued] = field(default_factory=list)
-    in_flight: Queued | None = None
-    sent_ms: int = 0
+    in_flight: dict[bytes, tuple[Queued, int]] = field(default_factory=dict)
+    """By hash: what is on its way, and when it left, Unix ms."""
+    overtaken: bool = False
+    """One came before the one it follows: one at a time until the next receipt."""
     refusals: int = 0
     backoff: Backoff = field(default_factory=Backoff)
 
@@ -34,6 +38,16 @@ class Lane:
     def needs_help(self) -> bool:
         """Whether it was refused so often that a person must look."""
         return self.refusals >= REFUSALS_UNTIL_HELP
+
+    def next_to_go(self) -> Queued | None:
+        """Return the first that is not on its way; it follows those that are."""
+        if self.overtaken and self.in_flight:
+            return None
+        return next((q for q in self.waiting if q.hash not in self.in_flight), None)
+
+    def follows_another(self, segment_hash: bytes) -> bool:
+        """Whether one before it has no receipt yet: then the server could not take it."""
+        return bool(self.waiting) and self.waiting[0].hash != segment_hash
 
 
 class Lanes:
@@ -86,25 +100,36 @@ class Lanes:
             at_most: How many; None = as the window allows.
         """
         chosen: list[Queued] = []
-        for number, lane in sorted(self._lanes.items()):
-            if at_most is not None and len(chosen) >= at_most:
-                break
-            if not lane.waiting or lane.in_flight or lane.needs_help:
+        for _, lane in sorted(self._lanes.items()):
+            if lane.needs_help or not lane.backoff.may_try(now_ms):
                 continue
-            if not lane.backoff.may_try(now_ms):
-                continue
-            if number != LaneNumber.QUEUE and not self._fits(lane.waiting[0], window_bytes):
-                break  # nothing less urgent slips past, however small it is
-            lane.in_flight, lane.sent_ms = lane.waiting[0], now_ms
-            chosen.append(lane.waiting[0])
+            while (queued := lane.next_to_go()) is not None:
+                if at_most is not None and len(chosen) >= at_most:
+                    return chosen
+                if queued.lane == LaneNumber.QUEUE:
+                    if lane.in_flight:
+                        break
+                elif not self._fits(queued, window_bytes):
+                    return chosen  # nothing less urgent slips past, however small it is
+                lane.in_flight[queued.hash] = queued, now_ms
+                chosen.append(queued)
         return chosen
 
-    def _fits(self, queued: Queued, window_bytes: int) -> bool:
-        others = [
-            lane.in_flight
+    @property
+    def bulk_in_flight(self) -> int:
+        """How many segments of the less urgent lanes share the line now."""
+        return len(self._bulk())
+
+    def _bulk(self) -> list[Queued]:
+        return [
+            queued
             for number, lane in self._lanes.items()
-            if lane.in_flight and number != LaneNumber.QUEUE
+            if number != LaneNumber.QUEUE
+            for queued, _ in lane.in_flight.values()
         ]
+
+    def _fits(self, queued: Queued, window_bytes: int) -> bool:
+        others = self._bulk()
         if len(others) >= MAX_IN_FLIGHT:
             return False
         return not others or sum(q.size for q in others) + queued.size <= window_bytes

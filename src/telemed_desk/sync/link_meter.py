@@ -1,7 +1,7 @@
 """How large a segment and how full the line may be, from what the line did so far.
 
 A cut costs what was on its way, so a line that breaks often gets small pieces. A steady line gets
-pieces that take a few seconds each: with 600 ms there and back, 4 s of bytes use 87 % of it.
+pieces that take a few seconds each; two on the way keep it full while receipts come back.
 """
 
 from typing import Final
@@ -11,7 +11,7 @@ SMALLEST_SEGMENT: Final = 8 * 1024
 FIRST_SEGMENT: Final = 16 * 1024
 LARGEST_SEGMENT: Final = 48 * 1024
 """Below what the server takes (64 KiB) by what packing may still add."""
-SECONDS_PER_SEGMENT: Final = 4
+SECONDS_PER_SEGMENT: Final = 2
 FLAPPING_WINDOW: Final = 16 * 1024
 STEADY_WINDOW: Final = 64 * 1024
 FAST_WINDOW: Final = 256 * 1024
@@ -51,7 +51,10 @@ class LinkMeter:
         return FAST_WINDOW if self._bytes_per_s >= FAST_BYTES_PER_S else STEADY_WINDOW
 
     def carried(self, size: int, took_ms: int) -> None:
-        """Take note of bytes that arrived and how long they took, answer included."""
+        """Take note of bytes that arrived and how long they took, answer included.
+
+        A piece that shared the line counts with its share of the time.
+        """
         if self._calm < _CALM_SENDS:
             self._calm += 1
         else:

@@ -24,7 +24,7 @@ from telemed_desk.sync.problems import (
 )
 from telemed_protocol import api
 from telemed_protocol.attachments import Announce, AttachmentState
-from telemed_protocol.errors import UNREADABLE
+from telemed_protocol.errors import UNREADABLE, KnownError
 from telemed_protocol.identity import DeviceIdentity, auth_message
 from telemed_protocol.ids import to_base64url
 from telemed_protocol.membership import SignedRecord
@@ -314,13 +314,18 @@ def _problem(answer: httpx.Response, data: bytes) -> Exception:
             code = msgspec.msgpack.decode(data, type=api.Problem).code[:64]
         except UNREADABLE as error:
             return BadAnswer(f"problem {error.__class__.__name__}")
-    if status == httpx.codes.UNAUTHORIZED:
-        return NotAuthorised(code)
-    if status == httpx.codes.TOO_MANY_REQUESTS or status >= httpx.codes.INTERNAL_SERVER_ERROR:
-        return ServerBusy(f"{status} {code}", _retry_after(answer))
     if answer.is_redirect:
         # A hotel's sign-in page redirects everything; our server redirects nothing.
         return BadAnswer("redirect")
+    return problem_of(status, code, _retry_after(answer))
+
+
+def problem_of(status: int, code: str, retry_after_s: float | None) -> KnownError:
+    """Return what a refusal of the server means, by whichever way it came."""
+    if status == httpx.codes.UNAUTHORIZED:
+        return NotAuthorised(code)
+    if status == httpx.codes.TOO_MANY_REQUESTS or status >= httpx.codes.INTERNAL_SERVER_ERROR:
+        return ServerBusy(f"{status} {code}", retry_after_s)
     return Refused(code, status)
 
 
