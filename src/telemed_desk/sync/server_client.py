@@ -22,6 +22,7 @@ from telemed_desk.sync.problems import (
     ServerBusy,
     ServerUnreachable,
 )
+from telemed_desk.sync.send_buffers import SendBuffers
 from telemed_protocol import api
 from telemed_protocol.attachments import Announce, AttachmentState
 from telemed_protocol.errors import UNREADABLE, KnownError
@@ -86,6 +87,7 @@ class ServerClient:
             limits=httpx.Limits(max_connections=6, max_keepalive_connections=3),
         )
         self._monotonic = monotonic
+        self._buffers = SendBuffers()
         self._token = ""
         self._token_until = 0.0
         self._token_lock = asyncio.Lock()
@@ -134,7 +136,10 @@ class ServerClient:
 
     async def push(self, segment: SealedSegment) -> api.Receipt:
         """Hand over a segment; a repeat gives the same receipt again."""
-        return _read(await self._signed("POST", "/v1/segments", segment.wire), api.Receipt)
+        left = self._monotonic()
+        receipt = _read(await self._signed("POST", "/v1/segments", segment.wire), api.Receipt)
+        self._buffers.carried(len(segment.wire), self._monotonic() - left)
+        return receipt
 
     async def pull(self, after: int, limit: int) -> api.PulledSegments:
         """Fetch the log after a number; the caller verifies it."""
@@ -265,7 +270,12 @@ class ServerClient:
         if token:
             headers["Authorization"] = f"Bearer {token}"
         try:
-            async with self._http.stream(method, path, content=body, headers=headers) as answer:
+            async with self._http.stream(
+                *(method, path),
+                content=body,
+                headers=headers,
+                extensions={"trace": self._buffers.look},
+            ) as answer:
                 data = await _body(answer)
         except httpx.RequestError as error:
             raise _translated(error) from error

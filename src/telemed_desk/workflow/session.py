@@ -121,6 +121,7 @@ class Session(VisitIntentions, NoteIntentions):
             on_applied=self._on_applied,
             originals=vault,
             in_call=self._is_in_call,
+            urgent=self._socket.push,
         )
         self.photos = PhotoOpening(core, vault, client)
 
