@@ -191,11 +191,13 @@ class CallSession:
             await self._photos.close()
         if self._answering is not None:
             await self._answering.close()
-        if self._call is not None:
-            await self._call.close()
-        await self._station.release(self._user)
-        self._screen.turn(on=False)
-        self._pictures.close()
+        try:
+            if self._call is not None:
+                await self._call.close()
+        finally:  # whatever the libraries below make of the end: nobody is filmed any longer
+            await self._station.release(self._user)
+            self._screen.turn(on=False)
+            self._pictures.close()
 
     # ---- CallEvents: the engine may call these from any of its threads --------------------------
 
