@@ -92,3 +92,38 @@ class Note:
     def is_signed(self) -> bool:
         """Whether it can no longer change."""
         return self.signed_ms is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Addendum:
+    """What was added below a signed note, signed on its own. Ids are 16 bytes, times Unix ms UTC.
+
+    Attributes:
+        author: Who wrote and signed it.
+        at_ms: When, by that PC's clock.
+        text: What was written.
+        fits: Whether its signature fits its words and the note that it stands below.
+    """
+
+    author: bytes
+    at_ms: int
+    text: str = field(repr=False)
+    fits: bool = True
+
+
+def addendum_canonical(of: bytes, at_ms: int, text: str) -> bytes:
+    """Bytes that an addendum's signature covers the hash of: what it follows, when, and its words.
+
+    Args:
+        of: SHA-256 of the signed note's text.
+        at_ms: When it was written.
+        text: What was written.
+    """
+    words = text.encode("utf-8")
+    return (
+        b"telemed/addendum-text/v1"
+        + of
+        + at_ms.to_bytes(8, "big", signed=True)
+        + len(words).to_bytes(4, "big")
+        + words
+    )

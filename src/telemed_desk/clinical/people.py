@@ -25,6 +25,19 @@ class Sex(StrEnum):
     UNKNOWN = "U"
 
 
+FIELDS = (
+    "given_name",
+    "family_name",
+    "number",
+    "year_of_birth",
+    "sex",
+    "phone",
+    "languages",
+    "remarks",
+)
+"""What is kept of a patient as single values; the names are stored."""
+
+
 @dataclass(frozen=True, slots=True)
 class Patient:
     """A patient as this PC knows them. ``entity`` is 16 bytes."""

@@ -27,7 +27,7 @@ from telemed_desk.vault.problems import (
     UnknownRecord,
 )
 from telemed_desk.vault.recovery import from_text
-from telemed_desk.vault.row_values import to_words
+from telemed_desk.vault.row_values import to_other_values, to_words
 from telemed_desk.vault.sealed_stream import SealedWriter, SecretKind, SecretOf, read_sealed
 from telemed_desk.vault.slots import Argon2Cost
 from telemed_desk.vault.vault import Vault
@@ -36,12 +36,14 @@ from telemed_protocol.op import encode_op
 EXPORT_FORMAT: Final = 1
 _TABLES: Final = {
     "clinic.json": (schema.clinic, schema.clinician, schema.device),
-    "patients.json": (schema.patient,),
-    "consultations.json": (schema.consult, schema.urgent, schema.call_box),
-    "notes.json": (schema.note, schema.note_rev),
+    "patients.json": (schema.patient, schema.entry),
+    "consultations.json": (schema.consult, schema.claim, schema.urgent, schema.call_box),
+    "notes.json": (schema.note, schema.note_rev, schema.addendum),
     "photos.json": (schema.photo,),
 }
-_SECRETS: Final = frozenset({"secret", "preview", "figures", "allergy_heads", "signing"})
+_SECRETS: Final = frozenset(
+    {"secret", "preview", "figures", "allergy_heads", "field_heads", "facts", "signing"}
+)
 _PACKED: Final = frozenset({"languages", "allergies"})
 
 Progress = Callable[[str, int, int], None]
@@ -148,6 +150,11 @@ def _rows(vault: Vault, table: sa.Table) -> list[dict[str, Any]]:
 
 
 def _plain(name: str, value: Any) -> Any:
+    if name == "also":
+        return [
+            {"field": also.field, "value": also.value, "by": also.by.hex(), "at_ms": also.at_ms}
+            for also in to_other_values(value)
+        ]
     if isinstance(value, bytes):
         return list(to_words(value)) if name in _PACKED else value.hex()
     return value

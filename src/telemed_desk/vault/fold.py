@@ -4,26 +4,32 @@ Ops are sorted by (stamp, device, number) first, so the order in which they arri
 difference: every desk that holds the same ops shows the same records. Nothing here reads a clock.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 import msgspec
-from msgspec import UNSET
 
 from telemed_desk.clinical.consultations import ConsultationState, Way, may_become
 from telemed_desk.vault import payloads as p
+from telemed_desk.vault.fold_claims import claim_rows, counted_steps, settled
 from telemed_desk.vault.fold_note import fold_note
+from telemed_desk.vault.fold_patient import fold_patient
 from telemed_desk.vault.rows import Known, Row, Rows, sort_key
 from telemed_protocol.joinlink import JTI_BYTES, SECRET_BYTES, JoinLink
 from telemed_protocol.op import READER_VERSION, Op, OpId
 
 _pack = msgspec.msgpack.encode
+_NO_NUMBERS: Final[Mapping[OpId, int]] = {}
 
-ALLERGY_HEADS: Final = "allergy_heads"
 
+def fold(entity: bytes, ops: Iterable[Op], numbers: Mapping[OpId, int] = _NO_NUMBERS) -> Rows:
+    """Return the projection rows of one entity, by table; ops of unknown kinds add nothing.
 
-def fold(entity: bytes, ops: Iterable[Op]) -> Rows:
-    """Return the projection rows of one entity, by table; ops of unknown kinds add nothing."""
+    Args:
+        entity: Which.
+        ops: All that is known about it, in any order.
+        numbers: The server's numbers of its claims: the one order that no clock decides.
+    """
     by_folder: dict[p.Folder, list[Known]] = {}
     for op in sorted(ops, key=sort_key):
         if op.min_reader > READER_VERSION:
@@ -33,8 +39,12 @@ def fold(entity: bytes, ops: Iterable[Op]) -> Rows:
             by_folder.setdefault(p.KINDS[op.kind][2], []).append(Known(op, payload))
     rows: Rows = {}
     for folder, known in by_folder.items():
-        for table, found in _FOLDERS[folder](entity, known).items():
-            rows.setdefault(table, []).extend(found)
+        if folder == "consult":
+            found = _consult(entity, known, numbers)
+        else:
+            found = _FOLDERS[folder](entity, known)
+        for table, more in found.items():
+            rows.setdefault(table, []).extend(more)
     return rows
 
 
@@ -79,47 +89,7 @@ def _device(entity: bytes, known: list[Known]) -> Rows:
     return rows
 
 
-def _patient(entity: bytes, known: list[Known]) -> Rows:
-    """Each field by its newest op; allergies by all ops that nobody has built on.
-
-    Two desks that each add an allergy offline must not lose one: the list of a later op replaces
-    only the lists that its author had seen (``parents``).
-    """
-    row: Row = {
-        "entity": entity,
-        "given_name": "",
-        "family_name": "",
-        "number": "",
-        "year_of_birth": 0,
-        "sex": "U",
-        "phone": "",
-        "languages": _pack(()),
-        "remarks": "",
-    }
-    lists: dict[OpId, tuple[str, ...]] = {}
-    replaced: set[OpId] = set()
-    for k in known:
-        change = k.payload
-        if not isinstance(change, p.PatientSet):
-            continue
-        for name in ("given_name", "family_name", "number", "year_of_birth", "phone", "remarks"):
-            value = getattr(change, name)
-            if value is not UNSET:
-                row[name] = value
-        if change.sex is not UNSET:
-            row["sex"] = change.sex.value
-        if change.languages is not UNSET:
-            row["languages"] = _pack(change.languages)
-        if change.allergies is not UNSET:
-            lists[k.op.op_id] = change.allergies
-            replaced.update(k.op.parents)
-    heads = [op_id for op_id in lists if op_id not in replaced]
-    row["allergies"] = _pack(list(dict.fromkeys(a for head in heads for a in lists[head])))
-    row["allergy_heads"] = _pack(heads)
-    return {"patient": [row]}
-
-
-def _consult(entity: bytes, known: list[Known]) -> Rows:
+def _consult(entity: bytes, known: list[Known], numbers: Mapping[OpId, int]) -> Rows:
     row: Row = {
         "consent_ms": None,
         "consent_photos": 0,
@@ -160,6 +130,9 @@ def _consult(entity: bytes, known: list[Known]) -> Rows:
                 pass
     if "link" in rows:
         rows["link"] = list({row["jti"]: row for row in rows["link"]}.values())
+    claims = settled(known, numbers)
+    if claims:
+        rows["claim"] = claim_rows(entity, claims)
     if booking is not None:
         row |= {
             "entity": entity,
@@ -170,7 +143,7 @@ def _consult(entity: bytes, known: list[Known]) -> Rows:
             "clinician": booking.clinician,
             "reason": booking.reason,
         }
-        row |= _steps(booking.way, known)
+        row |= _steps(booking.way, counted_steps(known, claims))
         rows["consult"] = [row]
     return rows
 
@@ -264,12 +237,11 @@ def _call(entity: bytes, known: list[Known]) -> Rows:
     }
 
 
-_FOLDERS: Final = {
+_FOLDERS: Final[dict[p.Folder, Callable[[bytes, list[Known]], Rows]]] = {
     "clinic": _clinic,
     "clinician": _clinician,
     "device": _device,
-    "patient": _patient,
-    "consult": _consult,
+    "patient": fold_patient,
     "note": fold_note,
     "photo": _photo,
     "call": _call,

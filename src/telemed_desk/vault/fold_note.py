@@ -10,7 +10,7 @@ import hashlib
 from typing import Final
 
 from telemed_desk.clinical.merging import merged
-from telemed_desk.clinical.notes import NoteText
+from telemed_desk.clinical.notes import NoteText, addendum_canonical
 from telemed_desk.vault import payloads as p
 from telemed_desk.vault.rows import Known, Row, Rows
 from telemed_protocol.errors import ForgeryError
@@ -18,6 +18,7 @@ from telemed_protocol.identity import verify
 from telemed_protocol.op import OpId
 
 SIGN_CONTEXT: Final = b"telemed/sign/v1"
+ADDENDUM_CONTEXT: Final = b"telemed/addendum/v1"
 
 
 def text_of(revision: p.NoteRevise) -> NoteText:
@@ -28,6 +29,12 @@ def text_of(revision: p.NoteRevise) -> NoteText:
 def signed_bytes(note: bytes, sha256: bytes) -> bytes:
     """What a clinician's signature covers."""
     return SIGN_CONTEXT + note + sha256
+
+
+def addendum_bytes(note: bytes, of: bytes, at_ms: int, text: str) -> bytes:
+    """What a clinician's signature below a signed note covers."""
+    canonical = addendum_canonical(of, at_ms, text)
+    return ADDENDUM_CONTEXT + note + hashlib.sha256(canonical).digest()
 
 
 def signature_code(sha256: bytes) -> str:
@@ -44,8 +51,9 @@ def fold_note(entity: bytes, known: list[Known]) -> Rows:
         if isinstance(k.payload, p.NoteRevise):
             revisions[k.op.op_id] = (k, k.payload)
             parents[k.op.op_id] = k.op.parents
+    addenda = _addenda(entity, known)
     if not revisions:
-        return {}
+        return addenda
     built_on = {parent for op_id, found in parents.items() for parent in found if parent != op_id}
     leaves = {op_id for op_id in revisions if op_id not in built_on}
     signature, bad = _first_valid_signature(entity, known, revisions)
@@ -88,6 +96,7 @@ def fold_note(entity: bytes, known: list[Known]) -> Rows:
             "signing_key": signature.payload.key,
         }
     return {
+        **addenda,
         "note": [row],
         "note_rev": [
             {
@@ -102,6 +111,37 @@ def fold_note(entity: bytes, known: list[Known]) -> Rows:
             for op_id, (k, found) in revisions.items()
         ],
     }
+
+
+def _addenda(entity: bytes, known: list[Known]) -> Rows:
+    """What stands below the signed text; one whose signature does not fit is shown and marked."""
+    signed = {k.payload.sha256 for k in known if isinstance(k.payload, p.NoteSign)}
+    rows = [
+        {
+            "device": k.op.device,
+            "number": k.op.number,
+            "entity": entity,
+            "consultation": k.payload.consultation,
+            "author": k.op.actor,
+            "at_ms": k.payload.at_ms,
+            "place": place,
+            "words": k.payload.text,
+            "signing_key": k.payload.key,
+            "fits": int(_fits(entity, k.payload) and k.payload.of in signed),
+        }
+        for place, k in enumerate(known)
+        if isinstance(k.payload, p.NoteAddendum)
+    ]
+    return {"addendum": rows} if rows else {}
+
+
+def _fits(entity: bytes, written: p.NoteAddendum) -> bool:
+    try:
+        said = addendum_bytes(entity, written.of, written.at_ms, written.text)
+        verify(written.key, written.signature, said)
+    except ForgeryError:
+        return False
+    return True
 
 
 def combined(

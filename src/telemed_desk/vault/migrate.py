@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from telemed_desk.vault.problems import VaultFromNewerVersion
 
-HEAD: Final = "0006"
+HEAD: Final = "0007"
 """The newest migration; a test compares it with the folder."""
 
 

@@ -43,7 +43,7 @@ from telemed_protocol.identity import DeviceIdentity
 
 LOCK_NAME: Final = "lock"
 RESERVE_NAME: Final = "reserve"
-FOLD_VERSION: Final = b"4"
+FOLD_VERSION: Final = b"5"
 """Raised when the same ops fold to other rows; vaults are then folded anew when unlocked."""
 
 

@@ -1,5 +1,6 @@
 """The op log and its projections inside one transaction: append, apply, fold, rebuild."""
 
+import itertools
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, TypeVar
 
@@ -8,6 +9,7 @@ import sqlalchemy as sa
 
 from telemed_desk.vault import schema
 from telemed_desk.vault.fold import fold
+from telemed_desk.vault.fold_claims import CLAIM
 from telemed_desk.vault.payloads import KINDS, Folder, lane_of, read_payload
 from telemed_desk.vault.rows import Row
 from telemed_desk.vault.search import Document, clear_index, documents, update_index
@@ -32,9 +34,9 @@ _FOLDER_TABLES: Final[dict[Folder, tuple[sa.Table, ...]]] = {
     "clinic": (schema.clinic,),
     "clinician": (schema.clinician,),
     "device": (schema.device, schema.invitation),
-    "patient": (schema.patient,),
-    "consult": (schema.consult, schema.urgent, schema.link),
-    "note": (schema.note, schema.note_rev),
+    "patient": (schema.patient, schema.entry),
+    "consult": (schema.consult, schema.claim, schema.urgent, schema.link),
+    "note": (schema.note, schema.note_rev, schema.addendum),
     "photo": (schema.photo,),
     "call": (schema.call_box,),
     "export": (schema.exported,),
@@ -244,7 +246,40 @@ def _storable(op: Op) -> bool:
     return all(0 <= v < 2**63 for v in (op.version, op.number, op.stamp, op.min_reader))
 
 
+def claimed_in(connection: sa.Connection, device: bytes, lane: int, n: int) -> set[bytes]:
+    """Return the consultations that are claimed in a segment: its number decides about them."""
+    c = schema.op.c
+    found = connection.execute(
+        # A literal, so that SQLite can prove that the partial index fits.
+        sa.select(c.entity).where(
+            c.device == device,
+            c.segment_n == n,
+            c.lane == lane,
+            sa.text(f"kind = '{CLAIM}'"),
+        )
+    )
+    return set(found.scalars())
+
+
+def _numbers(connection: sa.Connection, ops: Iterable[Op]) -> dict[OpId, int]:
+    """Return the server's numbers of the claims among some ops, as far as they are known."""
+    claimed = sorted({op.entity for op in ops if op.kind == CLAIM})
+    if not claimed:
+        return {}
+    o, s = schema.op.c, schema.segment.c
+    rows = connection.execute(
+        sa.select(o.device, o.number, s.sseq)
+        .join(
+            schema.segment,
+            sa.and_(s.device == o.device, s.lane == o.lane, s.n == o.segment_n),
+        )
+        .where(o.entity.in_(claimed), o.kind == CLAIM, s.sseq.is_not(None))
+    )
+    return {OpId(row.device, row.number): row.sseq for row in rows}
+
+
 def _store_folded(connection: sa.Connection, by_entity: dict[bytes, list[Op]]) -> set[Change]:
+    numbers = _numbers(connection, itertools.chain.from_iterable(by_entity.values()))
     touched: dict[str, set[bytes]] = {}
     rows: dict[str, list[Row]] = {}
     words: list[Document] = []
@@ -252,7 +287,7 @@ def _store_folded(connection: sa.Connection, by_entity: dict[bytes, list[Op]]) -
         for kind in {op.kind for op in ops} & KINDS.keys():
             for table in _FOLDER_TABLES[KINDS[kind][2]]:
                 touched.setdefault(table.name, set()).add(entity)
-        folded = fold(entity, ops)
+        folded = fold(entity, ops, numbers)
         words += documents(entity, ops, folded)
         for name, found in folded.items():
             rows.setdefault(name, []).extend(found)

@@ -38,7 +38,11 @@ class DeviceSet(msgspec.Struct, frozen=True):
 
 
 class PatientSet(msgspec.Struct, frozen=True):
-    """``patient.set``: only the fields that change."""
+    """``patient.set``: only the fields that change.
+
+    ``seen``: the parents name the values that the author had on the screen. Allergies were listed
+    here before they had kinds of their own.
+    """
 
     given_name: str | UnsetType = UNSET
     family_name: str | UnsetType = UNSET
@@ -49,6 +53,23 @@ class PatientSet(msgspec.Struct, frozen=True):
     languages: tuple[str, ...] | UnsetType = UNSET
     remarks: str | UnsetType = UNSET
     allergies: tuple[str, ...] | UnsetType = UNSET
+    seen: bool = False
+
+
+class EntryAdd(msgspec.Struct, frozen=True):
+    """``allergy.add``, ``medicine.add``. ``instead_of``: words of the entry that the parents added."""
+
+    what: str
+    at_ms: int
+    instead_of: str = ""
+
+
+class EntryDrop(msgspec.Struct, frozen=True):
+    """``allergy.drop``, ``medicine.drop``: takes off what the parents added, no more."""
+
+    what: str
+    at_ms: int
+    reason: str = ""
 
 
 class ConsultBook(msgspec.Struct, frozen=True):
@@ -70,6 +91,12 @@ class ConsultState(msgspec.Struct, frozen=True):
     at_ms: int
     way: Way | None = None
     cause: str | None = None
+
+
+class ConsultClaim(msgspec.Struct, frozen=True):
+    """``consult.claim``: the actor takes it; parents = the claims that they knew of."""
+
+    at_ms: int
 
 
 class ConsultConsent(msgspec.Struct, frozen=True):
@@ -128,6 +155,17 @@ class NoteSign(msgspec.Struct, frozen=True):
     key: bytes
 
 
+class NoteAddendum(msgspec.Struct, frozen=True):
+    """``note.addendum``: ``of`` is the hash of the signed text; ``key`` made ``signature``."""
+
+    consultation: bytes
+    of: bytes
+    at_ms: int
+    text: str
+    signature: bytes
+    key: bytes
+
+
 class PhotoAdd(msgspec.Struct, frozen=True):
     """``photo.add``: what opens the encrypted file, and a small preview."""
 
@@ -179,14 +217,18 @@ Payload = (
     | ClinicianSet
     | DeviceSet
     | PatientSet
+    | EntryAdd
+    | EntryDrop
     | ConsultBook
     | ConsultState
+    | ConsultClaim
     | ConsultConsent
     | ConsultIdentity
     | ConsultUrgent
     | LinkMake
     | NoteRevise
     | NoteSign
+    | NoteAddendum
     | PhotoAdd
     | CallBox
     | RecordExport
@@ -201,14 +243,20 @@ KINDS: Final[dict[str, tuple[type[Payload], int, Folder]]] = {
     "clinician.set": (ClinicianSet, Lane.PATIENTS, "clinician"),
     "device.set": (DeviceSet, Lane.PATIENTS, "device"),
     "patient.set": (PatientSet, Lane.PATIENTS, "patient"),
+    "allergy.add": (EntryAdd, Lane.PATIENTS, "patient"),
+    "allergy.drop": (EntryDrop, Lane.PATIENTS, "patient"),
+    "medicine.add": (EntryAdd, Lane.PATIENTS, "patient"),
+    "medicine.drop": (EntryDrop, Lane.PATIENTS, "patient"),
     "consult.book": (ConsultBook, Lane.PATIENTS, "consult"),
     "consult.state": (ConsultState, Lane.QUEUE, "consult"),
+    "consult.claim": (ConsultClaim, Lane.QUEUE, "consult"),
     "consult.consent": (ConsultConsent, Lane.PATIENTS, "consult"),
     "consult.identity": (ConsultIdentity, Lane.PATIENTS, "consult"),
     "consult.urgent": (ConsultUrgent, Lane.QUEUE, "consult"),
     "link.make": (LinkMake, Lane.QUEUE, "consult"),
     "note.revise": (NoteRevise, Lane.NOTES, "note"),
     "note.sign": (NoteSign, Lane.NOTES, "note"),
+    "note.addendum": (NoteAddendum, Lane.NOTES, "note"),
     "photo.add": (PhotoAdd, Lane.PREVIEWS, "photo"),
     "call.box": (CallBox, Lane.PREVIEWS, "call"),
     "record.export": (RecordExport, Lane.PATIENTS, "export"),

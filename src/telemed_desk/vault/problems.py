@@ -155,6 +155,14 @@ class NoteEmpty(KnownError):
     next_step = "Write the note, then sign."
 
 
+class NoteNotSigned(KnownError):
+    """An addendum needs a signed note to stand below."""
+
+    code = "TD-NOTE-006"
+    sentence = "This note is not signed yet."
+    next_step = "Write into the note itself, then sign it."
+
+
 class NoteAlreadySigned(KnownError):
     """A signed note never changes."""
 

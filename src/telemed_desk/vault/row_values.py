@@ -9,8 +9,9 @@ from telemed_desk.clinical.consultations import Consultation, ConsultationState,
 from telemed_desk.clinical.notes import Note, NoteText
 from telemed_desk.clinical.people import Clinician, Patient, Programme, Sex
 from telemed_desk.vault.fold_note import signature_code
-from telemed_desk.vault.values import OpenLink
+from telemed_desk.vault.values import OpenLink, OtherValue
 from telemed_protocol.joinlink import JoinLink
+from telemed_protocol.op import OpId
 
 SECTIONS: Final = ("subjective", "objective", "assessment", "plan")
 
@@ -23,6 +24,17 @@ def to_blobs(packed: bytes) -> list[bytes]:
 def to_words(packed: bytes) -> tuple[str, ...]:
     """Unpack a list of words."""
     return msgspec.msgpack.decode(packed, type=tuple[str, ...])
+
+
+_also = msgspec.msgpack.Decoder(list[tuple[str, Any, bytes, int, bytes, int]])
+
+
+def to_other_values(packed: bytes) -> list[OtherValue]:
+    """Unpack the values of fields that have more than one."""
+    return [
+        OtherValue(field, value, OpId(device, number), by, at_ms)
+        for field, value, device, number, by, at_ms in _also.decode(packed)
+    ]
 
 
 def to_text(row: Any) -> NoteText:

@@ -3,7 +3,7 @@
 from typing import Any, NamedTuple
 
 from telemed_desk.vault.payloads import Payload
-from telemed_protocol.op import Op
+from telemed_protocol.op import Op, OpId
 
 Row = dict[str, Any]
 Rows = dict[str, list[Row]]
@@ -20,3 +20,8 @@ class Known(NamedTuple):
 def sort_key(op: Op) -> tuple[int, bytes, int]:
     """Order of ops: hybrid time, then device, then number; the same on every desk."""
     return (op.stamp, op.device, op.number)
+
+
+def id_of(op_id: OpId) -> tuple[bytes, int]:
+    """Return an op's name as ``clinical`` has it."""
+    return (op_id.device, op_id.number)

@@ -41,7 +41,7 @@ device: Final = _table("device", blobs="entity", texts="label")
 invitation: Final = _table("invitation", blobs="device entity secret", numbers="number expires_ms")
 patient: Final = _table(
     "patient",
-    blobs="entity languages allergies allergy_heads",
+    blobs="entity languages allergies allergy_heads field_heads also",
     texts="given_name family_name number sex phone remarks",
     numbers="year_of_birth",
 )
@@ -50,6 +50,18 @@ consult: Final = _table(
     blobs="entity patient clinician",
     texts="programme way state reason",
     numbers="booked_ms minutes consent_ms consent_photos identity_ok started_ms ended_ms odd_steps",
+)
+claim: Final = _table(
+    "claim",
+    blobs="entity device actor lost_device",
+    texts="outcome",
+    numbers="number place at_ms sseq lost_number",
+)
+entry: Final = _table(
+    "entry",
+    blobs="entity facts actor gone_by",
+    texts="kind what gone_reason",
+    numbers="place at_ms beside gone_ms",
 )
 urgent: Final = _table("urgent", blobs="entity", texts="reason", numbers="at_ms")
 link: Final = _table("link", blobs="jti jti_hash secret entity", texts="role", numbers="expires_ms")
@@ -61,6 +73,12 @@ note: Final = _table(
 )
 note_rev: Final = _table(
     "note_rev", blobs="device entity author", numbers="number at_ms stamp leaf"
+)
+addendum: Final = _table(
+    "addendum",
+    blobs="device entity consultation author signing_key",
+    texts="words",
+    numbers="number at_ms place fits",
 )
 photo: Final = _table(
     "photo",
@@ -87,11 +105,14 @@ PROJECTIONS: Final[dict[str, sa.Table]] = {
         device,
         invitation,
         patient,
+        entry,
         consult,
+        claim,
         urgent,
         link,
         note,
         note_rev,
+        addendum,
         photo,
         call_box,
         exported,

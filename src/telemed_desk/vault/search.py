@@ -91,6 +91,7 @@ def documents(entity: bytes, ops: Sequence[Op], rows: Rows) -> list[Document]:
         texts = [" ".join(row[name] for name in _SECTIONS)]
         if row["leaves"] > 1:
             texts += _texts_beside(ops, rows)
+        texts += [below["words"] for below in rows.get("addendum", ())]
         found.append(Document("note", entity, row["changed_ms"], " ".join(texts)))
     return found
 

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from telemed_desk.vault import schema
 from telemed_desk.vault.core import VaultCore
-from telemed_desk.vault.oplog import SINGLE_OP_REASONS, op_of_row
+from telemed_desk.vault.oplog import SINGLE_OP_REASONS, claimed_in, op_of_row
 from telemed_desk.vault.own_segments import head_of_lane, keep_sealed
 from telemed_desk.vault.payloads import KINDS
 from telemed_desk.vault.values import Change
@@ -89,10 +89,13 @@ class VaultSegments(VaultCore):
                 .where(c.hash == segment_hash, c.own == 1, c.stored_ms.is_(None))
                 # Only now may the bytes go: the receipt is as durable as this transaction.
                 .values(sseq=sseq, stored_ms=stored_ms, wire=None)
-            ).rowcount
-            if done:
+                .returning(c.device, c.lane, c.n)
+            ).first()
+            if done is not None:
                 transaction.receipts += 1
                 transaction.changes.add(Change("outbox", segment_hash))
+                claimed = claimed_in(transaction.connection, done.device, done.lane, done.n)
+                transaction.changes |= self._oplog.refold(transaction.connection, claimed)
 
         self._writer.submit(job).result()
 
@@ -339,6 +342,8 @@ class VaultSegments(VaultCore):
                 .values(segment_n=header.n)
             )
         entities = self._oplog.apply(connection, ops, lane=header.lane, segment_n=header.n)
+        # Also where nothing is new but the number: it may decide who holds a consultation.
+        entities |= claimed_in(connection, header.device, header.lane, header.n)
         transaction.changes |= self._oplog.refold(connection, entities)
 
 

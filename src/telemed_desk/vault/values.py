@@ -28,7 +28,7 @@ class OpDraft:
         entity: What it is about.
         payload: By kind.
         parents: Ops it builds on; left empty, a note revision builds on the note's leaves as last
-            edited here, and allergies on the lists this desk has seen.
+            edited here, and a patient's fields on the values that are stored.
         lane: Travel priority; None = by kind.
     """
 
@@ -172,6 +172,25 @@ class NoteConflict:
     consultation: bytes
     versions: int
     changed_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class OtherValue:
+    """One of several values of a patient's field that did not know of each other.
+
+    Attributes:
+        field: One of :data:`telemed_desk.clinical.people.FIELDS`.
+        value: As stored: text, a year, a sex's letter, or languages.
+        fact: Names it.
+        by: Who wrote it, 16 bytes.
+        at_ms: When.
+    """
+
+    field: str
+    value: Any
+    fact: OpId
+    by: bytes
+    at_ms: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,12 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-import msgspec
 import sqlalchemy as sa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from telemed_desk.clinical.notes import NoteText
 from telemed_desk.vault import schema
+from telemed_desk.vault.addenda import VaultAddenda
 from telemed_desk.vault.atomic import write_durably
 from telemed_desk.vault.backups import (
     BACKUPS_NAME,
@@ -22,6 +22,7 @@ from telemed_desk.vault.backups import (
     BackupFolder,
     write_copy,
 )
+from telemed_desk.vault.claims import VaultClaims
 from telemed_desk.vault.connection import known_errors
 from telemed_desk.vault.core import DATABASE_NAME, Opened
 from telemed_desk.vault.drafts import Drafts, is_signed
@@ -29,6 +30,7 @@ from telemed_desk.vault.note_versions import VaultNoteVersions
 from telemed_desk.vault.oplog import OpLog, op_of_row
 from telemed_desk.vault.originals import VaultOriginals
 from telemed_desk.vault.outbox import VaultOutbox
+from telemed_desk.vault.patient_records import VaultPatients, shown_now
 from telemed_desk.vault.payloads import lane_of
 from telemed_desk.vault.problems import NoteAlreadySigned, NotesOnly, UnknownRecord, VaultLocked
 from telemed_desk.vault.reads import VaultReads
@@ -43,7 +45,17 @@ from telemed_protocol.ids import ID_BYTES, new_id
 from telemed_protocol.op import Lane, Op, OpId
 
 
-class Vault(VaultReads, VaultNoteVersions, VaultOutbox, VaultSegments, VaultOriginals, VaultSearch):
+class Vault(
+    VaultReads,
+    VaultNoteVersions,
+    VaultAddenda,
+    VaultPatients,
+    VaultClaims,
+    VaultOutbox,
+    VaultSegments,
+    VaultOriginals,
+    VaultSearch,
+):
     """Thread-safe. Writes are queued for the vault's writer thread and return futures.
 
     A future's result means: on the disk of this PC, through a power cut. Errors are known ones
@@ -357,8 +369,10 @@ class Vault(VaultReads, VaultNoteVersions, VaultOutbox, VaultSegments, VaultOrig
                 if not draft.parents:
                     parents = self._drafts.base_of(connection, draft.entity)
                     draft = replace(draft, parents=parents)
-            elif draft.kind == "patient.set" and "allergies" in draft.payload:
-                draft = replace(draft, parents=_allergy_heads(connection, draft.entity))
+            elif draft.kind == "patient.set" and "seen" not in draft.payload:
+                parents = shown_now(connection, draft.entity, draft.payload)
+                payload = {**draft.payload, "seen": True}
+                draft = replace(draft, payload=payload, parents=parents)
             ready.append(draft)
         ops = self._oplog.append(connection, self.clinician.entity, ready)
         transaction.changes |= self._oplog.refold(connection, {op.entity for op in ops})
@@ -372,11 +386,3 @@ class Vault(VaultReads, VaultNoteVersions, VaultOutbox, VaultSegments, VaultOrig
 
 def _lane(draft: OpDraft) -> int:
     return lane_of(draft.kind) if draft.lane is None else draft.lane
-
-
-def _allergy_heads(connection: sa.Connection, patient: bytes) -> tuple[OpId, ...]:
-    """Return the ops whose allergies are shown now: what the author of a new list has seen."""
-    packed = connection.execute(
-        sa.select(schema.patient.c.allergy_heads).where(schema.patient.c.entity == patient)
-    ).scalar()
-    return () if packed is None else msgspec.msgpack.decode(packed, type=tuple[OpId, ...])
