@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 
 _TICK_S: Final = 0.25
 _ADDRESSES_S: Final = 0.5
+_HELD_UP_NS: Final = 1_000_000_000
+"""Woken later than this, it was this PC that stood still: what came meanwhile is yet to be read."""
 
 
 class Liveness:
@@ -81,8 +83,11 @@ class Liveness:
         restarting: asyncio.Task[None] | None = None
         try:
             while not self._closed:
+                slept_ns = time.monotonic_ns()
                 await asyncio.sleep(_TICK_S)
                 now_ns = time.monotonic_ns()
+                if now_ns - slept_ns > _HELD_UP_NS:
+                    continue  # nobody was silent; the next look tells
                 if self._judge(now_ns) and (restarting is None or restarting.done()):
                     restarting = asyncio.create_task(self._try_restart())
                 self._on_tick(now_ns)
