@@ -25,6 +25,7 @@ from telemed_desk.devices.problems import (
     SpeakerMissing,
 )
 from tests.support.devices.made_sounds import RATE, RNG, noise, sampled, spoken, tone
+from tests.support.devices.sound_bench import talking
 
 SEEDS = range(int(os.environ.get("TELEMED_SEEDS", "3")))
 PASS, WARN, FAIL = Outcome.PASS, Outcome.WARN, Outcome.FAIL
@@ -171,6 +172,14 @@ def test_clipping(clipped: int, outcome: Outcome) -> None:
     assert hear(sound)["M6"].outcome is outcome
 
 
+def test_a_voice_with_few_pauses_is_not_taken_for_noise() -> None:
+    """Wherever in the sentence the three seconds begin."""
+    overdriven = sampled(np.clip(np.tile(8 * talking(-14, -84), 2), -1, 1))
+    for start in range(0, overdriven.size // 2, RATE // 5):
+        floor = noise_floor_dbfs(overdriven[start : start + 3 * RATE])
+        assert floor < LIMITS["M4"].good, start / RATE
+
+
 def test_an_overdriven_voice_is_found() -> None:
     assert hear(sampled(spoken(-12) * 12))["M6"].outcome is FAIL
 
@@ -224,6 +233,17 @@ def test_where_the_band_ends_is_found(cut_hz: int) -> None:
     cut = sosfilt(butter(14, cut_hz, fs=RATE, output="sos"), noise(-55))
     # Where the filter has taken 30 dB.
     assert band_khz(sampled(cut)) == pytest.approx(cut_hz / 1000, rel=0.3)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_moments_that_were_lost_do_not_hide_where_the_band_ends(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    cut = sosfilt(butter(14, 4000, fs=RATE, output="sos"), spoken(-20, seed))
+    whole = sampled(cut)
+    assert band_khz(whole) < LIMITS["M9"].usable
+    places = np.sort(rng.integers(RATE // 4, whole.size - RATE // 4, 3))
+    pieces = np.split(whole, [edge for at in places for edge in (at, at + 480)])
+    assert band_khz(np.concatenate(pieces[::2])) < LIMITS["M9"].usable
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -64,10 +64,18 @@ def test_delay_of_the_loop(delay_ms: int, outcome: Outcome) -> None:
     assert found[1].outcome is outcome
 
 
-@pytest.mark.parametrize(("loss_db", "outcome"), [(30, PASS), (29.9, WARN), (6, WARN), (5.9, FAIL)])
-def test_echo_return_loss(loss_db: float, outcome: Outcome) -> None:
-    found = sweep_findings(SweepHeard(40, 0.06, loss_db), 0.06, worn=False)
-    assert found[2].outcome is outcome
+@pytest.mark.parametrize(
+    ("loss_db", "outcome", "without"),
+    [(30, PASS, PASS), (29.9, PASS, WARN), (6, PASS, WARN), (5.9, FAIL, FAIL)],
+)
+def test_a_loudspeaker_whose_echo_is_taken_out_is_no_fault(
+    loss_db: float, outcome: Outcome, without: Outcome
+) -> None:
+    heard = SweepHeard(40, 0.06, loss_db)
+    assert sweep_findings(heard, 0.06, worn=False)[2].outcome is outcome
+    bare = sweep_findings(heard, 0.06, worn=False, cancels=False)[2]
+    assert bare.outcome is without
+    assert bool(bare.cause and bare.action) == (without is not PASS)
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -7,6 +7,11 @@ from telemed_desk.clinical.ladder import Rung
 from telemed_desk.devices.findings import Group
 from telemed_desk.devices.judging import Limit
 
+ECHO_LOUD_DB = 6.0
+"""Less loss than that from speaker to microphone is too loud for any canceller."""
+ECHO_HEADSET_DB = 30.0
+"""As a headset has: no echo is heard even where nothing takes it out."""
+
 _HD, _PHONE, _NONE = Rung.HD_VIDEO, Rung.PHONE, Rung.NO_LINK
 _M, _S = Group.MICROPHONE, Group.SPEAKER
 
@@ -170,10 +175,10 @@ SOUND_LIMITS = (
         _S,
         "Echo",
         "dB",
-        30,
-        6,
+        ECHO_LOUD_DB,
+        ECHO_LOUD_DB,
         True,
-        "The microphone hears the speaker; the call takes the echo out.",
+        "The microphone hears the speaker nearly as loud as your voice: the patient may hear an echo.",
         "Turn the speaker down, or use a headset.",
     ),
 )

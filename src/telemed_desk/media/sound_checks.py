@@ -236,4 +236,5 @@ class SweepTrial:
             and speaker.device is not None
             and is_worn(speaker.device)
         )
-        return sweep_findings(together, together.delay_s, worn=worn)
+        cancels = self._station.takes_echo_out
+        return sweep_findings(together, together.delay_s, worn=worn, cancels=cancels)

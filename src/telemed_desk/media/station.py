@@ -97,6 +97,11 @@ class Station:
         return self._chosen
 
     @property
+    def takes_echo_out(self) -> bool:
+        """Whether nothing is known that keeps a call from cancelling echo here."""
+        return not self._processing.problem
+
+    @property
     def is_open(self) -> bool:
         """Whether somebody uses the devices now."""
         return bool(self._users)

@@ -5,6 +5,7 @@ import os
 import subprocess
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from tests.support.media import make_speech
 
 RATE_HZ = 48_000
 SECONDS = 6
+AHEAD_MS = 2000
 Samples = NDArray[np.int16]
 
 
@@ -75,19 +77,27 @@ class SoundBench:
         )
 
     def hears(self, name: str, *channels: NDArray[np.floating]) -> None:
-        """Let a microphone hear this again and again."""
-        path = self._folder / f"{name}.raw"
-        sound = np.stack([as_samples(one) for one in channels], axis=1)
-        path.write_bytes(np.tile(sound, (20, 1)).astype("<i2").tobytes())
-        self._players.append(
-            subprocess.Popen(
-                [
-                    *("pacat", f"--device=feed_{name}", "--format=s16le", f"--rate={RATE_HZ}"),
-                    *(f"--channels={len(channels)}", "--latency-msec=200", str(path)),
-                ],
-                env=os.environ | self.pulse.environment,
-            )
+        """Let a microphone hear this again and again, until the bench is closed."""
+        sound = np.stack([as_samples(one) for one in channels], axis=1).astype("<i2").tobytes()
+        player = subprocess.Popen(
+            [
+                *("pacat", f"--device=feed_{name}", "--format=s16le", f"--rate={RATE_HZ}"),
+                # A busy machine may wake it a second late: silence is another fault than the one meant.
+                *(f"--channels={len(channels)}", f"--latency-msec={AHEAD_MS}"),
+            ],
+            stdin=subprocess.PIPE,
+            env=os.environ | self.pulse.environment,
         )
+        self._players.append(player)
+        assert player.stdin is not None
+        pipe = player.stdin
+
+        def feed() -> None:
+            with contextlib.suppress(OSError):  # it was ended
+                while not self._closing.is_set():
+                    pipe.write(sound)
+
+        self._run(feed, f"feeds {name}")
 
     def off_beat_microphone(self, name: str, ppm: float, sound: NDArray[np.floating]) -> None:
         """Plug a microphone in whose clock is off: the server hands on what comes down a pipe."""
@@ -109,7 +119,10 @@ class SoundBench:
                     out.write(samples[places].astype("<i2").tobytes())
                     at = due
 
-        thread = threading.Thread(target=write, name=f"off-beat {name}", daemon=True)
+        self._run(write, f"off-beat {name}")
+
+    def _run(self, work: Callable[[], None], name: str) -> None:
+        thread = threading.Thread(target=work, name=name, daemon=True)
         thread.start()
         self._threads.append(thread)
 
@@ -132,3 +145,7 @@ class SoundBench:
             player.wait(20)
         for thread in self._threads:
             thread.join(10)
+        for player in self._players:
+            with contextlib.suppress(OSError):  # what was not written any more
+                if player.stdin is not None:
+                    player.stdin.close()

@@ -1,7 +1,7 @@
 """What a few seconds of sound say about a microphone, and what a sweep says about a speaker."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,13 @@ from telemed_desk.devices.checks.sound_spectrum import band_khz, hum_of
 from telemed_desk.devices.checks.sound_sweep import SweepHeard
 from telemed_desk.devices.findings import Finding, Outcome
 from telemed_desk.devices.limits import LIMITS
-from telemed_desk.devices.problems import PROBLEMS, MicrophoneMissing, MicrophoneMuted
+from telemed_desk.devices.limits_sound import ECHO_HEADSET_DB
+from telemed_desk.devices.problems import (
+    PROBLEMS,
+    MicrophoneMissing,
+    MicrophoneMuted,
+    SoundProcessingMissing,
+)
 
 MIN_FRAMES = 20
 """A second: less says too little of hum and noise."""
@@ -151,13 +157,16 @@ def speaker_findings(problem: str, pulled_samples: int) -> list[Finding]:
     return [LIMITS["S1"].passed()]
 
 
-def sweep_findings(heard: SweepHeard, latency_s: float, *, worn: bool) -> list[Finding]:
+def sweep_findings(
+    heard: SweepHeard, latency_s: float, *, worn: bool, cancels: bool = True
+) -> list[Finding]:
     """Judge what the microphone heard of the speaker's sweep (S1 to S3).
 
     Args:
         heard: Of the second sweep; the first wakes the devices up.
         latency_s: From the speaker's buffer to the microphone's, heard.delay_s on one clock.
         worn: The speaker is known to be worn on the head: then not hearing it is no fault.
+        cancels: Calls take the echo out on this PC.
     """
     if heard.over_db < LIMITS["S1"].usable:
         if worn:
@@ -173,8 +182,23 @@ def sweep_findings(heard: SweepHeard, latency_s: float, *, worn: bool) -> list[F
             round(heard.over_db, 1), cause="The microphone hardly hears the speaker."
         ),
         LIMITS["S2"].judge(round(1000 * latency_s)),
-        LIMITS["S3"].judge(round(heard.loss_db, 1)),
+        _echo(heard.loss_db, cancels=cancels),
     ]
+
+
+def _echo(loss_db: float, *, cancels: bool) -> Finding:
+    """Judge how much of the speaker the microphone hears (S3).
+
+    A loudspeaker in a room has 6 to 30 dB, and calls take its echo out: that is no fault of it.
+    """
+    finding = LIMITS["S3"].judge(round(loss_db, 1))
+    if cancels or finding.outcome is not Outcome.PASS or loss_db >= ECHO_HEADSET_DB:
+        return finding
+    problem = SoundProcessingMissing
+    return replace(
+        finding, outcome=Outcome.WARN, limit=ECHO_HEADSET_DB,
+        cause=problem.sentence, action=problem.next_step,
+    )  # fmt: skip
 
 
 def _not_heard() -> list[Finding]:

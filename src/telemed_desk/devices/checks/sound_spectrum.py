@@ -29,6 +29,9 @@ _SILENT_DB_HZ: Final = -136.0
 """Density, dBFS in 1 Hz: 9 dB above what rounding to 16 bit adds (-145)."""
 _ABOVE_SILENT_DB: Final = 12.0
 _BAND_WINDOW: Final = 2048
+_CLICK_WINDOWS: Final = 6
+"""A click, or a moment that was lost, has all frequencies: three of them do not count."""
+_TOP_HZ: Final = 12_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,10 +123,16 @@ def band_khz(samples: Sound) -> float:
 
 
 def _density_db(samples: Sound) -> NDArray[np.float64]:
-    """Return the mean power density, dBFS in 1 Hz, of half-overlapping windows (Welch 1967)."""
+    """Return the mean power density, dBFS in 1 Hz, of half-overlapping windows (Welch 1967).
+
+    Without the few with most at the top.
+    """
     window = np.hanning(_BAND_WINDOW)
     step = _BAND_WINDOW // 2
     pieces = np.lib.stride_tricks.sliding_window_view(samples, _BAND_WINDOW)[::step]
-    power = (np.abs(np.fft.rfft(pieces * window, axis=1)) ** 2).mean(axis=0)
+    powers = np.abs(np.fft.rfft(pieces * window, axis=1)) ** 2
+    top = powers[:, int(_TOP_HZ * _BAND_WINDOW / RATE_HZ) :].sum(axis=1)
+    kept = np.argsort(top)[: max(1, top.size - _CLICK_WINDOWS)]
+    power = powers[kept].mean(axis=0)
     density: NDArray[np.float64] = 10 * np.log10(2 * power / RATE_HZ / (window**2).sum() + 1e-20)
     return density

@@ -41,8 +41,7 @@ is caused there, and none while a queue stands."""
 STEP_PACKETS: Final = 5
 LOSSY_SETTLE: Final = 2.0
 ENOUGH_PACKETS: Final = 250
-"""A lossy link is looked at for longer, unless so many were sent: chance in how much gets lost is the
-largest error there."""
+"""A lossy link is looked at for longer, unless so many were sent: chance is its largest error."""
 FULL_WITHIN_S: Final = 0.12
 SILENCE_S: Final = 0.3
 MORE_LOSS: Final = 0.08
