@@ -98,6 +98,16 @@ def spoil_last_page(path: Path) -> None:
     path.write_bytes(data)
 
 
+def test_an_emptied_file_is_no_backup_and_the_one_before_it_is_the_ground(place: Place) -> None:
+    older = place.vault.back_up()
+    place.clock.now_ms += 3_600_000
+    place.vault.back_up().path.write_bytes(b"")
+    folder = BackupFolder(place.directory.path / "backups")
+    found = folder.newest_good(place.vault._master.database_key())
+    assert found is not None
+    assert found.path == older.path
+
+
 def test_without_room_there_is_no_backup_and_nothing_is_left(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:

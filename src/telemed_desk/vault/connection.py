@@ -171,6 +171,8 @@ def raw_connection(path: Path, key: bytes, *, read_only: bool = True) -> Iterato
 def faults_of(path: Path, key: bytes) -> list[str]:
     """Check every page of a file that nobody writes; return what is wrong with it."""
     try:
+        if not path.stat().st_size:
+            return ["empty"]  # no page is wrong in it, and SQLite takes it for a new database
         with raw_connection(path, key) as connection:
             return faults_in(connection)
     except (sqlcipher.Error, OSError) as error:
