@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 _TICK_S: Final = 0.25
 _ADDRESSES_S: Final = 0.5
 _HELD_UP_NS: Final = 1_000_000_000
-"""Woken later than this, it was this PC that stood still: what came meanwhile is yet to be read."""
+"""Woken later than this, it was this PC that stood still: the next packet is given a moment."""
 
 
 class Liveness:
