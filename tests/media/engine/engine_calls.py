@@ -11,7 +11,7 @@ from telemed_desk.media.control import CallPhase, IceServerSpec
 from telemed_desk.media.engine.call import Call, CallParts
 from tests.media.engine.engine_sources import CountingSink, PatternCamera, Speaker, ToneMicrophone
 
-PATIENCE_S = 40.0
+PATIENCE_S = 90.0
 
 
 async def until(condition: Callable[[], object], what: str, patience_s: float = PATIENCE_S) -> None:
