@@ -97,9 +97,24 @@ def test_a_cameras_usual_is_its_own(tmp_path: Path) -> None:
             history.add(
                 PastCheck(check.at_ms, "quick", Rung.VIDEO, camera=camera, values=check.values)
             )
-    assert history.median("C9", since_ms=NOW_MS - 30 * DAY_MS, camera="b", least=5) == 20.0
-    assert history.median("C9", since_ms=NOW_MS - 30 * DAY_MS, camera="a", least=5) == 102.5
-    assert history.median("C9", since_ms=NOW_MS - 2 * DAY_MS, camera="a", least=5) is None
+    since_ms = NOW_MS - 30 * DAY_MS
+    assert history.usual("C9", since_ms=since_ms, camera="b", least_days=6) == 20.0
+    assert history.usual("C9", since_ms=since_ms, camera="a", least_days=6) == 102.5
+    assert history.usual("C9", since_ms=since_ms, camera="a", least_days=7) is None
+    assert history.usual("C9", since_ms=NOW_MS - 2 * DAY_MS, camera="a", least_days=6) is None
+
+
+def test_many_checks_on_one_day_are_no_usual(tmp_path: Path) -> None:
+    history = CheckHistory(tmp_path)
+    for day in (1, 2, 3):
+        for _ in range(20 if day == 2 else 1):
+            check = past(day, C9=30.0 if day == 2 else 100.0)
+            history.add(
+                PastCheck(check.at_ms, "quick", Rung.VIDEO, camera="a", values=check.values)
+            )
+    since_ms = NOW_MS - 30 * DAY_MS
+    assert history.usual("C9", since_ms=since_ms, camera="a", least_days=4) is None
+    assert history.usual("C9", since_ms=since_ms, camera="a", least_days=3) == 100.0
 
 
 # ---- worse than usual ----------------------------------------------------------------------------

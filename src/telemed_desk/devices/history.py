@@ -26,7 +26,8 @@ import structlog
 from telemed_desk.clinical.ladder import Rung
 
 HISTORY_FILE = "check-history.jsonl"
-KEEP_MS = 90 * 86_400_000
+DAY_MS = 86_400_000
+KEEP_MS = 90 * DAY_MS
 MOST_LINES = 3000
 """Ninety days of a check every forty minutes; a clock that jumps must not let the file grow."""
 SALT_BYTES = 16
@@ -88,16 +89,13 @@ class CheckHistory:
         """Return the newest checks, oldest first."""
         return tuple(self._checks[-count:])
 
-    def values(
-        self, check: str, *, since_ms: int, site: str | None = None, camera: str | None = None
-    ) -> list[float]:
+    def values(self, check: str, *, since_ms: int, site: str | None = None) -> list[float]:
         """Return the figures of one check since a time, oldest first.
 
         Args:
             check: Its name.
             since_ms: Unix milliseconds.
             site: Only those of this place; None = of any.
-            camera: Only those of this camera; None = of any.
         """
         return [
             past.values[check]
@@ -105,15 +103,26 @@ class CheckHistory:
             if past.at_ms >= since_ms
             and check in past.values
             and (site is None or past.site == site)
-            and (camera is None or past.camera == camera)
         ]
 
-    def median(
-        self, check: str, *, since_ms: int, camera: str | None = None, least: int = 1
-    ) -> float | None:
-        """Return the median of a check's figures; None when there are fewer than ``least``."""
-        values = self.values(check, since_ms=since_ms, camera=camera)
-        return statistics.median(values) if len(values) >= max(1, least) else None
+    def usual(self, check: str, *, since_ms: int, camera: str, least_days: int) -> float | None:
+        """Return what a check usually gives of a camera: the median of its days' medians.
+
+        Twenty checks on one dim afternoon are no usual, and count as one day.
+
+        Args:
+            check: Its name.
+            since_ms: Unix milliseconds.
+            camera: Keyed hash of the camera.
+            least_days: With fewer days of checks there is no usual: None.
+        """
+        days: dict[int, list[float]] = {}
+        for past in self._checks:
+            if past.at_ms >= since_ms and check in past.values and past.camera == camera:
+                days.setdefault(past.at_ms // DAY_MS, []).append(past.values[check])
+        if len(days) < max(1, least_days):
+            return None
+        return statistics.median(statistics.median(values) for values in days.values())
 
 
 def _read(path: Path) -> tuple[bytes, list[PastCheck]]:

@@ -12,6 +12,7 @@ from telemed_desk.clinical.ladder import Rung
 from telemed_desk.devices.findings import Finding, Group, Verdict
 from telemed_desk.devices.fixes import SettingsPage
 from telemed_desk.devices.history import CheckHistory, PastCheck
+from telemed_desk.devices.limits_camera import USUAL_DAYS
 from telemed_desk.devices.metered import is_metered
 from telemed_desk.devices.settings_pages import open_page
 from telemed_desk.devices.site import place_text
@@ -27,6 +28,7 @@ from telemed_desk.workflow.check_plan import (
     TRUSTED_MS,
     CheckMode,
 )
+from telemed_desk.workflow.check_timing import CheckTiming
 from telemed_desk.workflow.core_thread import CoreThread
 from telemed_desk.workflow.device_checks import MediaChecks
 from telemed_desk.workflow.devices_seen import DevicesSeen
@@ -43,8 +45,6 @@ VERDICT_SETTING = "self_check.verdict"
 CAMERA_SETTING = "devices.camera"
 ISSUER_SETTING = "self_check.issuer"
 HISTORY_SHOWN = 14
-BLUR_RUNS = 5
-"""Fewer sharpness figures than that are no usual for a camera."""
 
 
 class Checking:
@@ -74,6 +74,8 @@ class Checking:
         self._folder = folder
         self._history: CheckHistory | None = None
         self._by_phone = False
+        self._timing = CheckTiming()
+        self._waiting: asyncio.Task[None] | None = None
         self._watching: asyncio.Task[None] | None = None
         self.state: Watched[SelfCheckState] = Watched(core.post, SelfCheckState())
         self.past: Watched[tuple[PastCheck, ...]] = Watched(core.post, ())
@@ -125,17 +127,12 @@ class Checking:
 
     def visit_ahead(self, booked_ms: int | None) -> None:
         """Tell when the next visit is: it is checked for shortly before. Cheap; once a second."""
-        now_ms = self._now_ms()
-        if booked_ms is None or not 0 <= booked_ms - now_ms <= BEFORE_VISIT_MS:
-            return
         state = self.state.value
-        if state.running or (state.verdict and booked_ms - state.verdict.at_ms <= AUTO_FRESH_MS):
-            return
-        if booked_ms != self._checked_for:
-            self._checked_for = booked_ms
+        checked_ms = state.verdict.at_ms if state.verdict else None
+        if self._timing.visit_is_due(
+            booked_ms, self._now_ms(), checked_ms=checked_ms, running=state.running
+        ):
             self._core.call(lambda: self._start_if_older(BEFORE_VISIT_MS))
-
-    _checked_for: int | None = None
 
     def stop(self) -> None:
         """Stop it."""
@@ -196,8 +193,27 @@ class Checking:
         if verdict is None or not 0 <= self._now_ms() - verdict.at_ms < age_ms:
             self._start(CheckMode.QUICK)
 
+    def _look_again_at_the_link(self, done: SelfCheckState) -> None:
+        """Measure once more, after the other PC of the site that had the link just now."""
+        wait_s = self._timing.again_in_s(done.findings)
+        if wait_s is None:
+            return
+
+        async def later() -> None:
+            await asyncio.sleep(wait_s)
+            if self._is_idle():
+                self._start(CheckMode.QUICK, frozenset({Group.NETWORK}))
+
+        self._stop_waiting()
+        self._waiting = self._core.spawn(later())
+
+    def _stop_waiting(self) -> None:
+        if self._waiting is not None:
+            self._waiting.cancel()
+
     def call_wins(self) -> None:
         """A call begins."""
+        self._stop_waiting()
         self._check.stop(by_call=True)
         self._guided.leave()
         self._relays.call_wins()
@@ -245,9 +261,9 @@ class Checking:
         since_ms = self._now_ms() - MONTH_MS
         for camera in self.devices.value.cameras:
             name = history.hashed(camera.spec)
-            median = history.median("C9", since_ms=since_ms, camera=name, least=BLUR_RUNS)
-            if median is not None:
-                usual[camera.spec] = median
+            own = history.usual("C9", since_ms=since_ms, camera=name, least_days=USUAL_DAYS)
+            if own is not None:
+                usual[camera.spec] = own
         return usual
 
     def on_media(self, message: control.FromMedia) -> None:
@@ -273,6 +289,7 @@ class Checking:
         """Stop, and close the connections."""
         if self._watching is not None:
             self._watching.cancel()
+        self._stop_waiting()
         self._check.stop()
         await self._check.wait()
         if self._http is not None:
@@ -302,6 +319,7 @@ class Checking:
         if verdict is None:
             return None
         self._by_phone = False
+        self._look_again_at_the_link(done)
         self._vault.set_setting(VERDICT_SETTING, msgspec.msgpack.encode(verdict))
         if self._links.issuer:
             self._vault.set_setting(ISSUER_SETTING, self._links.issuer.encode())
