@@ -18,6 +18,7 @@ from telemed_desk.sync.server_client import ServerClient
 from telemed_desk.vault import Vault
 from telemed_desk.workflow.booking import LinkResult, link_result
 from telemed_desk.workflow.checking import Checking
+from telemed_desk.workflow.claiming import Claiming
 from telemed_desk.workflow.clock import wall_ms
 from telemed_desk.workflow.core_thread import CoreThread
 from telemed_desk.workflow.day import Records
@@ -100,6 +101,9 @@ class Session(VisitIntentions, NoteIntentions):
         )  # fmt: skip
         self.choosing = NoteChoosing(
             vault, call=core.call, post=post, later=self._later, now_ms=wall_ms
+        )
+        self.claiming = Claiming(
+            vault, lambda: self.records.value.holders, wall_ms, self.review_note
         )
         self._records_watch = RecordsWatch(vault, core.spawn, self._on_records)
         self._socket = DeskSocket(
@@ -197,8 +201,9 @@ class Session(VisitIntentions, NoteIntentions):
             now_ms=wall_ms,
         )
         self._visit = Visit(
-            waiting, self.vault, ports, self.visit.set, start_rung=self.checking.start_rung
-        )
+            waiting, self.vault, ports, self.visit.set, start_rung=self.checking.start_rung,
+            claim=self.claiming.drafts(waiting.consultation.entity),
+        )  # fmt: skip
         for state in self.hub.states.values():
             self._visit.on_media(state)
         self._room.active_seat = seat

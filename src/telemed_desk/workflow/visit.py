@@ -5,7 +5,7 @@ lead to a fresh offer inside it. Lives on the core thread.
 """
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 
@@ -67,8 +67,10 @@ class Visit:
         on_state: Callable[[VisitState], None],
         *,
         start_rung: Rung,
+        claim: Sequence[OpDraft] = (),
     ) -> None:
         self._vault = vault
+        self._claim = claim
         self._ports = ports
         self._on_state = on_state
         self._start_rung = start_rung
@@ -97,6 +99,7 @@ class Visit:
         consultation = self.state.waiting.consultation
         self._ports.admit(self.seat)
         self._vault.commit(
+            *self._claim,
             OpDraft(
                 "consult.state",
                 consultation.entity,
@@ -105,7 +108,7 @@ class Visit:
                     "at_ms": self._ports.now_ms(),
                     "way": consultation.way.value,
                 },
-            )
+            ),
         )
         self._offer_anew()
 
