@@ -1,6 +1,7 @@
 """A server that lies about its log is found out, and nothing that it says is applied."""
 
 import copy
+import math
 import random
 from collections.abc import Callable
 
@@ -8,8 +9,8 @@ import msgspec
 import pytest
 
 from telemed_desk.sync.hands import StoreHands
-from telemed_desk.sync.problems import ServerInconsistent
-from telemed_protocol.api import PulledSegments
+from telemed_desk.sync.problems import BadAnswer, ServerInconsistent
+from telemed_protocol.api import PulledSegments, Receipt
 from telemed_protocol.identity import DeviceIdentity
 from telemed_protocol.membership import MemberRecord, sign_record
 from tests.sync.clinic_of_two import (
@@ -238,3 +239,27 @@ def test_what_is_sealed_with_a_key_we_lack_is_kept_and_the_rest_goes_on() -> Non
     a.write_and_send(server, "readable")
     b.pull(server)
     assert len(b.store.ops) == 1
+
+
+def test_the_receipt_of_another_segment_does_not_pass_for_ours() -> None:
+    server, _, b = history()
+    b.pull(server)
+    b.store.record(1, "thrown away by the server")
+    queued = b.hands.seal().segments[0]
+    anothers = server.log[1]
+    with pytest.raises(ServerInconsistent, match="fork"):
+        b.hands.take_receipt(queued, Receipt(anothers.sseq, anothers.log_hash, 5.0))
+    assert [s.hash for s in b.store.unacknowledged()] == [queued.hash]
+
+
+@pytest.mark.parametrize("at", [math.nan, math.inf, -1.0, 1e300])
+def test_a_receipt_of_a_time_that_cannot_be_is_refused(at: float) -> None:
+    server, a, _ = history()
+    a.store.record(1, "six")
+    queued = a.hands.seal().segments[0]
+    receipt = server.push(a.hands.segment(queued).wire)
+    with pytest.raises(BadAnswer):
+        a.hands.take_receipt(queued, msgspec.structs.replace(receipt, stored_at=at))
+    with pytest.raises(BadAnswer):
+        a.hands.take_receipt(queued, msgspec.structs.replace(receipt, sseq=2**63))
+    assert [s.hash for s in a.store.unacknowledged()] == [queued.hash]

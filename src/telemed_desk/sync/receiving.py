@@ -12,13 +12,14 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from telemed_desk.sync.ports import Cursor, LaneHead, SegmentStore
-from telemed_desk.sync.problems import DeviceTwin, ServerInconsistent
+from telemed_desk.sync.problems import BadAnswer, DeviceTwin, ServerInconsistent
 from telemed_protocol.api import PulledSegment, PulledSegments, Receipt
 from telemed_protocol.errors import ForgeryError, FormatError
 from telemed_protocol.membership import MemberChain
 from telemed_protocol.op import Op
 from telemed_protocol.segment import (
     GENESIS_HASH,
+    MAX_NUMBER,
     SealedSegment,
     next_log_hash,
     open_segment,
@@ -78,6 +79,8 @@ class _Page:
 
 
 _TRY_MEMBERS: Final = "try-members"
+_LAST_SECOND: Final = 253_402_300_799.0
+"""The end of the year 9999: no clock is later, and no calendar counts on."""
 
 
 class LogReader:
@@ -131,9 +134,16 @@ class LogReader:
 
         Raises:
             ServerInconsistent: The receipt contradicts the log. Nothing was noted.
+            BadAnswer: It names a time or a number that there cannot be. Nothing was noted.
         """
         cursor = self._store.cursor()
+        if receipt.sseq > MAX_NUMBER or not 0 <= receipt.stored_at <= _LAST_SECOND:
+            raise BadAnswer("receipt")
         if receipt.sseq < 1:
+            raise ServerInconsistent("fork", receipt.sseq)
+        # It must be this segment's place: the receipt of another would pass for that of one thrown away.
+        before = self._store.log_hash_at(receipt.sseq - 1)
+        if before is not None and next_log_hash(before, segment.hash) != receipt.log_hash:
             raise ServerInconsistent("fork", receipt.sseq)
         advanced: Cursor | None = None
         if receipt.sseq <= cursor.sseq:
@@ -141,8 +151,6 @@ class LogReader:
             if known is not None and known != receipt.log_hash:
                 raise ServerInconsistent("fork", receipt.sseq)
         elif receipt.sseq == cursor.sseq + 1:
-            if next_log_hash(cursor.log_hash, segment.hash) != receipt.log_hash:
-                raise ServerInconsistent("fork", receipt.sseq)
             advanced = Cursor(receipt.sseq, receipt.log_hash)
         self._store.acknowledge(segment.hash, receipt.sseq, int(receipt.stored_at * 1000))
         key = self._store.epoch_key(segment.header.epoch) if advanced is not None else None
