@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from telemed_desk import logs
+from telemed_desk.clinical.record_copy import RecordCopy
 
 
 def default_data() -> Path:
@@ -24,6 +25,13 @@ def _devices(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--camera", default="default", help=f"{specs}, pattern")
     parser.add_argument("--microphone", default="default", help=f"{specs}, tone")
     parser.add_argument("--speaker", default="default", help=f"{specs}, null")
+
+
+def _draw_record(copy: RecordCopy) -> bytes:
+    """Draw a record as a PDF: Qt is loaded for that alone."""
+    from telemed_desk.ui.record_pdf import record_pdf_without_window
+
+    return record_pdf_without_window(copy)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -59,7 +67,7 @@ def main(arguments: list[str] | None = None) -> int:
     if options.command == "vault":
         from telemed_desk.vault.commands import main as run_vault
 
-        return run_vault(rest, default_data())
+        return run_vault(rest, default_data(), _draw_record)
     if rest:
         parser.error(f"not understood: {' '.join(rest)}")
     if options.command == "selfcheck":

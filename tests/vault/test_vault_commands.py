@@ -71,7 +71,8 @@ def test_damage_is_found_named_and_not_touched_by_check_and_repaired_by_opening(
     database.write_bytes(
         bytes(data[: 5 * 4096 + 77]) + bytes([data[5 * 4096 + 77] ^ 1]) + data[5 * 4096 + 78 :]
     )
-    photo.write_bytes(photo.read_bytes()[:-1] + b"x")
+    sealed = photo.read_bytes()
+    photo.write_bytes(sealed[:-1] + bytes([sealed[-1] ^ 1]))
     checked = run(filled, "check")
     assert checked.returncode == 1
     assert "WRONG: photo" in checked.stdout

@@ -10,10 +10,12 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from telemed_desk.clinical.people import Clinician
+from telemed_desk.vault.age_file import AgeSecret, NoSuchRecipient, check_recipient
 from telemed_desk.vault.directory import VaultDirectory
 from telemed_desk.vault.export import export_vault, open_export
 from telemed_desk.vault.keys import MasterKey
@@ -26,6 +28,13 @@ from telemed_desk.vault.problems import (
     WeakPassphrase,
     WrongPassphrase,
     WrongRecoveryCode,
+)
+from telemed_desk.vault.record_export import (
+    Paint,
+    export_record,
+    exports_of,
+    is_age,
+    open_record,
 )
 from telemed_desk.vault.recovery import new_secret, to_text
 from telemed_desk.vault.repair import RepairReport
@@ -43,15 +52,18 @@ _TYPED_WRONG: Final = (
     RecoveryCodeTypo,
     WeakPassphrase,
     ExportUnreadable,
+    NoSuchRecipient,
 )
+_ALL: Final = 10_000_000
 
 
-def main(arguments: list[str], data: Path) -> int:
+def main(arguments: list[str], data: Path, paint: Paint) -> int:
     """Run ``telemed-desk vault ...``; return the exit code.
 
     Args:
         arguments: What stands behind ``vault``.
         data: Where this user's desk keeps its data.
+        paint: Draws a patient's record as a PDF.
     """
     parser = argparse.ArgumentParser(prog="telemed-desk vault", description=__doc__)
     parser.add_argument("--data", type=Path, default=data, help="folder of this desk's data")
@@ -69,13 +81,28 @@ def main(arguments: list[str], data: Path) -> int:
     backup.add_argument("--to", type=Path, help="a file elsewhere, say on a USB stick")
     back = kinds.add_parser("restore", help="put a backup in the place of the records")
     back.add_argument("file", type=Path, nargs="?", help="the newest good one if not said")
-    export = kinds.add_parser("export", help="write all records into one sealed file")
+    export = kinds.add_parser(
+        "export", help="write all records, or with --format one patient's, into a sealed file"
+    )
     export.add_argument("out", type=Path)
     export.add_argument("--code", action="store_true", help="seal with a fresh code to print")
+    export.add_argument(
+        "--format", choices=("fhir", "pdf"), help="one patient's record, in the age format"
+    )
+    export.add_argument("--patient", default="", help="the patient's number at the clinic")
+    export.add_argument("--recipient", default="", help="age1...: seal for it, not a passphrase")
+    kinds.add_parser("exports", help="list who exported which patient's record, and when")
     opened = kinds.add_parser("open-export", help="unpack a sealed export; no vault is needed")
     opened.add_argument("file", type=Path)
     opened.add_argument("into", type=Path)
-    return run(parser.parse_args(arguments))
+    options = parser.parse_args(arguments)
+    if options.action == "export":
+        if bool(options.format) != bool(options.patient):
+            parser.error("--format and --patient belong together")
+        if (options.recipient and not options.format) or (options.code and options.format):
+            parser.error("--recipient goes with --format, --code without")
+    options.paint = paint
+    return run(options)
 
 
 def _print(line: str) -> None:
@@ -182,6 +209,8 @@ def _restore(options: argparse.Namespace, terminal: Terminal) -> int:
 
 
 def _export(options: argparse.Namespace, terminal: Terminal) -> int:
+    if options.format:
+        return _export_record(options, terminal)
     vault = _unlock(options, terminal)
     try:
         if options.code:
@@ -189,11 +218,7 @@ def _export(options: argparse.Namespace, terminal: Terminal) -> int:
             missing = export_vault(vault, options.out, code, "code", progress=_steps(terminal))
             terminal.say(f"Code that opens it, shown only now: {to_text(code)}")
         else:
-            passphrase = terminal.secret("Passphrase for the exported file")
-            if not judge_passphrase(passphrase).ok:
-                raise WeakPassphrase
-            if terminal.secret("The same once more") != passphrase:
-                raise WrongPassphrase
+            passphrase = _new_passphrase(terminal)
             missing = export_vault(
                 vault,
                 options.out,
@@ -209,7 +234,67 @@ def _export(options: argparse.Namespace, terminal: Terminal) -> int:
     return EXIT_FAULTS if missing else EXIT_OK
 
 
+def _new_passphrase(terminal: Terminal) -> str:
+    passphrase = terminal.secret("Passphrase for the exported file")
+    if not judge_passphrase(passphrase).ok:
+        raise WeakPassphrase
+    if terminal.secret("The same once more") != passphrase:
+        raise WrongPassphrase
+    return passphrase
+
+
+def _export_record(options: argparse.Namespace, terminal: Terminal) -> int:
+    if options.recipient:
+        # Looked at first: a typing error shall not cost a passphrase.
+        secret = AgeSecret(recipient=check_recipient(options.recipient))
+    vault = _unlock(options, terminal)
+    try:
+        patient = _patient_by_number(vault, options.patient)
+        if not options.recipient:
+            secret = AgeSecret(passphrase=_new_passphrase(terminal))
+        terminal.progress("sealing")
+        done = export_record(
+            vault, patient, options.out, options.format, secret,
+            at_ms=time.time_ns() // 1_000_000, paint=options.paint,
+        )  # fmt: skip
+    finally:
+        vault.lock()
+    terminal.say(f"{done.path} written, sealed. That it was exported is recorded, with your name.")
+    terminal.say("It is outside the protection of these records from now on.")
+    if done.photos_missing:
+        terminal.say(f"{done.photos_missing} photos are in it as previews only.")
+    return EXIT_FAULTS if done.photos_missing else EXIT_OK
+
+
+def _patient_by_number(vault: Vault, number: str) -> bytes:
+    wanted = number.strip().casefold()
+    found = [p for p in vault.patients(_ALL) if p.number.strip().casefold() == wanted]
+    if len(found) != 1:
+        # None, or two whose numbers are alike: the wrong person's record must never leave.
+        raise UnknownRecord(f"{len(found)} patients of that number")
+    return found[0].entity
+
+
+def _exports(options: argparse.Namespace, terminal: Terminal) -> int:
+    vault = _unlock(options, terminal)
+    try:
+        who = {c.entity: c.name for c in vault.clinicians()}
+        numbers = {p.entity: p.number for p in vault.patients(_ALL)}
+        for done in exports_of(vault):
+            at = datetime.fromtimestamp(done.at_ms / 1000, tz=UTC).isoformat(timespec="seconds")
+            by = who.get(done.by, done.by.hex())
+            whose = numbers.get(done.patient) or done.patient.hex()
+            terminal.say(f"{at} {by}: {whose} as {done.format}, sealed for {done.sealed_for}")
+    finally:
+        vault.lock()
+    return EXIT_OK
+
+
 def _open_export(options: argparse.Namespace, terminal: Terminal) -> int:
+    if is_age(options.file):
+        name = open_record(options.file, terminal.secret("Passphrase"), options.into)
+        terminal.say(f"{name} in {options.into}, in clear: delete it when done.")
+        return EXIT_OK
     names = open_export(options.file, terminal.secret("Passphrase or code"), options.into)
     terminal.say(f"{len(names)} files in {options.into}, in clear: delete them when done.")
     return EXIT_OK
@@ -221,6 +306,7 @@ _ACTIONS: Final = {
     "backup": _backup,
     "restore": _restore,
     "export": _export,
+    "exports": _exports,
     "open-export": _open_export,
 }
 

@@ -1,7 +1,8 @@
 """All records of this PC in plain words, in one sealed file for people and other programs.
 
 Inside is a zip: ``clinic.json``, ``patients.json``, ``consultations.json``, ``notes.json``,
-``photos.json``, ``photos/<id>.jpg`` and ``ops.ndjson`` (every fact as recorded). No FHIR, no PDF.
+``photos.json``, ``exports.json``, ``photos/<id>.jpg`` and ``ops.ndjson`` (every fact as recorded).
+One patient's record as FHIR or PDF: :mod:`telemed_desk.vault.record_export`.
 """
 
 import base64
@@ -40,9 +41,10 @@ _TABLES: Final = {
     "consultations.json": (schema.consult, schema.claim, schema.urgent, schema.call_box),
     "notes.json": (schema.note, schema.note_rev, schema.addendum),
     "photos.json": (schema.photo,),
+    "exports.json": (schema.exported,),
 }
 _SECRETS: Final = frozenset(
-    {"secret", "preview", "figures", "allergy_heads", "field_heads", "facts", "signing"}
+    {"secret", "preview", "thumb", "figures", "allergy_heads", "field_heads", "facts", "signing"}
 )
 _PACKED: Final = frozenset({"languages", "allergies"})
 
