@@ -12,10 +12,11 @@ from telemed_server import attachment_routes, desk_routes, open_routes, sockets
 from telemed_server.errors import RequestRefused
 from telemed_server.guard import Guard
 from telemed_server.http import on_bug, on_http_exception, on_refused
+from telemed_server.neighbours import Neighbours
 from telemed_server.parts import Parts
 from telemed_server.probe_socket import ProbeSocket
 from telemed_server.settings import Settings, host_and_port
-from telemed_server.storage import Store
+from telemed_server.store import Store
 
 
 def build_app(settings: Settings, store: Store, probe_socket: socket.socket | None = None) -> Guard:
@@ -30,16 +31,24 @@ def build_app(settings: Settings, store: Store, probe_socket: socket.socket | No
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        clock = asyncio.create_task(parts.hub.keep_time(), name="keep-time")
-        clock.add_done_callback(_fail_loudly)
+        tasks = [asyncio.create_task(parts.hub.keep_time(), name="keep-time")]
+        bell = store.bell()
+        neighbours = Neighbours(settings, store, bell, parts.hub) if bell else None
+        if neighbours is not None:
+            tasks.append(asyncio.create_task(neighbours.keep(), name="neighbours"))
+        for task in tasks:
+            task.add_done_callback(_fail_loudly)
         probes = _open_probes(parts, probe_socket)
         try:
             yield
         finally:
             if probes is not None:
                 probes.close()
-            clock.cancel()
-            await asyncio.gather(clock, return_exceptions=True)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            if neighbours is not None:
+                await neighbours.leave()
             parts.hub.close()
             store.close()
 
@@ -75,9 +84,9 @@ def _open_probes(parts: Parts, sock: socket.socket | None) -> ProbeSocket | None
     return probes
 
 
-def _fail_loudly(clock: "asyncio.Task[None]") -> None:
+def _fail_loudly(task: "asyncio.Task[None]") -> None:
     """A server whose leases no longer end must not look healthy: hand the error to the loop."""
-    if not clock.cancelled() and clock.exception() is not None:
-        clock.get_loop().call_exception_handler(
-            {"message": "keep_time stopped", "exception": clock.exception()}
+    if not task.cancelled() and task.exception() is not None:
+        task.get_loop().call_exception_handler(
+            {"message": f"{task.get_name()} stopped", "exception": task.exception()}
         )

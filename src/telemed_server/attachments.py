@@ -1,6 +1,6 @@
 """Sealed files in parts: kept part by part, given out when whole.
 
-Every function runs in the database thread, inside the caller's transaction.
+Every function runs in a database thread, inside the caller's transaction.
 """
 
 import hashlib
@@ -20,7 +20,8 @@ from telemed_protocol.attachments import (
 from telemed_protocol.errors import FormatError
 from telemed_server.auth import Member
 from telemed_server.errors import RequestRefused
-from telemed_server.schema import attachment_parts, attachments
+from telemed_server.schema import attachment_parts, attachments, clinics
+from telemed_server.store import in_turn
 
 UNFINISHED_S: Final = 60 * 24 * 3600.0
 """A file of which nothing came for so long makes room; its desk begins again when it returns."""
@@ -48,6 +49,7 @@ def announce(
     if announced.size > MAX_ATTACHMENT_BYTES:
         raise RequestRefused(413, "too_large")
     c = attachments.c
+    db.execute(in_turn(sa.select(clinics.c.clinic).where(clinics.c.clinic == member.clinic)))
     row = _row(db, member.clinic, attachment)
     if row is not None:
         if (row.size, row.sha256) != (announced.size, announced.sha256):
@@ -100,7 +102,8 @@ def keep_part(
         RequestRefused: 404 not announced, or no such part; 422 not as long as that part is; 409
             other bytes than those held.
     """
-    row = _row(db, clinic, attachment)
+    # Held, or two last parts that arrive together would each find the other missing.
+    row = _row(db, clinic, attachment, hold=True)
     if row is None or not 0 <= part < part_count(row.size):
         raise RequestRefused(404, "not_found")
     if len(data) != part_length(row.size, part):
@@ -146,12 +149,11 @@ def part_of(db: sa.Connection, clinic: bytes, attachment: bytes, part: int) -> b
 
 
 def _row(
-    db: sa.Connection, clinic: bytes, attachment: bytes
+    db: sa.Connection, clinic: bytes, attachment: bytes, *, hold: bool = False
 ) -> "sa.Row[tuple[object, ...]] | None":
     c = attachments.c
-    return db.execute(
-        sa.select(attachments).where(c.clinic == clinic, c.attachment == attachment)
-    ).first()
+    query = sa.select(attachments).where(c.clinic == clinic, c.attachment == attachment)
+    return db.execute(in_turn(query) if hold else query).first()
 
 
 def _bytes(db: sa.Connection, clinic: bytes, attachment: bytes, part: int) -> bytes | None:

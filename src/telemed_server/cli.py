@@ -1,4 +1,4 @@
-"""``telemed-server``: serve, code, check, backup."""
+"""``telemed-server``: serve, code, check, backup, restore, migrate, move-store."""
 
 import argparse
 import json
@@ -7,14 +7,20 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from telemed_protocol.errors import KnownError
 from telemed_protocol.room import LEASE_S
 from telemed_server import __version__
+from telemed_server.address import ENVIRONMENT, StoreAddress, store_address
 from telemed_server.errors import BadSetting
 from telemed_server.settings import Settings
+
+if TYPE_CHECKING:
+    from telemed_server.checking import CheckReport
+    from telemed_server.keeper import MoveReport
 
 MIN_SECRET_BYTES = 16
 
@@ -32,13 +38,30 @@ def _parser() -> argparse.ArgumentParser:
     backup = commands.add_parser("backup", help="copy the database; the server may run")
     backup.add_argument("--to", type=Path, required=True, help="new file")
     check = commands.add_parser("check", help="verify the database; the server may run")
-    for command in (code, backup, check):
-        command.add_argument("--data", type=Path, required=True, help="the server's folder")
+    migrate = commands.add_parser("migrate", help="give an older PostgreSQL this version's tables")
+    move = commands.add_parser(
+        "move-store", help="move a stopped server's folder (--data) into PostgreSQL (--store)"
+    )
+    restore = commands.add_parser("restore", help="fill an empty PostgreSQL from a backup")
+    restore.add_argument("--from", type=Path, required=True, dest="source", help="backup file")
+    for command in (code, backup, check, migrate, move, restore):
+        _add_place(command)
     return parser
 
 
+def _add_place(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--data", type=Path, help="the server's folder, with its SQLite file")
+    command.add_argument(
+        "--store",
+        default="",
+        metavar="URL",
+        help=f"postgresql://user@host/database instead; also from the environment, {ENVIRONMENT}",
+    )
+    command.add_argument("--store-password-file", type=Path, help="the database user's password")
+
+
 def _add_serve(serve: argparse.ArgumentParser) -> None:
-    serve.add_argument("--data", type=Path, required=True, help="folder for the database")
+    _add_place(serve)
     serve.add_argument("--host", default="127.0.0.1", help="address to listen on")
     serve.add_argument("--port", type=int, default=8740, help="0 picks a free one")
     serve.add_argument(
@@ -93,6 +116,7 @@ def _settings(args: argparse.Namespace) -> Settings:
         raise BadSetting("--lease-seconds must be above 0")
     values = {
         "data": args.data,
+        "store": _store(args),
         "host": args.host,
         "origins": tuple(origin.rstrip("/") for origin in args.origin),
         "stun_urls": tuple(args.stun_url),
@@ -112,6 +136,24 @@ def _settings(args: argparse.Namespace) -> Settings:
     return Settings(**values)
 
 
+def _store(args: argparse.Namespace) -> StoreAddress | None:
+    return store_address(args.store, os.environ, args.store_password_file)
+
+
+def _place(args: argparse.Namespace) -> Path | StoreAddress:
+    place: Path | StoreAddress | None = _store(args) or args.data
+    if place is None:
+        raise BadSetting("--data or --store says where the records are")
+    return place
+
+
+def _shared_store(args: argparse.Namespace) -> StoreAddress:
+    store = _store(args)
+    if store is None:
+        raise BadSetting("this command needs --store")
+    return store
+
+
 def _run(args: argparse.Namespace) -> int:
     # Imported late: 'code' should not wait for the web server's modules.
     if args.command == "serve":
@@ -128,13 +170,25 @@ def _run(args: argparse.Namespace) -> int:
         return 0
     from telemed_server import keeper
 
-    if args.command == "code":
-        for text in keeper.make_codes(args.data, max(1, args.count), time.time()):
-            print(text)
-        return 0
-    report = (
-        keeper.backup(args.data, args.to) if args.command == "backup" else keeper.check(args.data)
-    )
+    report: CheckReport | MoveReport
+    match args.command:
+        case "code":
+            for text in keeper.make_codes(_place(args), max(1, args.count), time.time()):
+                print(text)
+            return 0
+        case "migrate":
+            keeper.bring_tables_along(_place(args))
+            return 0
+        case "backup":
+            report = keeper.backup(_place(args), args.to)
+        case "move-store":
+            if args.data is None:
+                raise BadSetting("--data names the folder to move")
+            report = keeper.move_store(args.data, _shared_store(args))
+        case "restore":
+            report = keeper.restore(args.source, _shared_store(args))
+        case _:
+            report = keeper.check(_place(args))
     print(json.dumps(msgspec.to_builtins(report)))
     return 0 if report.ok else 1
 

@@ -1,7 +1,7 @@
 """Clinics, their member chains, invitations and requests to join.
 
 The server keeps the chain and checks it as any desk does, but holds no key that could extend it.
-Every function runs in the database thread, inside the caller's transaction.
+Every function runs in a database thread, inside the caller's transaction.
 """
 
 import hashlib
@@ -34,6 +34,7 @@ from telemed_server.schema import (
     tokens,
     wraps,
 )
+from telemed_server.store import in_turn
 
 MAX_INVITATION_S: Final = 7 * 24 * 3600
 MAX_ASKING: Final = 5
@@ -97,7 +98,7 @@ def found(db: sa.Connection, now: float, request: FoundClinic) -> bytes:
     """
     code_hash = lookup_hash(request.lookup_id)
     code = db.execute(
-        sa.select(founding_codes).where(founding_codes.c.lookup_hash == code_hash)
+        in_turn(sa.select(founding_codes).where(founding_codes.c.lookup_hash == code_hash))
     ).first()
     if code is None:
         raise RequestRefused(403, "code_not_valid")
@@ -198,7 +199,7 @@ def ask(db: sa.Connection, now: float, request: EnrolRequest) -> bytes:
     _require_public(request.public)
     _require_size(request.mac, 32, "mac")
     invitation = db.execute(
-        sa.select(invitations).where(invitations.c.lookup_id == request.lookup_id)
+        in_turn(sa.select(invitations).where(invitations.c.lookup_id == request.lookup_id))
     ).first()
     if invitation is None or invitation.expires_at <= now:
         raise RequestRefused(404, "no_such_invitation")
@@ -265,6 +266,7 @@ def add_member(
     record = _parse(request.record)
     if record.clinic != clinic or record.by != device:
         raise RequestRefused(422, "forged", "record of another clinic or device")
+    db.execute(in_turn(sa.select(clinics.c.clinic).where(clinics.c.clinic == clinic)))
     stored = chain_records(db, clinic)
     if 1 <= record.n <= len(stored) and stored[record.n - 1] == request.record:
         return record

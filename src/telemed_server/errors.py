@@ -75,3 +75,80 @@ class BackupFailed(KnownError):
     code = "TD-SRV-015"
     sentence = "The backup was not made."
     next_step = "Give a new file name in a folder with enough free space."
+
+
+class DatabaseNewer(DatabaseNotOurs):
+    """The tables are of a newer server than this one."""
+
+    code = "TD-SRV-016"
+    sentence = "The database was written by a newer version of the server."
+    next_step = "Nothing was changed. Install that version or a newer one, and start again."
+
+
+class DatabaseOlder(KnownError):
+    """The tables of a shared database are of an older version; no process changes them by itself."""
+
+    code = "TD-SRV-017"
+    sentence = "The database's tables are older than this version of the server."
+    next_step = (
+        "Make a backup, then run 'telemed-server migrate' once; servers may go on meanwhile."
+    )
+
+
+class DatabaseAway(KnownError):
+    """PostgreSQL does not answer."""
+
+    code = "TD-SRV-018"
+    sentence = "The database does not answer."
+    next_step = "See that PostgreSQL runs and that --store names its address, then start again."
+
+
+class DatabaseRefusesUs(KnownError):
+    """PostgreSQL answers, and does not let this server in."""
+
+    code = "TD-SRV-019"
+    sentence = "The database does not let the server in."
+    next_step = (
+        "Check user and password (--store-password-file), that the database exists and belongs to "
+        "that user, and what pg_hba.conf says about this computer."
+    )
+
+
+class DatabaseForgets(KnownError):
+    """PostgreSQL's settings would lose confirmed changes in a power cut."""
+
+    code = "TD-SRV-020"
+    sentence = "The database is set up to forget confirmed records when the power fails."
+    next_step = "Set fsync, full_page_writes and synchronous_commit to on, then start again."
+
+
+class DatabaseTooOld(KnownError):
+    """This PostgreSQL is older than the ones we test with."""
+
+    code = "TD-SRV-021"
+    sentence = "This version of PostgreSQL is too old for the server."
+    next_step = "Use PostgreSQL 13 or newer; Debian 12 brings 15."
+
+
+class DatabaseMoved(KnownError):
+    """This folder's records live in PostgreSQL now."""
+
+    code = "TD-SRV-022"
+    sentence = "The records of this folder were moved to PostgreSQL."
+    next_step = "Start the server with --store, or give this one a folder of its own."
+
+
+class MoveFailed(KnownError):
+    """Records were not moved or restored; source and target are as they were."""
+
+    code = "TD-SRV-023"
+    sentence = "The records were not moved. Nothing was changed."
+    next_step = "Do what the words above say, then run the command again."
+
+
+class DatabaseFull(KnownError):
+    """PostgreSQL has no room left."""
+
+    code = "TD-SRV-024"
+    sentence = "The disk of the database is full."
+    next_step = "Make room on the computer that runs PostgreSQL, then start again."

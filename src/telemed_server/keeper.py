@@ -1,152 +1,104 @@
-"""What the server's keeper does by hand: founding codes, a full check, backups."""
+"""What the server's keeper does by hand: codes, a full check, backups, moving to another store."""
 
 import contextlib
 import os
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
 
 import msgspec
 import sqlalchemy as sa
+import sqlcipher3.dbapi2 as driver
 
 from telemed_protocol.codes import EnrolCode
-from telemed_protocol.errors import ForgeryError, FormatError
-from telemed_protocol.membership import MemberChain
-from telemed_protocol.segment import (
-    GENESIS_HASH,
-    next_log_hash,
-    parse_segment,
-    verify_segment,
-)
 from telemed_server import clinics
-from telemed_server.errors import BackupFailed, DatabaseNotOurs
-from telemed_server.schema import clinics as clinic_table
-from telemed_server.schema import segments
-from telemed_server.storage import DATABASE_NAME, copy_to, migrate, open_engine
+from telemed_server.address import StoreAddress
+from telemed_server.checking import CheckReport, check_records
+from telemed_server.errors import BackupFailed, DatabaseNotOurs, MoveFailed
+from telemed_server.moving import TableSum, copy_all
+from telemed_server.places import (
+    Place,
+    keepers_engine,
+    reading,
+    reading_file,
+    said_plainly,
+)
+from telemed_server.storage import (
+    DATABASE_NAME,
+    MOVED_NAME,
+    FolderLock,
+    copy_to,
+    migrate,
+    open_engine,
+)
 
-MAX_FAULTS: Final = 100
 
-
-class CheckReport(msgspec.Struct):
-    """What a check found. ``faults`` name places, never content."""
+class MoveReport(msgspec.Struct):
+    """What was moved: rows by table, and the check of the target."""
 
     ok: bool
-    clinics: int
-    segments: int
-    member_records: int
-    faults: list[str]
+    rows: dict[str, int]
+    check: CheckReport
 
 
-def make_codes(data: Path, count: int, now: float) -> list[str]:
+def make_codes(place: Place, count: int, now: float) -> list[str]:
     """Make founding codes; the server may run meanwhile. Only hashes are stored.
 
     Raises:
-        DatabaseNotOurs: The database cannot be used.
+        KnownError: The database cannot be used.
     """
-    data.mkdir(parents=True, exist_ok=True, mode=0o700)
     codes = [EnrolCode.generate("TMC") for _ in range(count)]
-    engine = open_engine(data / DATABASE_NAME)
-    try:
-        migrate(engine)
-        with engine.begin() as db:
-            for code in codes:
-                clinics.add_founding_code(db, now, code.lookup_hash)
-    finally:
-        engine.dispose()
+    with keepers_engine(place) as engine, engine.begin() as db:
+        for code in codes:
+            clinics.add_founding_code(db, now, code.lookup_hash)
     return [code.text for code in codes]
 
 
-def check(data: Path) -> CheckReport:
-    """Read everything: pages, member chains, every segment's signature, every log's hash chain.
+def bring_tables_along(place: Place) -> None:
+    """Give an older database this version's tables; servers of the version before may go on.
+
+    Raises:
+        KnownError: The database cannot be used.
+    """
+    with keepers_engine(place, migrating=True):
+        pass
+
+
+def check(place: Place) -> CheckReport:
+    """Read everything: member chains, every segment's signature, every log's hash chain, photos.
 
     Raises:
         DatabaseNotOurs: There is no database, or it does not open.
+        KnownError: Other reasons that PostgreSQL may have.
     """
-    return check_file(data / DATABASE_NAME)
+    with reading(place) as db:
+        return check_records(db)
 
 
 def check_file(path: Path) -> CheckReport:
     """Check one database file (see :func:`check`)."""
-    if not path.is_file():
-        raise DatabaseNotOurs("no database in this folder")
-    engine = open_engine(path, read_only=True)
-    try:
-        with engine.begin() as db:
-            return _check(db)
-    except sa.exc.DatabaseError as error:
-        raise DatabaseNotOurs("does not open") from error
-    finally:
-        engine.dispose()
+    with reading_file(path) as db:
+        return check_records(db)
 
 
-def _check(db: sa.Connection) -> CheckReport:
-    report = CheckReport(ok=True, clinics=0, segments=0, member_records=0, faults=[])
-    for line in db.exec_driver_sql("PRAGMA integrity_check(20)").scalars():
-        if line != "ok":
-            report.faults.append(f"page: {line}")
-    if db.exec_driver_sql("PRAGMA foreign_key_check").first() is not None:
-        report.faults.append("rows point nowhere")
-    for number, row in enumerate(db.execute(sa.select(clinic_table)).all(), start=1):
-        report.clinics += 1
-        _check_clinic(db, f"clinic {number}", row, report)
-        if len(report.faults) >= MAX_FAULTS:
-            break
-    report.ok = not report.faults
-    return report
-
-
-def _check_clinic(
-    db: sa.Connection, name: str, row: sa.Row[tuple[object, ...]], report: CheckReport
-) -> None:
-    chain = MemberChain()
-    try:
-        for signed in clinics.chain_records(db, row.clinic):
-            chain.extend(signed)
-            report.member_records += 1
-    except (ForgeryError, FormatError):
-        report.faults.append(f"{name}: member record {len(chain.records) + 1}")
-    sseq, log_hash = 0, GENESIS_HASH
-    log = db.execute(
-        sa.select(segments).where(segments.c.clinic == row.clinic).order_by(segments.c.sseq)
-    )
-    for item in log:
-        sseq += 1
-        report.segments += 1
-        if len(report.faults) >= MAX_FAULTS:
-            return
-        try:
-            segment = parse_segment(item.wire)
-            public = chain.public_of(segment.header.device)
-            if public is None:
-                raise ForgeryError("stranger")  # noqa: TRY301 - one place writes the fault down
-            verify_segment(segment, public.signing)
-        except (ForgeryError, FormatError):
-            report.faults.append(f"{name}: segment {item.sseq}: signature")
-            continue
-        log_hash = next_log_hash(log_hash, segment.hash)
-        if item.sseq != sseq or item.hash != segment.hash or item.log_hash != log_hash:
-            report.faults.append(f"{name}: segment {item.sseq}: number or hash")
-            sseq, log_hash = item.sseq, item.log_hash
-    if (row.head, row.log_hash) != (sseq, log_hash):
-        report.faults.append(f"{name}: head")
-
-
-def backup(data: Path, target: Path) -> CheckReport:
-    """Copy the database while the server may run, check the copy, then give it its name.
+def backup(place: Place, target: Path) -> CheckReport:
+    """Copy the records into a new SQLite file while servers may run, check it, then give it its name.
 
     Raises:
         BackupFailed: The target exists or cannot be written, or the copy does not check.
-        DatabaseNotOurs: There is no database.
+        KnownError: The source cannot be read.
     """
-    source = data / DATABASE_NAME
-    if not source.is_file():
+    if isinstance(place, Path) and not (place / DATABASE_NAME).is_file():
         raise DatabaseNotOurs("no database in this folder")
     if target.exists():
         raise BackupFailed("the file exists")
     part = target.with_name(target.name + ".part")
     part.unlink(missing_ok=True)
     try:
-        copy_to(source, part)
+        if isinstance(place, Path):
+            copy_to(place / DATABASE_NAME, part)
+        else:
+            _write_file(place, part)
         report = check_file(part)
         if not report.ok:
             raise BackupFailed("the copy has faults; run 'telemed-server check'")
@@ -158,6 +110,100 @@ def backup(data: Path, target: Path) -> CheckReport:
         for name in (part.name, part.name + "-wal", part.name + "-shm"):
             part.with_name(name).unlink(missing_ok=True)
     return report
+
+
+def _write_file(place: StoreAddress, path: Path) -> None:
+    """Write a shared store's records, as they were at one moment, into a file like a small server's."""
+    path.touch(mode=0o600)
+    file = open_engine(path)
+    try:
+        migrate(file)
+        with reading(place) as source, _writing_file(file) as target:
+            copy_all(source, target)
+        with contextlib.closing(file.raw_connection()) as raw:
+            raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    finally:
+        file.dispose()
+
+
+@contextlib.contextmanager
+def _writing_file(engine: sa.Engine) -> Iterator[sa.Connection]:
+    try:
+        with engine.begin() as db:
+            yield db
+    except sa.exc.DBAPIError as error:
+        if not isinstance(error.orig, driver.Error):
+            raise  # it is the source's
+        raise BackupFailed("the file cannot be written") from error
+
+
+def move_store(data: Path, target: StoreAddress) -> MoveReport:
+    """Move a folder's records into PostgreSQL; the server must be stopped.
+
+    The file is kept under another name, so that no server starts with it by mistake. Safe to repeat
+    after an interruption at any moment.
+
+    Raises:
+        KnownError: Nothing was changed; the error says why.
+    """
+    source, moved = data / DATABASE_NAME, data / MOVED_NAME
+    if not source.is_file():
+        raise DatabaseNotOurs("no database in this folder")
+    lock = FolderLock(data)
+    try:
+        if moved.exists():
+            raise MoveFailed(f"{MOVED_NAME} is in the way: it is from an earlier move")
+        with keepers_engine(data):  # the tables of this version, as the target has them
+            pass
+        report = _copy_file(source, target)
+        # From here on the folder's own server refuses to start; before, the target counted for nothing.
+        source.rename(moved)
+        for ending in ("-wal", "-shm"):  # what is not in the file yet goes with it
+            with contextlib.suppress(FileNotFoundError):
+                source.with_name(source.name + ending).rename(moved.with_name(moved.name + ending))
+        _sync_folder(data)
+    finally:
+        lock.release()
+    return report
+
+
+def restore(backup_file: Path, target: StoreAddress) -> MoveReport:
+    """Fill an empty PostgreSQL with the records of a backup.
+
+    Raises:
+        KnownError: Nothing was changed; the error says why.
+    """
+    if not backup_file.is_file():
+        raise MoveFailed("there is no such backup")
+    part = backup_file.with_name(backup_file.name + ".part")
+    part.unlink(missing_ok=True)
+    try:
+        copy_to(backup_file, part)  # brought to this version's tables without touching the backup
+        file = open_engine(part)
+        try:
+            migrate(file)
+        finally:
+            file.dispose()
+        return _copy_file(part, target)
+    except (OSError, sqlite3.Error) as error:
+        raise MoveFailed("the backup cannot be read") from error
+    finally:
+        for name in (part.name, part.name + "-wal", part.name + "-shm"):
+            part.with_name(name).unlink(missing_ok=True)
+
+
+def _copy_file(path: Path, target: StoreAddress) -> MoveReport:
+    with reading_file(path) as source:
+        found = check_records(source)
+        if not found.ok:
+            raise MoveFailed("the source has faults: run 'telemed-server check'")
+        with keepers_engine(target) as engine, said_plainly(target), engine.begin() as db:
+            sums: dict[str, TableSum] = copy_all(source, db)
+            report = check_records(db)
+            if not report.ok:
+                raise MoveFailed("the copy has faults")
+    rows = {name: table.rows for name, table in sums.items()}
+    return MoveReport(ok=True, rows=rows, check=report)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -1,7 +1,7 @@
 """Join links: good for one browser, from the first tap on.
 
 A link is bound to a browser's cookie in one UPDATE that only the first can win. The server keeps
-SHA-256 of the link's name and of the cookie. Every function runs in the database thread.
+SHA-256 of the link's name and of the cookie. Every function runs in a database thread.
 """
 
 import hashlib
@@ -18,6 +18,7 @@ from telemed_protocol.joinlink import BOX_VERSION, JTI_BYTES, MAX_BOX_BYTES, NON
 from telemed_server.auth import Member
 from telemed_server.errors import RequestRefused
 from telemed_server.schema import links, seats
+from telemed_server.store import in_turn
 
 MIN_BOX_BYTES: Final = 1 + NONCE_BYTES + 16
 MAX_AHEAD_S: Final = 400 * 24 * 3600.0
@@ -94,7 +95,7 @@ def close(db: sa.Connection, now: float, member: Member, request: CloseLink) -> 
         RequestRefused: 404 not a link of this clinic.
     """
     mine = (links.c.jti_hash == request.jti_hash) & (links.c.clinic == member.clinic)
-    if db.execute(sa.select(links.c.jti_hash).where(mine)).first() is None:
+    if db.execute(in_turn(sa.select(links.c.jti_hash).where(mine))).first() is None:
         raise RequestRefused(404, "no_such_link")
     db.execute(links.update().where(mine, links.c.closed_at.is_(None)).values(closed_at=now))
     seat = db.execute(

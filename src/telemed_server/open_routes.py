@@ -24,7 +24,9 @@ async def health(request: Request) -> Response:
     """Say whether the database answers."""
     parts = parts_of(request)
     try:
-        await parts.store.run(lambda db: db.execute(sa.text("SELECT 1")).scalar_one())
+        await parts.store.run(
+            lambda db: db.execute(sa.text("SELECT 1")).scalar_one(), patience_s=0.0
+        )
     except (RequestRefused, sa.exc.DatabaseError):
         return answer_json(Health("degraded", __version__, PROTOCOL_VERSION, "no answer"), 503)
     return answer_json(Health("ok", __version__, PROTOCOL_VERSION, "ok"))

@@ -10,8 +10,8 @@ from telemed_protocol.ids import to_base64url
 from telemed_protocol.room import FromDeskFrame, SeatFrame
 from telemed_protocol.talk import IceServer
 from telemed_server import room
-from telemed_server.line import Line
-from telemed_server.storage import Store
+from telemed_server.line import CLOSE_REPLACED, Line
+from telemed_server.store import Store
 
 BATCH: Final = 50
 CREDENTIALS_RENEWED_S: Final = 300.0
@@ -22,6 +22,7 @@ class PageLine:
     """One page. Event loop only.
 
     Args:
+        tag: Names this connection; the seat's row says which one is the newest.
         ice_servers: Makes fresh relay credentials; asked only after the seat was admitted.
     """
 
@@ -31,6 +32,7 @@ class PageLine:
         store: Store,
         row: room.SeatRow,
         *,
+        tag: str,
         after: int,
         desks_online: Callable[[], int],
         ice_servers: Callable[[], list[IceServer]],
@@ -38,6 +40,7 @@ class PageLine:
         self.seat = row.seat
         self.clinic = row.clinic
         self.line = Line(socket, self._produce)
+        self._tag = tag
         self._store = store
         self._cursor = after
         self._desks_online = desks_online
@@ -74,6 +77,9 @@ class PageLine:
 
     async def _tell_standing(self) -> None:
         standing = await self._store.run(lambda db: room.standing(db, self.seat))
+        if standing.line not in {None, self._tag}:  # a newer one, perhaps of another process
+            self.line.refuse("replaced", CLOSE_REPLACED)
+            return
         if standing.state != "admitted":
             self._ice = []
         elif not self._ice:

@@ -14,7 +14,7 @@ from telemed_server.page import PageFiles
 from telemed_server.probe_leases import ProbeLeases
 from telemed_server.probe_responder import Responder
 from telemed_server.settings import Settings
-from telemed_server.storage import Store
+from telemed_server.store import Store
 
 
 class Parts:
@@ -24,10 +24,16 @@ class Parts:
         self.settings = settings
         self.store = store
         self.limiter = Limiter(settings.limits)
-        self.challenges = Challenges()
+        self._challenges: Challenges | None = None
         self.hub = Hub(settings, store)
         self.page = PageFiles(settings.page)
         self.probes = ProbeLeases(Responder(), max_bps=settings.probe_max_bps)
+
+    async def challenges(self) -> Challenges:
+        """Return the maker of nonces; the first time its key comes from the store."""
+        if self._challenges is None:
+            self._challenges = Challenges(await self.store.run(auth.nonce_key))
+        return self._challenges
 
     async def member(self, request: Request) -> Member:
         """Return the device that asks.

@@ -1,9 +1,10 @@
 """The waiting room as the database has it: seats, their line, and numbered boxes.
 
-Presence is not here (:mod:`telemed_server.hub`): it is a lease in memory. Every function runs in the
+Presence is not here (:mod:`telemed_server.hub`): it is a lease in memory. Every function runs in a
 database thread, inside the caller's transaction.
 """
 
+import re
 import secrets
 from typing import Final, Literal, NamedTuple
 
@@ -12,10 +13,12 @@ import sqlalchemy as sa
 from telemed_protocol.errors import FormatError
 from telemed_protocol.ids import from_base64url
 from telemed_protocol.room import SeatState
+from telemed_server import auth
 from telemed_server.auth import Member
 from telemed_server.errors import RequestRefused
 from telemed_server.links import require_box
-from telemed_server.schema import boxes, links, seats, tokens
+from telemed_server.schema import boxes, clinics, links, seats
+from telemed_server.store import in_turn
 
 Direction = Literal["to-desk", "to-page"]
 MAX_BOXES: Final = 2000
@@ -23,6 +26,7 @@ MAX_BOXES: Final = 2000
 MAX_BOXES_BYTES: Final = 8 * 1024 * 1024
 MAX_MID_CHARS: Final = 64
 LINK_KEPT_S: Final = 30 * 24 * 3600.0
+_SEAT_ID: Final = re.compile(r"[0-9a-f]{32}")
 
 
 class SeatRow(NamedTuple):
@@ -38,10 +42,11 @@ class SeatRow(NamedTuple):
 
 
 class Standing(NamedTuple):
-    """What a page is told: its seat's state and its place in line (0 = not waiting)."""
+    """What a page is told: its seat's state, its place in line (0 = not waiting), its connection."""
 
     state: SeatState
     place: int
+    line: str | None
 
 
 class Box(NamedTuple):
@@ -69,28 +74,34 @@ _SEAT: Final = (
 )
 
 
-def sit(db: sa.Connection, now: float, cookie_hash: bytes, cap: int) -> SeatRow:
+def sit(db: sa.Connection, now: float, cookie_hash: bytes, cap: int, line: str) -> SeatRow:
     """Return the browser's seat; take one if this is the first time.
 
-    A browser that holds several links sits where it joined last.
+    A browser that holds several links sits where it joined last. ``line`` names the connection that
+    is the seat's from now on, whichever process had the one before.
 
     Raises:
         RequestRefused: 401 no link is bound to this cookie, 404 it is over, 409 room full.
     """
     link = db.execute(
-        sa.select(links)
-        .where(links.c.cookie_hash == cookie_hash)
-        .order_by(links.c.joined_at.desc())
-        .limit(1)
+        in_turn(
+            sa.select(links)
+            .where(links.c.cookie_hash == cookie_hash)
+            .order_by(links.c.joined_at.desc())
+            .limit(1)
+        )
     ).first()
     if link is None:
         raise RequestRefused(401, "no_seat")
     mine = seats.c.jti_hash == link.jti_hash
-    known = db.execute(seats.update().where(mine).values(heard_at=now).returning(*_SEAT)).first()
+    known = db.execute(
+        seats.update().where(mine).values(heard_at=now, line=line).returning(*_SEAT)
+    ).first()
     if known is not None:
         return SeatRow(*known)
     if link.closed_at is not None or link.expires_at <= now:
         raise RequestRefused(404, "link_not_valid")
+    db.execute(in_turn(sa.select(clinics.c.clinic).where(clinics.c.clinic == link.clinic)))
     waiting = db.execute(
         sa.select(sa.func.count())
         .select_from(seats)
@@ -107,6 +118,7 @@ def sit(db: sa.Connection, now: float, cookie_hash: bytes, cap: int) -> SeatRow:
             state=row.state,
             arrived_at=now,
             heard_at=now,
+            line=line,
         )
     )
     return row
@@ -127,9 +139,9 @@ def seats_of(db: sa.Connection, clinic: bytes, ended_since: float) -> list[SeatR
 
 def standing(db: sa.Connection, seat: str) -> Standing:
     """Return a seat's state and place. Who is away for a moment keeps the place."""
-    me = db.execute(sa.select(*_SEAT).where(seats.c.seat == seat)).one()
+    me = db.execute(sa.select(*_SEAT, seats.c.line).where(seats.c.seat == seat)).one()
     if me.state != "waiting":
-        return Standing(me.state, 0)
+        return Standing(me.state, 0, me.line)
     ahead = db.execute(
         sa.select(sa.func.count())
         .select_from(seats)
@@ -140,7 +152,7 @@ def standing(db: sa.Connection, seat: str) -> Standing:
             < sa.tuple_(sa.literal(me.arrived_at), sa.literal(me.seat)),
         )
     ).scalar_one()
-    return Standing("waiting", int(ahead) + 1)
+    return Standing("waiting", int(ahead) + 1, me.line)
 
 
 def admit(db: sa.Connection, now: float, member: Member, seat: str) -> None:
@@ -149,6 +161,7 @@ def admit(db: sa.Connection, now: float, member: Member, seat: str) -> None:
     Raises:
         RequestRefused: 404 no such seat, 409 another desk has it or the visit is over.
     """
+    _require_seat_id(seat)
     won = db.execute(
         seats.update()
         .where(seats.c.seat == seat, seats.c.clinic == member.clinic, seats.c.state == "waiting")
@@ -181,7 +194,14 @@ def end_by_desk(db: sa.Connection, now: float, member: Member, seat: str) -> Non
     end(db, now, seat)
 
 
+def _require_seat_id(seat: str) -> None:
+    """Refuse what cannot be a seat; not every database takes every text."""
+    if not _SEAT_ID.fullmatch(seat):
+        raise RequestRefused(404, "no_such_seat")
+
+
 def _seat_of(db: sa.Connection, member: Member, seat: str) -> SeatRow:
+    _require_seat_id(seat)
     row = db.execute(
         sa.select(*_SEAT).where(seats.c.seat == seat, seats.c.clinic == member.clinic)
     ).first()
@@ -222,6 +242,8 @@ def store_from_desk(db: sa.Connection, now: float, member: Member, seat: str, se
 
 
 def _store(db: sa.Connection, now: float, seat: str, direction: Direction, sent: Sent) -> None:
+    # Box n + 1 is numbered after n was committed, so no reader sees it earlier.
+    db.execute(in_turn(sa.select(seats.c.seat).where(seats.c.seat == seat)))
     way = (boxes.c.seat == seat) & (boxes.c.direction == direction)
     if db.execute(sa.select(boxes.c.n).where(way, boxes.c.mid == sent.mid)).first() is not None:
         return
@@ -256,10 +278,14 @@ def boxes_after(
 
 def note_heard(db: sa.Connection, heard: dict[str, float]) -> None:
     """Write down when pages were last heard, so that a restart does not give up their seats."""
-    for seat, at in heard.items():
-        db.execute(
-            seats.update().where(seats.c.seat == seat, seats.c.heard_at < at).values(heard_at=at)
-        )
+    if not heard:
+        return
+    which, at = sa.bindparam("which", type_=sa.String()), sa.bindparam("at", type_=sa.Float())
+    db.execute(
+        seats.update().where(seats.c.seat == which, seats.c.heard_at < at).values(heard_at=at),
+        # Always in one order, so that two processes never wait for each other.
+        [{"which": seat, "at": heard[seat]} for seat in sorted(heard)],
+    )
 
 
 def give_up_unheard(db: sa.Connection, now: float, unheard_since: float) -> list[SeatRow]:
@@ -291,4 +317,4 @@ def sweep(db: sa.Connection, now: float, ended_since: float) -> None:
             links.c.jti_hash.not_in(sa.select(seats.c.jti_hash)),
         )
     )
-    db.execute(tokens.delete().where(tokens.c.expires_at <= now))
+    auth.sweep(db, now)

@@ -10,6 +10,8 @@ metadata = sa.MetaData()
 
 _ID = sa.LargeBinary(16)
 _HASH = sa.LargeBinary(32)
+# 64 bits in both stores; SQLite has one kind of whole number.
+_NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 founding_codes = sa.Table(
     "founding_codes",
@@ -26,7 +28,7 @@ clinics = sa.Table(
     sa.Column("clinic", _ID, primary_key=True),
     sa.Column("created_at", sa.Float, nullable=False),
     # Gapless counter of the clinic's log: raised in the transaction that inserts the segment.
-    sa.Column("head", sa.Integer, nullable=False),
+    sa.Column("head", _NUMBER, nullable=False),
     sa.Column("log_hash", _HASH, nullable=False),
 )
 
@@ -34,7 +36,7 @@ member_records = sa.Table(
     "member_records",
     metadata,
     sa.Column("clinic", _ID, sa.ForeignKey("clinics.clinic"), primary_key=True),
-    sa.Column("n", sa.Integer, primary_key=True),
+    sa.Column("n", _NUMBER, primary_key=True),
     sa.Column("record", sa.LargeBinary, nullable=False),
     sa.Column("signature", sa.LargeBinary(64), nullable=False),
     sa.Column("stored_at", sa.Float, nullable=False),
@@ -55,7 +57,7 @@ wraps = sa.Table(
     metadata,
     sa.Column("clinic", _ID, sa.ForeignKey("clinics.clinic"), primary_key=True),
     sa.Column("device", _ID, primary_key=True),
-    sa.Column("epoch", sa.Integer, primary_key=True),
+    sa.Column("epoch", _NUMBER, primary_key=True),
     sa.Column("wrap", sa.LargeBinary, nullable=False),
 )
 
@@ -94,10 +96,10 @@ segments = sa.Table(
     "segments",
     metadata,
     sa.Column("clinic", _ID, sa.ForeignKey("clinics.clinic"), primary_key=True),
-    sa.Column("sseq", sa.Integer, primary_key=True),
+    sa.Column("sseq", _NUMBER, primary_key=True),
     sa.Column("device", _ID, nullable=False),
-    sa.Column("lane", sa.Integer, nullable=False),
-    sa.Column("n", sa.Integer, nullable=False),
+    sa.Column("lane", _NUMBER, nullable=False),
+    sa.Column("n", _NUMBER, nullable=False),
     sa.Column("hash", _HASH, nullable=False),
     sa.Column("log_hash", _HASH, nullable=False),
     sa.Column("stored_at", sa.Float, nullable=False),
@@ -111,7 +113,7 @@ attachments = sa.Table(
     sa.Column("clinic", _ID, sa.ForeignKey("clinics.clinic"), primary_key=True),
     sa.Column("attachment", _ID, primary_key=True),
     sa.Column("announced_by", _ID, nullable=False),
-    sa.Column("size", sa.Integer, nullable=False),
+    sa.Column("size", _NUMBER, nullable=False),
     sa.Column("sha256", _HASH, nullable=False),
     sa.Column("touched_at", sa.Float, nullable=False),
     # Set when every part is here and the hash of all is the announced one; never before.
@@ -123,7 +125,7 @@ attachment_parts = sa.Table(
     metadata,
     sa.Column("clinic", _ID, primary_key=True),
     sa.Column("attachment", _ID, primary_key=True),
-    sa.Column("part", sa.Integer, primary_key=True),
+    sa.Column("part", _NUMBER, primary_key=True),
     sa.Column("bytes", sa.LargeBinary, nullable=False),
     sa.ForeignKeyConstraint(
         ["clinic", "attachment"],
@@ -161,6 +163,8 @@ seats = sa.Table(
     sa.Column("admitted_by", _ID),
     sa.Column("admitted_at", sa.Float),
     sa.Column("ended_at", sa.Float),
+    # The page's newest connection, whichever process has it; older ones are let go.
+    sa.Column("line", sa.String(16)),
 )
 
 boxes = sa.Table(
@@ -168,9 +172,38 @@ boxes = sa.Table(
     metadata,
     sa.Column("seat", sa.String(32), sa.ForeignKey("seats.seat"), primary_key=True),
     sa.Column("direction", sa.String(8), primary_key=True),
-    sa.Column("n", sa.Integer, primary_key=True),
+    sa.Column("n", _NUMBER, primary_key=True),
     sa.Column("mid", sa.String(64), nullable=False),
     sa.Column("box", sa.LargeBinary, nullable=False),
     sa.Column("stored_at", sa.Float, nullable=False),
     sa.UniqueConstraint("seat", "direction", "mid", name="uq_boxes_seat_direction_mid"),
+)
+
+server_keys = sa.Table(
+    "server_keys",
+    metadata,
+    sa.Column("name", sa.String(32), primary_key=True),
+    sa.Column("key", _HASH, nullable=False),
+)
+
+spent_nonces = sa.Table(
+    "spent_nonces",
+    metadata,
+    sa.Column("nonce_hash", _HASH, primary_key=True),
+    sa.Column("expires_at", sa.Float, nullable=False, index=True),
+)
+
+server_processes = sa.Table(
+    "server_processes",
+    metadata,
+    sa.Column("process", sa.String(32), primary_key=True),
+    sa.Column("heard_at", sa.Float, nullable=False),
+)
+
+desk_lines = sa.Table(
+    "desk_lines",
+    metadata,
+    sa.Column("process", sa.String(32), primary_key=True),
+    sa.Column("device", _ID, primary_key=True),
+    sa.Column("clinic", _ID, nullable=False, index=True),
 )

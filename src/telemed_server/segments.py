@@ -1,6 +1,10 @@
 """The clinic's log: sealed segments under gapless numbers, each hash built on the one before.
 
-Every function runs in the database thread, inside the caller's transaction.
+A number is given while the clinic's row is held, and the row is held until the transaction is over:
+number n + 1 cannot exist before n is visible to everybody, and a number that was given and rolled
+back is given again. A database's own sequence promises neither.
+
+Every function runs in a database thread, inside the caller's transaction.
 """
 
 from typing import Final, NamedTuple
@@ -19,6 +23,7 @@ from telemed_protocol.segment import (
 from telemed_server.auth import Member
 from telemed_server.errors import RequestRefused
 from telemed_server.schema import clinics, devices, segments
+from telemed_server.store import in_turn
 
 PULL_BYTES: Final = 1024 * 1024
 """A page of a pull ends after this many bytes, so that one answer never holds the thread long."""
@@ -68,6 +73,16 @@ def append(db: sa.Connection, now: float, member: Member, segment: SealedSegment
         verify_segment(segment, key)
     except ForgeryError as error:
         raise RequestRefused(422, "segment_forged") from error
+    head = db.execute(
+        in_turn(
+            sa.select(clinics.c.head, clinics.c.log_hash).where(clinics.c.clinic == member.clinic)
+        )
+    ).one()
+    # Again, now that nobody else can change the clinic: removed meanwhile is removed.
+    if not db.execute(
+        sa.select(devices.c.active).where(devices.c.device == member.device)
+    ).scalar_one():
+        raise RequestRefused(401, "not_authorised")
     lane = (segments.c.device == header.device) & (segments.c.lane == header.lane)
     last = db.execute(
         sa.select(segments.c.n, segments.c.hash).where(lane).order_by(segments.c.n.desc()).limit(1)
@@ -82,18 +97,16 @@ def append(db: sa.Connection, now: float, member: Member, segment: SealedSegment
         raise RequestRefused(409, "segment_gap", f"expected {last_n + 1}")
     if header.prev_hash != last_hash:
         raise RequestRefused(409, "segment_fork")
-    head = db.execute(
+    sseq, log_hash = head.head + 1, next_log_hash(head.log_hash, segment.hash)
+    db.execute(
         clinics.update()
         .where(clinics.c.clinic == member.clinic)
-        .values(head=clinics.c.head + 1)
-        .returning(clinics.c.head, clinics.c.log_hash)
-    ).one()
-    log_hash = next_log_hash(head.log_hash, segment.hash)
-    db.execute(clinics.update().where(clinics.c.clinic == member.clinic).values(log_hash=log_hash))
+        .values(head=sseq, log_hash=log_hash)
+    )
     db.execute(
         segments.insert().values(
             clinic=member.clinic,
-            sseq=head.head,
+            sseq=sseq,
             device=header.device,
             lane=header.lane,
             n=header.n,
@@ -103,7 +116,7 @@ def append(db: sa.Connection, now: float, member: Member, segment: SealedSegment
             wire=segment.wire,
         )
     )
-    return Appended(Receipt(head.head, log_hash, now), new=True)
+    return Appended(Receipt(sseq, log_hash, now), new=True)
 
 
 def head_of(db: sa.Connection, clinic: bytes) -> int:

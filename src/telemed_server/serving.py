@@ -19,9 +19,9 @@ from telemed_server import __version__
 from telemed_server.app import build_app
 from telemed_server.errors import PortTaken
 from telemed_server.logs import configure_logs
+from telemed_server.places import open_store
 from telemed_server.probe_socket import open_probe_socket
 from telemed_server.settings import Settings, host_and_port
-from telemed_server.storage import Store
 
 GRACE_S: Final = 5
 PING_EVERY_S: Final = 30.0
@@ -127,7 +127,7 @@ def _configure(
     settings: Settings, tls_cert: Path | None, tls_key: Path | None, probes: socket.socket | None
 ) -> uvicorn.Config:
     return uvicorn.Config(
-        build_app(settings, Store(settings.data), probes),
+        build_app(settings, open_store(settings.place), probes),
         http="h11",
         ws="websockets-sansio",
         ws_max_size=2 * MAX_FRAME_BYTES,  # up to here we can still say why; beyond, it is cut

@@ -9,6 +9,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from telemed_protocol.room import LEASE_S, SEAT_KEPT_S
+from telemed_server.address import StoreAddress
 from telemed_server.errors import BadSetting
 from telemed_server.limiting import parse_limits
 
@@ -54,7 +55,8 @@ class Settings:
     """Everything the routes need to know.
 
     Attributes:
-        data: Folder of the database.
+        data: Folder of the database; None when the records are in ``store``.
+        store: The PostgreSQL that keeps the records, for a server of several processes.
         host: Address to listen on.
         origins: ``https://name[:port]`` under which browsers and desks reach the server; the first
             is the main one. Empty only for a server on loopback.
@@ -74,7 +76,7 @@ class Settings:
         behind_proxy: Take the client's address from ``X-Forwarded-For`` of a proxy on loopback.
     """
 
-    data: Path
+    data: Path | None
     host: str = "127.0.0.1"
     origins: tuple[str, ...] = ()
     page: Path = field(
@@ -93,6 +95,7 @@ class Settings:
     attachment_quota_bytes: int = 20 * 1024**3
     behind_proxy: bool = False
     tls: bool = False
+    store: StoreAddress | None = None
 
     def __post_init__(self) -> None:
         """Refuse what would be unsafe.
@@ -109,6 +112,8 @@ class Settings:
             raise BadSetting("a server that others can reach needs --origin")
         if self.turn_urls and not self.turn_secret:
             raise BadSetting("--turn-url needs --turn-secret-file")
+        if self.data is None and self.store is None:
+            raise BadSetting("--data or --store says where the records are")
         parse_limits(self.limits)
         for text in (self.probe_listen, self.probe_address):
             if text not in {"", "off"}:
@@ -117,6 +122,13 @@ class Settings:
             raise BadSetting("--attachment-quota-mb must not be below 0")
         if self.probe_max_bps < LEAST_PROBE_BPS:
             raise BadSetting("--probe-max-kbps is too low to measure a link with")
+
+    @property
+    def place(self) -> Path | StoreAddress:
+        """Where the records are: PostgreSQL if it is named, or else the folder."""
+        place = self.store or self.data
+        assert place is not None  # noqa: S101 - one of them is, see above
+        return place
 
     @property
     def hosts(self) -> frozenset[str]:

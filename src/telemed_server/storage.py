@@ -1,4 +1,4 @@
-"""The database: one SQLite file, one thread that touches it, one transaction per call.
+"""The small store: one SQLite file, one thread that touches it, one transaction per call.
 
 SQLite comes from ``sqlcipher3`` (without a key) because it bundles a version that is free of the
 WAL-reset bug. ``synchronous=FULL``: when :meth:`Store.run` returns, the change survives a power cut.
@@ -8,27 +8,30 @@ import asyncio
 import os
 import sqlite3
 import sys
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from importlib import resources
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import sqlalchemy as sa
 import sqlcipher3.dbapi2 as driver
-from alembic import command
-from alembic.config import Config
-from alembic.util import CommandError
 
-from telemed_server.errors import DatabaseNotOurs, DataFolderInUse, RequestRefused, SqliteTooOld
+from telemed_server import tables
+from telemed_server.errors import (
+    DatabaseMoved,
+    DatabaseNewer,
+    DatabaseNotOurs,
+    DataFolderInUse,
+    RequestRefused,
+    SqliteTooOld,
+)
+from telemed_server.store import MAX_WAITING, PATIENCE_S, Store, Work
 
 T = TypeVar("T")
-Work = Callable[[sa.Connection], T]
 
 DATABASE_NAME: Final = "server.sqlite"
+MOVED_NAME: Final = "server.sqlite.moved"
+"""What the file is called after its records went to PostgreSQL: kept, and never served again."""
 MIN_SQLITE: Final = (3, 51, 3)
-MAX_WAITING: Final = 2000
-"""Calls that may wait for the database thread; more are told to come back."""
 _PRAGMAS: Final = (
     "journal_mode=WAL",
     "synchronous=FULL",
@@ -94,18 +97,14 @@ def migrate(engine: sa.Engine) -> None:
     """Bring the tables to this version, in one transaction.
 
     Raises:
-        DatabaseNotOurs: Not a database, damaged, or of a newer server.
+        DatabaseNotOurs: Not a database, or damaged.
+        DatabaseNewer: Of a newer server.
     """
-    config = Config()
-    config.set_main_option(
-        "script_location", str(resources.files("telemed_server").joinpath("migrations"))
-    )
     try:
         with engine.begin() as connection:
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
-    except CommandError as error:
-        raise DatabaseNotOurs("written by another version") from error
+            if tables.age_of(connection) is tables.Age.NEWER:
+                raise DatabaseNewer
+            tables.upgrade(connection)
     except sa.exc.DatabaseError as error:
         raise DatabaseNotOurs("does not open") from error
 
@@ -134,7 +133,7 @@ class FolderLock:
         os.close(self._fd)
 
 
-class Store:
+class SqliteStore(Store):
     """Runs work on the database in its own thread, in the order it was asked for.
 
     One writer needs no retry on lock errors and gives every change a place in one order. Reads go
@@ -144,6 +143,7 @@ class Store:
     def __init__(self, folder: Path) -> None:
         self._lock = FolderLock(folder)
         try:
+            refuse_moved(folder)
             self._engine = open_engine(folder / DATABASE_NAME)
             migrate(self._engine)
         except BaseException:
@@ -152,13 +152,8 @@ class Store:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
         self._waiting = 0
 
-    async def run(self, work: Work[T]) -> T:
-        """Run ``work`` in a transaction; durable when this returns.
-
-        Raises:
-            RequestRefused: 503 when too many wait, 507 when the disk is full; and what ``work``
-                raises, after rolling back.
-        """
+    async def run(self, work: Work[T], *, patience_s: float = PATIENCE_S) -> T:  # noqa: ARG002 - a file does not go away
+        """Run ``work`` in a transaction; durable when this returns (see :meth:`Store.run`)."""
         if self._waiting >= MAX_WAITING:
             raise RequestRefused(503, "busy", retry_after_s=2)
         self._waiting += 1
@@ -183,6 +178,16 @@ class Store:
         self._thread.shutdown(wait=True)
         self._engine.dispose()
         self._lock.release()
+
+
+def refuse_moved(folder: Path) -> None:
+    """Refuse a folder whose records went elsewhere: an empty server would greet its desks.
+
+    Raises:
+        DatabaseMoved: They did.
+    """
+    if (folder / MOVED_NAME).exists() and not (folder / DATABASE_NAME).exists():
+        raise DatabaseMoved
 
 
 def copy_to(source: Path, target: Path) -> None:

@@ -1,4 +1,4 @@
-"""One server for the tests that do not mind each other; a fresh clinic for each."""
+"""One server for the tests that do not mind each other, over each store; a fresh clinic for each."""
 
 from collections.abc import Iterator
 
@@ -7,8 +7,13 @@ import pytest
 from tests.server.rig import WIDE, Desk, ServerProcess
 
 
-@pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ServerProcess]:
+    store = None
+    if request.param == "postgresql":
+        store = request.getfixturevalue("postgres").fresh()
     secret = tmp_path_factory.mktemp("secret") / "turn"
     secret.write_text("a fictional relay secret\n")
     with ServerProcess(
@@ -16,6 +21,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
         *WIDE,
         *("--lease-seconds", "2", "--stun-url", "stun:127.0.0.1:3478"),
         *("--turn-url", "turn:127.0.0.1:3478?transport=udp", "--turn-secret-file", str(secret)),
+        store=store,
     ) as process:
         yield process
 

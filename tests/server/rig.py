@@ -8,12 +8,14 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import httpx
 import msgspec
+import sqlalchemy as sa
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
@@ -52,7 +54,10 @@ from telemed_protocol.segment import (
     SegmentHeader,
     seal_segment,
 )
+from telemed_server.address import StoreAddress
 from telemed_server.keeper import make_codes
+from telemed_server.places import Place, keepers_engine
+from tests.support.postgres import url_of
 
 T = TypeVar("T")
 START_S = 60
@@ -68,10 +73,12 @@ WIDE = tuple(
 class ServerProcess:
     """``telemed-server serve`` as its own process."""
 
-    def __init__(self, data: Path, *options: str) -> None:
+    def __init__(self, data: Path, *options: str, store: StoreAddress | None = None) -> None:
         self.data = data
+        self.place: Place = store or data
         self.log = data.parent / f"{data.name}.log"
         self._options = options
+        self._where = ("--store", url_of(store)) if store else ("--data", str(data))
         self._process: subprocess.Popen[bytes] | None = None
         self.port = 0
 
@@ -80,7 +87,7 @@ class ServerProcess:
             self._process = subprocess.Popen(
                 [
                     *(sys.executable, "-m", "telemed_server", "serve"),
-                    *("--data", str(self.data), "--port", str(self.port), *self._options),
+                    *(*self._where, "--port", str(self.port), *self._options),
                 ],
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -131,7 +138,18 @@ class ServerProcess:
 
     def code(self) -> EnrolCode:
         """Make a founding code, from another process than the server's, as the keeper does."""
-        return EnrolCode.parse(make_codes(self.data, 1, time.time())[0])
+        return EnrolCode.parse(make_codes(self.place, 1, time.time())[0])
+
+    @contextlib.contextmanager
+    def database(self) -> Iterator[sa.Connection]:
+        """Change the real database behind the server's back, in one transaction."""
+        with keepers_engine(self.place) as engine, engine.begin() as db:
+            yield db
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
 
 
 def run_cli(*args: str) -> subprocess.CompletedProcess[str]:

@@ -9,7 +9,7 @@ import pytest
 from telemed_protocol.api import CloseLink, Joined, NewLink
 from telemed_protocol.ids import from_base64url, to_base64url
 from telemed_protocol.joinlink import JoinLink
-from telemed_server import links, storage
+from telemed_server import links
 from telemed_server.schema import links as link_table
 from tests.server.rig import Desk, ServerProcess, cookie_of, join, problem_of
 
@@ -59,14 +59,12 @@ def test_unknown_expired_and_withdrawn_links_look_the_same(
 
 def expire(server: ServerProcess, link: JoinLink) -> None:
     """Let a link's time be over, in the real database."""
-    engine = storage.open_engine(server.data / storage.DATABASE_NAME)
-    with engine.begin() as db:
+    with server.database() as db:
         changed = db.execute(
             link_table.update()
             .where(link_table.c.jti_hash == link.jti_hash)
             .values(expires_at=time.time() - 1)
         )
-    engine.dispose()
     assert changed.rowcount == 1
 
 

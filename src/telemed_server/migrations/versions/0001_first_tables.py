@@ -10,6 +10,7 @@ depends_on = None
 
 _ID = sa.LargeBinary(16)
 _HASH = sa.LargeBinary(32)
+_NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
@@ -24,13 +25,13 @@ def upgrade() -> None:
         "clinics",
         sa.Column("clinic", _ID, primary_key=True),
         sa.Column("created_at", sa.Float, nullable=False),
-        sa.Column("head", sa.Integer, nullable=False),
+        sa.Column("head", _NUMBER, nullable=False),
         sa.Column("log_hash", _HASH, nullable=False),
     )
     op.create_table(
         "member_records",
         sa.Column("clinic", _ID, sa.ForeignKey("clinics.clinic"), primary_key=True),
-        sa.Column("n", sa.Integer, primary_key=True),
+        sa.Column("n", _NUMBER, primary_key=True),
         sa.Column("record", sa.LargeBinary, nullable=False),
         sa.Column("signature", sa.LargeBinary(64), nullable=False),
         sa.Column("stored_at", sa.Float, nullable=False),
@@ -47,7 +48,7 @@ def upgrade() -> None:
         "wraps",
         sa.Column("clinic", _ID, sa.ForeignKey("clinics.clinic"), primary_key=True),
         sa.Column("device", _ID, primary_key=True),
-        sa.Column("epoch", sa.Integer, primary_key=True),
+        sa.Column("epoch", _NUMBER, primary_key=True),
         sa.Column("wrap", sa.LargeBinary, nullable=False),
     )
     op.create_table(
@@ -78,10 +79,10 @@ def upgrade() -> None:
     op.create_table(
         "segments",
         sa.Column("clinic", _ID, sa.ForeignKey("clinics.clinic"), primary_key=True),
-        sa.Column("sseq", sa.Integer, primary_key=True),
+        sa.Column("sseq", _NUMBER, primary_key=True),
         sa.Column("device", _ID, nullable=False),
-        sa.Column("lane", sa.Integer, nullable=False),
-        sa.Column("n", sa.Integer, nullable=False),
+        sa.Column("lane", _NUMBER, nullable=False),
+        sa.Column("n", _NUMBER, nullable=False),
         sa.Column("hash", _HASH, nullable=False),
         sa.Column("log_hash", _HASH, nullable=False),
         sa.Column("stored_at", sa.Float, nullable=False),
@@ -117,7 +118,7 @@ def upgrade() -> None:
         "boxes",
         sa.Column("seat", sa.String(32), sa.ForeignKey("seats.seat"), primary_key=True),
         sa.Column("direction", sa.String(8), primary_key=True),
-        sa.Column("n", sa.Integer, primary_key=True),
+        sa.Column("n", _NUMBER, primary_key=True),
         sa.Column("mid", sa.String(64), nullable=False),
         sa.Column("box", sa.LargeBinary, nullable=False),
         sa.Column("stored_at", sa.Float, nullable=False),

@@ -10,6 +10,7 @@ depends_on = None
 
 _ID = sa.LargeBinary(16)
 _HASH = sa.LargeBinary(32)
+_NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
@@ -18,7 +19,7 @@ def upgrade() -> None:
         sa.Column("clinic", _ID, sa.ForeignKey("clinics.clinic"), primary_key=True),
         sa.Column("attachment", _ID, primary_key=True),
         sa.Column("announced_by", _ID, nullable=False),
-        sa.Column("size", sa.Integer, nullable=False),
+        sa.Column("size", _NUMBER, nullable=False),
         sa.Column("sha256", _HASH, nullable=False),
         sa.Column("touched_at", sa.Float, nullable=False),
         sa.Column("whole_at", sa.Float),
@@ -27,7 +28,7 @@ def upgrade() -> None:
         "attachment_parts",
         sa.Column("clinic", _ID, primary_key=True),
         sa.Column("attachment", _ID, primary_key=True),
-        sa.Column("part", sa.Integer, primary_key=True),
+        sa.Column("part", _NUMBER, primary_key=True),
         sa.Column("bytes", sa.LargeBinary, nullable=False),
         sa.ForeignKeyConstraint(
             ["clinic", "attachment"],
