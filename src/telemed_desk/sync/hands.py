@@ -144,7 +144,7 @@ class StoreHands:
             self._store.keep_member_records(chain.records)
         new_keys = 0
         for wrapped in wraps:
-            if wrapped.epoch <= chain.epoch and self._store.epoch_key(wrapped.epoch) is None:
+            if 0 <= wrapped.epoch <= chain.epoch and self._store.epoch_key(wrapped.epoch) is None:
                 info = wrap_info(chain.clinic, wrapped.epoch, self._identity.device)
                 try:
                     key = self._identity.open_wrap(wrapped.wrap, info)
