@@ -1,8 +1,8 @@
 """Codes that a person types: to found a clinic, or to add a desk to one.
 
 ``TMC-XXXX-XXXX-XXXX-XXXX-XXXX-XXXX`` founds a clinic (made by the server's keeper);
-``TMD-…`` adds a desk (made by a desk that is already a member). 120 random bits in Crockford's
-base32, so that I, L, O and U cannot be confused.
+``TMD-…`` adds a desk (made by a desk that is already a member); ``TMK-…`` stands on the clinic's
+recovery sheet. 120 random bits in Crockford's base32, so that I, L, O and U cannot be confused.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from telemed_protocol.errors import KnownError
 
-CodeKind = Literal["TMC", "TMD"]
+CodeKind = Literal["TMC", "TMD", "TMK"]
 _ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _CONFUSED: Final = str.maketrans("ILO", "110")
 _BYTES: Final = 15
@@ -27,7 +27,7 @@ class CodeTypoError(KnownError):
 
     code = "TD-ENR-001"
     sentence = "That code is not complete or has a wrong character."
-    next_step = "Compare it with the sheet. A code has six groups of four after TMC or TMD."
+    next_step = "Compare it with the sheet. A code has six groups of four after TMC, TMD or TMK."
 
 
 class EnrolCode:
@@ -63,10 +63,9 @@ class EnrolCode:
         for c in body:
             value = value * 32 + _ALPHABET.index(c)
         secret = value.to_bytes(_BYTES, "big")
-        if head == "TMC":
-            return cls("TMC", secret)
-        if head == "TMD":
-            return cls("TMD", secret)
+        match head:
+            case "TMC" | "TMD" | "TMK":
+                return cls(head, secret)
         raise CodeTypoError
 
     @property
@@ -97,6 +96,15 @@ class EnrolCode:
     def check_mac(self, purpose: bytes, message: bytes, tag: bytes) -> bool:
         """Compare in constant time."""
         return hmac.compare_digest(self.mac(purpose, message), tag)
+
+    def comparison(self, message: bytes) -> str:
+        """Six digits that two persons compare: both sides of an enrolment must show the same."""
+        value = int.from_bytes(self.mac(b"compare", message)[:8], "big") % 1_000_000
+        return f"{value:06d}"
+
+    def secret(self, purpose: bytes) -> bytes:
+        """Return 32 bytes for one purpose that only those who hold the code can make."""
+        return self._derive(b"secret/" + purpose)
 
     def _derive(self, purpose: bytes) -> bytes:
         info = b"telemed/code/v1/" + self.kind.encode() + b"/" + purpose

@@ -6,11 +6,15 @@ import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from telemed_protocol.codes import EnrolCode
 from telemed_protocol.errors import ForgeryError, FormatError
 
 AUTH_CONTEXT: Final = b"telemed/auth/v1"
+_FOUNDING_CONTEXT: Final = b"telemed/founding-key/v1"
 SUITE_X25519: Final = 1
 """HPKE suite 1: X25519, HKDF-SHA256, ChaCha20-Poly1305 (RFC 9180). 2 is kept for a hybrid."""
 _suite = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.CHACHA20_POLY1305)
@@ -43,6 +47,20 @@ class DeviceIdentity(msgspec.Struct, frozen=True, array_like=True):
             Ed25519PrivateKey.generate().private_bytes_raw(),
             X25519PrivateKey.generate().private_bytes_raw(),
         )
+
+    @classmethod
+    def of_sheet(cls, code: EnrolCode) -> "DeviceIdentity":
+        """Return the identity that a clinic's printed recovery code stands for."""
+        return cls(code.secret(b"device")[:16], code.secret(b"signing"), code.secret(b"receiving"))
+
+    def founding_key(self, clinic: bytes) -> bytes:
+        """Return the first key of a clinic that this PC founds.
+
+        Derived, not drawn: when the server's answer is lost, founding is repeated and must come to
+        the key that the founding record vouches for.
+        """
+        seeds = self.signing_seed + self.receiving_seed
+        return HKDF(SHA256(), 32, salt=clinic, info=_FOUNDING_CONTEXT).derive(seeds)
 
     @property
     def public(self) -> DevicePublic:

@@ -57,11 +57,28 @@ def next_record(
     chain = MemberChain()
     for signed in records:
         chain.extend(signed)
+    epoch = chain.epoch + (action == "revoke")
     record = MemberRecord(
         *(1, desk.clinic, len(records) + 1, chain.head, action),
-        *(newcomer.identity.public, 0, desk.identity.device),
+        *(newcomer.identity.public, epoch, desk.identity.device),
     )
     return sign_record(record, (signer or desk).identity)
+
+
+def removal(desk: Desk, gone: Desk) -> AddMember:
+    """The record, and the next key for all who stay."""
+    chain = MemberChain()
+    for signed in unpack(desk.get("/v1/members"), list[SignedRecord]):
+        chain.extend(signed)
+    epoch = chain.epoch + 1
+    return AddMember(
+        next_record(desk, gone, "revoke"),
+        [
+            WrappedKey(epoch, who, wrap_for(public, bytes(32), wrap_info(desk.clinic, epoch, who)))
+            for who, public in chain.members.items()
+            if who != gone.identity.device
+        ],
+    )
 
 
 def addition(desk: Desk, newcomer: Desk, code: EnrolCode, record: SignedRecord) -> AddMember:
@@ -238,7 +255,7 @@ def test_a_revoked_desk_is_out_at_once(desk: Desk, newcomer: Desk) -> None:
     ).status_code == 201
     newcomer.log_in()
     assert newcomer.get("/v1/wraps").status_code == 200
-    revoked = desk.post("/v1/members", AddMember(next_record(desk, newcomer, "revoke")))
+    revoked = desk.post("/v1/members", removal(desk, newcomer))
     assert revoked.status_code == 201
     assert newcomer.get("/v1/wraps").status_code == 401
     again = newcomer.post("/v1/auth/token", newcomer.signed(newcomer.challenge()))

@@ -8,7 +8,7 @@ import time
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from telemed_protocol.api import AddMember, CloseLink
+from telemed_protocol.api import CloseLink
 from telemed_protocol.joinlink import JoinLink
 from telemed_protocol.room import (
     Admit,
@@ -38,7 +38,7 @@ from tests.server.rig import (
     open_desk,
     open_page,
 )
-from tests.server.test_server_enrolment import addition, invite, next_record, request_of
+from tests.server.test_server_enrolment import addition, invite, next_record, removal, request_of
 
 
 def second_desk(server: ServerProcess, desk: Desk) -> Desk:
@@ -279,7 +279,7 @@ async def test_a_revoked_desks_line_is_cut(server: ServerProcess, desk: Desk) ->
     second = second_desk(server, desk)
     b = await open_desk(second)
     await b.next(RoomFrame)
-    revoke = AddMember(next_record(desk, second, "revoke"))
+    revoke = await asyncio.to_thread(removal, desk, second)
     revoked = await asyncio.to_thread(desk.post, "/v1/members", revoke)
     assert revoked.status_code == 201
     assert await b.closed() == 4401

@@ -6,7 +6,14 @@ import hashlib
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from telemed_protocol.identity import DeviceIdentity
-from telemed_protocol.membership import MemberChain, MemberRecord, SignedRecord, sign_record
+from telemed_protocol.membership import (
+    KeyCheck,
+    MemberChain,
+    MemberRecord,
+    SignedRecord,
+    key_digest,
+    sign_record,
+)
 
 MOST_DESKS = 8
 CLINIC = bytes.fromhex("c0" * 16)
@@ -56,5 +63,6 @@ def removal(records: list[SignedRecord], device: bytes, epoch: int) -> SignedRec
         PUBLICS[device],
         epoch,
         IDENTITIES[0].device,
+        (KeyCheck(epoch, key_digest(CLINIC, epoch, epoch_key(epoch))),),
     )
     return sign_record(record, IDENTITIES[0])

@@ -11,14 +11,18 @@ from telemed_desk.sync.hands import StoreHands, failed
 from telemed_desk.sync.problems import DeviceTwin, Refused, ServerInconsistent
 from telemed_protocol.api import Held, HeldLane, WrappedKey
 from telemed_protocol.identity import DeviceIdentity, wrap_for
-from telemed_protocol.membership import MemberRecord, sign_record, wrap_info
+from telemed_protocol.membership import KeyCheck, MemberRecord, key_digest, sign_record, wrap_info
 from tests.sync.clinic_of_two import CHAIN, CLINIC, DESK_A, DESK_B, store_of
 from tests.sync.memory_store import MemoryStore
 from tests.sync.reference_server import ReferenceServer
 
 NEXT_KEY = b"next epoch".ljust(32, b".")
+NEXT_CHECK = (KeyCheck(1, key_digest(CLINIC, 1, NEXT_KEY)),)
 REVOKE_B = sign_record(
-    MemberRecord(1, CLINIC, 3, CHAIN.head, "revoke", DESK_B.public, 1, DESK_A.device), DESK_A
+    MemberRecord(
+        *(1, CLINIC, 3, CHAIN.head, "revoke", DESK_B.public, 1, DESK_A.device), NEXT_CHECK
+    ),
+    DESK_A,
 )
 
 
@@ -114,6 +118,7 @@ def test_a_segment_is_read_when_its_key_arrives() -> None:
         DeviceIdentity(b"C" * 16, b"c" * 32, b"z" * 32).public,
         1,
         DESK_A.device,
+        NEXT_CHECK,
     )
     records = [*CHAIN.records, sign_record(rotated, DESK_A)]
     a.records, b.records = list(records), list(records)

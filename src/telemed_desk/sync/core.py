@@ -16,6 +16,7 @@ from telemed_desk.sync.events import (
     Failure,
     HeadAnnounced,
     LinkChanged,
+    MembersChanged,
     OpsPending,
     OriginalsHeld,
     OriginalsWaiting,
@@ -37,8 +38,8 @@ from telemed_desk.sync.events import (
 )
 from telemed_desk.sync.lanes import Lane, Lanes
 from telemed_desk.sync.link_meter import LinkMeter
-from telemed_desk.sync.problems import NotAuthorised
-from telemed_desk.sync.sealing import TooLargeToSend
+from telemed_desk.sync.problems import DeskRemoved, NotAuthorised
+from telemed_desk.sync.sealing import KeyMissing, TooLargeToSend
 from telemed_desk.sync.status import Phase, SyncStatus
 from telemed_desk.sync.uploads import Uploads
 from telemed_protocol.op import Lane as LaneNumber
@@ -46,6 +47,9 @@ from telemed_protocol.op import Lane as LaneNumber
 POLL_MS: Final = 60_000
 POLL_WITH_SOCKET_MS: Final = 300_000
 """Pull this often without being told to: a head frame may be lost."""
+
+
+_NOT_A_MEMBER: Final = frozenset({NotAuthorised.code, DeskRemoved.code})
 
 
 class SyncCore:
@@ -67,6 +71,8 @@ class SyncCore:
         self._pull_again = False
         self._refreshing = False
         self._need_refresh = True
+        self._refresh_again = False
+        self._keyless = False
         self._met = False
         self._now_ms = 0
         self._behind = False
@@ -88,6 +94,8 @@ class SyncCore:
         """Return where sync stands."""
         queued = self._lanes.waiting
         problem, detail = self._problem, self._detail
+        if not problem and self._keyless:
+            problem = KeyMissing.code
         if not problem and self._stuck:
             problem = TooLargeToSend.code
         if not problem:
@@ -111,7 +119,7 @@ class SyncCore:
         busy = sending or self._pulling or self._refreshing
         if self._inconsistent:
             phase = Phase.INCONSISTENT
-        elif self._problem == NotAuthorised.code or self._lanes.need_help:
+        elif self._problem in _NOT_A_MEMBER or self._lanes.need_help:
             phase = Phase.REFUSED
         elif not self._connected:
             phase = Phase.CONNECTING if busy else Phase.OFFLINE
@@ -133,6 +141,8 @@ class SyncCore:
         match event:
             case OpsPending() | HeadAnnounced() | LinkChanged() | TryNow() | Paused():
                 self._news(event)
+            case MembersChanged():
+                self._ask_for_members()
             case OriginalsWaiting() | OriginalsHeld() | PartsHeld():
                 self._upload_news(event, now_ms)
             case Sealed():
@@ -142,8 +152,10 @@ class SyncCore:
             case Pulled():
                 self._pulled(event, now_ms)
             case Refreshed():
-                self._refreshing = self._need_refresh = False
+                self._refreshing = False
+                self._need_refresh, self._refresh_again = self._refresh_again, False
                 self._met = True
+                self._keyless = event.keyless
                 self._behind = event.behind
                 if event.new_keys:
                     self._seal_wait.reset()
@@ -234,11 +246,16 @@ class SyncCore:
         self._quarantined += event.quarantined
         self._last_pull_ms = None if self._pull_again else now_ms
         self._pull_again = False
-        if event.need_members:
-            self._need_refresh = True
+        if event.need_members or self._keyless:
+            self._ask_for_members()
         for segment_hash in event.own:
             self._lanes.forget(segment_hash)
         self._contact(now_ms)
+
+    def _ask_for_members(self) -> None:
+        """Ask anew, also while an answer is on its way that may be older than what was heard."""
+        self._need_refresh = True
+        self._refresh_again = self._refreshing
 
     def _failed(self, event: Failed, now_ms: int) -> None:
         lane = self._end_activity(event)
@@ -320,7 +337,7 @@ class SyncCore:
             case Pull():
                 self._pulling = False
             case Refresh():
-                self._refreshing = False
+                self._refreshing = self._refresh_again = False
             case Announce() | SendPart():
                 self._uploads.ended(event.during)
         return None

@@ -13,6 +13,7 @@ from telemed_desk.sync.events import (
     Event,
     HeadAnnounced,
     LinkChanged,
+    MembersChanged,
     OpsPending,
     OriginalsHeld,
     Paused,
@@ -146,6 +147,10 @@ class SyncDriver:
     def head_announced(self, sseq: int) -> None:
         """Say that the log has grown; from the desk's socket."""
         self._post(HeadAnnounced(sseq))
+
+    def members_changed(self) -> None:
+        """Say that somebody was added or removed, here or elsewhere."""
+        self._post(MembersChanged())
 
     def link_changed(self, *, up: bool) -> None:
         """Say that the desk's socket came up or went down."""

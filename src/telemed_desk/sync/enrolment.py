@@ -4,7 +4,6 @@ The server carries the requests and can neither make a member nor hand a strange
 both need the code, which travels from person to person.
 """
 
-import secrets
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -13,6 +12,7 @@ import msgspec
 
 from telemed_desk.sync.membership import grown_chain, verified_chain
 from telemed_desk.sync.problems import CodeRefused, NotAuthorised, Refused, WrongKindOfCode
+from telemed_desk.sync.sealing import KeyMissing
 from telemed_desk.sync.server_client import ServerClient
 from telemed_protocol.api import AddMember, EnrolRequest, EnrolStatus, PendingDesk, WrappedKey
 from telemed_protocol.codes import CodeKind, EnrolCode
@@ -21,9 +21,11 @@ from telemed_protocol.identity import DeviceIdentity, DevicePublic, wrap_for
 from telemed_protocol.ids import new_id
 from telemed_protocol.membership import (
     RECORD_VERSION,
+    KeyCheck,
     MemberChain,
     MemberRecord,
     SignedRecord,
+    key_digest,
     sign_record,
     wrap_info,
 )
@@ -76,7 +78,7 @@ def parse_code(text: str, kind: CodeKind) -> EnrolCode:
 
 
 async def found_clinic(
-    client: ServerClient, code_text: str, identity: DeviceIdentity
+    client: ServerClient, code_text: str, identity: DeviceIdentity, now_ms: int = 0
 ) -> FoundingResult:
     """Found a clinic with the code of the server's keeper.
 
@@ -90,7 +92,9 @@ async def found_clinic(
     code = parse_code(code_text, "TMC")
     clinic = new_id()
     record = MemberRecord(
-        RECORD_VERSION, clinic, 1, bytes(32), "found", identity.public, 0, identity.device
+        *(RECORD_VERSION, clinic, 1, bytes(32), "found", identity.public, 0, identity.device),
+        keys=(KeyCheck(0, key_digest(clinic, 0, identity.founding_key(clinic))),),
+        at_ms=now_ms,
     )
     founding = sign_record(record, identity)
     try:
@@ -98,7 +102,7 @@ async def found_clinic(
         chain = verified_chain([founding])
     except Refused as error:
         chain = await _founded_earlier(client, identity, error)
-    return FoundingResult(chain.clinic, chain, secrets.token_bytes(EPOCH_KEY_BYTES))
+    return FoundingResult(chain.clinic, chain, identity.founding_key(chain.clinic))
 
 
 async def _founded_earlier(
@@ -196,6 +200,9 @@ def open_grant(status: EnrolStatus, code: EnrolCode, identity: DeviceIdentity) -
     }
     if chain.epoch not in keys or any(len(key) != EPOCH_KEY_BYTES for key in keys.values()):
         raise ForgeryError("grant without key")
+    if not all(chain.vouches_for(epoch, key) for epoch, key in keys.items()):
+        # Anyone can seal something for this PC; the clinic's key is what its members say it is.
+        raise ForgeryError("grant key")
     return Granted(chain.clinic, chain, keys)
 
 
@@ -205,6 +212,8 @@ async def grant_pending(
     chain: MemberChain,
     invitations: Iterable[EnrolCode],
     keys: Mapping[int, bytes],
+    *,
+    now_ms: int = 0,
 ) -> tuple[MemberChain, list[DevicePublic]]:
     """Add every PC that asks with one of our codes; return the grown chain and who was added.
 
@@ -212,6 +221,7 @@ async def grant_pending(
 
     Raises:
         ServerInconsistent: The server's chain is not ours, grown.
+        KeyMissing: The clinic's keys were changed, and the newest is not among ``keys`` yet.
         KnownError: Those of :class:`ServerClient`.
     """
     codes = {code.lookup_id: code for code in invitations}
@@ -222,35 +232,45 @@ async def grant_pending(
             continue
         chain = grown_chain(chain, await client.members())
         if chain.public_of(pending.public.device) is None:
-            chain = await _add(client, identity, chain, pending.public, code=code, keys=keys)
+            newcomer = Newcomer(pending.public, code, now_ms)
+            chain = await add_member(client, identity, chain, newcomer, keys)
             granted.append(pending.public)
     return chain, granted
 
 
-async def _add(
+@dataclass(frozen=True, slots=True)
+class Newcomer:
+    """Who is to be added, and by which code; ``role`` as in :class:`MemberRecord`."""
+
+    public: DevicePublic
+    code: EnrolCode
+    now_ms: int
+    role: str = ""
+
+
+async def add_member(
     client: ServerClient,
     identity: DeviceIdentity,
     chain: MemberChain,
-    public: DevicePublic,
-    *,
-    code: EnrolCode,
+    newcomer: Newcomer,
     keys: Mapping[int, bytes],
 ) -> MemberChain:
-    """Append the record; when another desk was quicker, look again and try anew."""
+    """Append the record; when another desk was quicker, look again and try anew.
+
+    Raises:
+        KeyMissing: A key of the clinic is not here, so the newcomer could not read everything.
+        KnownError: Those of :class:`ServerClient`.
+    """
+    public = newcomer.public
     tries_left = _CHAIN_TRIES
     while True:
-        record = _next_record(chain, public, identity)
-        proof = code.mac(b"approve", _approval(chain, public.device))
-        wraps = [
-            WrappedKey(
-                epoch,
-                public.device,
-                wrap_for(public, key, wrap_info(chain.clinic, epoch, public.device)),
-            )
-            for epoch, key in sorted(keys.items())
-        ]
+        if any(epoch not in keys for epoch in range(chain.epoch + 1)):
+            raise KeyMissing
+        record = _next_record(chain, newcomer, identity, keys)
+        proof = newcomer.code.mac(b"approve", _approval(chain, public.device))
+        wraps = [wrapped_key(chain, epoch, public, keys[epoch]) for epoch in range(chain.epoch + 1)]
         try:
-            await client.add_member(AddMember(record, wraps, code.lookup_id, proof))
+            await client.add_member(AddMember(record, wraps, newcomer.code.lookup_id, proof))
         except Refused as error:
             tries_left -= 1
             if error.status != _CONFLICT or not tries_left:
@@ -262,8 +282,14 @@ async def _add(
             return chain
 
 
+def wrapped_key(chain: MemberChain, epoch: int, receiver: DevicePublic, key: bytes) -> WrappedKey:
+    """Seal an epoch's key for one member."""
+    info = wrap_info(chain.clinic, epoch, receiver.device)
+    return WrappedKey(epoch, receiver.device, wrap_for(receiver, key, info))
+
+
 def _next_record(
-    chain: MemberChain, public: DevicePublic, identity: DeviceIdentity
+    chain: MemberChain, newcomer: Newcomer, identity: DeviceIdentity, keys: Mapping[int, bytes]
 ) -> SignedRecord:
     record = MemberRecord(
         RECORD_VERSION,
@@ -271,9 +297,13 @@ def _next_record(
         len(chain.records) + 1,
         chain.head,
         "add",
-        public,
+        newcomer.public,
         chain.epoch,
         identity.device,
+        # The first key of a clinic that an early version founded has nobody's word yet.
+        (KeyCheck(0, key_digest(chain.clinic, 0, keys[0])),),
+        newcomer.role,
+        newcomer.now_ms,
     )
     return sign_record(record, identity)
 

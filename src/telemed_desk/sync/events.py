@@ -131,6 +131,11 @@ class HeadAnnounced:
 
 
 @dataclass(frozen=True, slots=True)
+class MembersChanged:
+    """Somebody was added to the clinic or removed from it, or asks to be added."""
+
+
+@dataclass(frozen=True, slots=True)
 class LinkChanged:
     """The desk's socket came up or went down."""
 
@@ -187,12 +192,14 @@ class Refreshed:
 
     ``reopened`` = how many segments that were kept aside could be read with a new key. ``behind`` =
     the server holds segments of this PC that are not here: nothing may be sealed before the log
-    has been read to its end. ``new_keys`` = keys of the clinic that came with it.
+    has been read to its end. ``new_keys`` = keys of the clinic that came with it. ``keyless`` = the
+    clinic's current key is not here: the server did not hand it out, and nothing can be sealed.
     """
 
     reopened: int = 0
     behind: bool = False
     new_keys: int = 0
+    keyless: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +232,7 @@ Event = (
     | OriginalsWaiting
     | OriginalsHeld
     | HeadAnnounced
+    | MembersChanged
     | LinkChanged
     | TryNow
     | Paused

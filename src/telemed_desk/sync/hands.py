@@ -23,6 +23,7 @@ from telemed_desk.sync.events import (
 from telemed_desk.sync.membership import grown_chain, verified_chain
 from telemed_desk.sync.ports import SegmentStore
 from telemed_desk.sync.problems import (
+    DeskRemoved,
     DeviceTwin,
     NotAuthorised,
     Refused,
@@ -91,10 +92,17 @@ class StoreHands:
             KeyMissing: The current epoch's key is not here.
         """
         wanted = wanted or Seal(TARGET_WIRE_BYTES)
+        self._look_at_own_chain()
         outcome = self._sealer.seal_pending(self._chain.epoch, wanted.target_bytes, wanted.lanes)
         left = self.count_pending()
         queued = tuple(self._queued(s) for s in outcome.segments)
         return Sealed(queued, left.ops, left.size, left.lanes, outcome.stuck_lanes)
+
+    def _look_at_own_chain(self) -> None:
+        """Take over what another part of this desk kept: who was removed here reads no more from now."""
+        records = self._store.member_records()
+        if len(records) > len(self._chain.records):
+            self._chain = grown_chain(self._chain, records)
 
     def segment(self, queued: Queued) -> SealedSegment:
         """Return the bytes to send."""
@@ -135,8 +143,10 @@ class StoreHands:
         ``held`` is what the server has of this PC; None = not asked.
 
         Raises:
-            ServerInconsistent: The chain is not ours, grown; or a wrap does not open.
+            ServerInconsistent: The chain is not ours, grown; or a wrap does not open, or holds
+                another key than the members say.
             DeviceTwin: The server has other bytes under a number of ours.
+            DeskRemoved: A member's record says so.
         """
         chain = grown_chain(self._chain, records)
         # The store may be ahead of this answer: a grant on this PC keeps its record there at once.
@@ -150,10 +160,18 @@ class StoreHands:
                     key = self._identity.open_wrap(wrapped.wrap, info)
                 except (ForgeryError, FormatError) as error:
                     raise ServerInconsistent("members", len(chain.records)) from error
+                if not chain.vouches_for(wrapped.epoch, key):
+                    # Anyone can seal a key for us. Sealing with this one would tell it our notes.
+                    raise ServerInconsistent("keys", wrapped.epoch)
                 self._store.keep_epoch_key(wrapped.epoch, key)
                 new_keys += 1
-        self._chain = chain
-        return Refreshed(self.take_held(), self._is_behind(held), new_keys)
+        if len(chain.records) >= len(self._chain.records):
+            self._chain = chain
+        self._look_at_own_chain()
+        if self._chain.removed_at(self._identity.device) is not None:
+            raise DeskRemoved
+        keyless = self._store.epoch_key(self._chain.epoch) is None
+        return Refreshed(self.take_held(), self._is_behind(held), new_keys, keyless)
 
     def _is_behind(self, held: Held | None) -> bool:
         """Say whether the server has segments of ours that we do not know: we are an older copy."""

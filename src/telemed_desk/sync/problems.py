@@ -94,12 +94,23 @@ class NoRoomForOriginals(Refused):
     next_step = "Ask who looks after the server for more room. Notes are sent as before."
 
 
+class DeskRemoved(NotAuthorised):
+    """The clinic removed this PC; by the server's word, or by a member's record."""
+
+    code = "TD-NET-010"
+    sentence = "This PC was removed from the clinic. It sends and receives nothing any more."
+    next_step = (
+        "What was recorded here stays on this PC and can be exported from the Records screen. "
+        "If this is a mistake, ask a clinician at another PC to add this one anew."
+    )
+
+
 class ServerInconsistent(ForgeryError):
     """The server's log contradicts what this PC, or another of the clinic, has seen of it.
 
     Args:
         reason: ``gap``, ``rollback``, ``fork``, ``withheld``, ``lane-chain``, ``signature``,
-            ``stranger``, ``removed``, ``clinic``, ``seen`` or ``members``.
+            ``stranger``, ``removed``, ``clinic``, ``seen``, ``members`` or ``keys``.
         sseq: At which number of the log it showed.
     """
 

@@ -208,6 +208,9 @@ class LogReader:
         self._check_removal(segment, pulled.sseq, chain, page)
         self._check_chains(segment, pulled.sseq, page)
         key = self._store.epoch_key(header.epoch)
+        if asked_before and header.epoch > chain.epoch:
+            # Its writer had a member's record of that epoch, so the server has it too.
+            raise ServerInconsistent("members", pulled.sseq)
         if key is None:
             reason = "no-key" if asked_before else _TRY_MEMBERS
             return _Step(cursor, pulled.wire, reason=reason)

@@ -15,6 +15,7 @@ import truststore
 from telemed_desk.sync.problems import (
     BadAnswer,
     CertificateUntrusted,
+    DeskRemoved,
     InsecureServer,
     NoRoomForOriginals,
     NotAuthorised,
@@ -36,6 +37,7 @@ T = TypeVar("T")
 
 TIMEOUT: Final = httpx.Timeout(30.0, connect=15.0, write=60.0)
 """48 KiB at 16 kbit/s take 25 s, and nobody waits in front of these calls."""
+_REVOKED: Final = "revoked"
 MAX_ANSWER_BYTES: Final = 16 * 1024 * 1024
 TOKEN_MARGIN_S: Final = 30.0
 _NO_SUCH_ROUTE: Final = frozenset({httpx.codes.NOT_FOUND, httpx.codes.METHOD_NOT_ALLOWED})
@@ -86,11 +88,16 @@ class ServerClient:
             trust_env=not self.is_local,
             limits=httpx.Limits(max_connections=6, max_keepalive_connections=3),
         )
+        self._ca_file = ca_file
         self._monotonic = monotonic
         self._buffers = SendBuffers()
         self._token = ""
         self._token_until = 0.0
         self._token_lock = asyncio.Lock()
+
+    def speaking_as(self, identity: DeviceIdentity) -> "ServerClient":
+        """Return a client of the same server that signs in as somebody else; close it too."""
+        return ServerClient(self.origin, identity, ca_file=self._ca_file, monotonic=self._monotonic)
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -333,7 +340,7 @@ def _problem(answer: httpx.Response, data: bytes) -> Exception:
 def problem_of(status: int, code: str, retry_after_s: float | None) -> KnownError:
     """Return what a refusal of the server means, by whichever way it came."""
     if status == httpx.codes.UNAUTHORIZED:
-        return NotAuthorised(code)
+        return DeskRemoved(code) if code == _REVOKED else NotAuthorised(code)
     if status == httpx.codes.TOO_MANY_REQUESTS or status >= httpx.codes.INTERNAL_SERVER_ERROR:
         return ServerBusy(f"{status} {code}", retry_after_s)
     return Refused(code, status)
