@@ -140,6 +140,18 @@ def test_a_dead_media_process_calls_all_guests_again(around: Around) -> None:
     assert len(around.starts()) == 2
 
 
+def test_who_asks_to_be_called_while_there_is_no_media_process_is_called_once_there_is(
+    around: Around,
+) -> None:
+    around.company.admit(guest("a"))
+    around.company.on_media_died()
+    around.company.on_page("a", talk.NeedOffer())  # this order reaches nobody
+    said = len(around.starts())
+    around.company.on_media_ready()
+    assert len(around.starts()) == said + 1
+    assert around.starts()[-1].call == around.call_of("a")
+
+
 def test_the_end_of_the_visit_is_the_end_for_all(around: Around) -> None:
     around.company.admit(guest("a"))
     around.company.admit(guest("b"))

@@ -73,6 +73,21 @@ def test_a_patient_who_needs_a_path_is_offered_one_in_the_same_call(
     assert len(around.restarts()) == 2  # a page says it until something is heard
 
 
+def test_a_page_that_asks_for_a_call_while_there_is_no_media_process_is_called_once_there_is(
+    around: Around, place: Place
+) -> None:
+    visit = Visit(waiting()[0], place.vault, around.ports, lambda _: None, start_rung=Rung.VIDEO)
+    visit.start()
+    visit.on_media_died()
+    visit.on_page(talk.NeedOffer())
+    visit.on_media_ready()
+    last = [m for m in around.media if isinstance(m, control.StartCall)][-1]
+    assert isinstance(around.media[-1], control.StartCall)  # said to the process that is up now
+    assert (visit.state.call, visit.state.restarts) == (last.call, 1)
+    visit.on_page(talk.NeedOffer())
+    assert visit.state.call != last.call
+
+
 def test_a_guest_who_needs_a_path_is_offered_one_and_nobody_else(around: Around) -> None:
     patient = waiting()[3]
     company = Company(patient, around.ports, lambda _there: None, start_rung=Rung.VIDEO)

@@ -63,6 +63,7 @@ class Company:
         self._start_rung = start_rung
         self._there: dict[str, Attendee] = {}
         self._told: dict[str, talk.People] = {}
+        self._media_away = False
 
     @property
     def consultation(self) -> bytes:
@@ -166,13 +167,18 @@ class Company:
 
     def on_media_died(self) -> None:
         """The media process is gone; it is being restarted."""
+        self._media_away = True
         for seat in self._there:
             self._set(seat, phase="reconnecting", memory="", call="")
 
     def on_media_ready(self) -> None:
-        """A fresh media process is up: call all again."""
-        for seat, guest in list(self._there.items()):
-            if not guest.call:
+        """A fresh media process is up: call all again.
+
+        Also whom it was to call while there was none: those orders reached nobody.
+        """
+        if self._media_away:
+            self._media_away = False
+            for seat in list(self._there):
                 self._offer_anew(seat)
 
     # --------------------------------------------------------------------------------------------

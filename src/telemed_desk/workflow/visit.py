@@ -75,6 +75,7 @@ class Visit:
         self._on_state = on_state
         self._start_rung = start_rung
         self._servers: list[talk.IceServer] = []
+        self._media_away = False
         self._box: BlackBox | None = None
         self._photo = self._photo_call = (
             ""  # the one that is awaited, and the call that it is asked in
@@ -193,6 +194,8 @@ class Visit:
                 )
             case talk.PageState():
                 self._set(patient_camera=message.camera, patient_microphone=message.microphone)
+            case talk.NeedOffer() if self._media_away:
+                self._set(phase="restarting")  # nobody would make the offer now; it follows
             case talk.NeedOffer():
                 self._offer_anew()
             case talk.NeedPath() if message.call == self.state.call:
@@ -279,6 +282,7 @@ class Visit:
     def on_media_died(self) -> None:
         """The media process is gone; it is being restarted."""
         if self.state.phase != "ended":
+            self._media_away = True
             self._close_box("media-died")
             self._set(
                 phase="restarting",
@@ -289,6 +293,7 @@ class Visit:
 
     def on_media_ready(self) -> None:
         """A fresh media process is up: call again inside the same consultation."""
+        self._media_away = False
         if self.state.phase == "restarting":
             self._set(restarts=self.state.restarts + 1)
             self._offer_anew()
