@@ -24,7 +24,7 @@ class RunLinkProbe(msgspec.Struct, frozen=True, tag_field="t", tag="run-link-pro
     """
 
     run: str
-    plan: Literal["quick", "standard", "thorough"]
+    plan: Literal["watch", "quick", "standard", "thorough"]
     session: bytes
     key: bytes
     host: str

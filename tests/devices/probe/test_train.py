@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from telemed_desk.devices.probe.plan import QUICK, STANDARD, THOROUGH
+from telemed_desk.devices.probe.plan import QUICK, STANDARD, THOROUGH, WATCH
 from telemed_desk.devices.probe.train import Train
 from telemed_protocol.probe import Report
 from tests.devices.probe.simulated_link import Outcome, Simulation, Way
@@ -218,3 +218,28 @@ def test_old_and_repeated_reports_change_nothing() -> None:
     train.hear(0.3, newest)
     train.hear(0.3, Report(1, 1, 3, 40_000, 50_000, 4, 512))
     assert (train.figures(), train.stage) == (before, 1)
+
+
+def test_the_watch_sends_a_second_of_voice_and_fills_nothing() -> None:
+    way = Way(bps=1e6, delay_ms=40, loss=0.05)
+    outcome = Simulation(way, way, WATCH, 3).run()
+    voice = outcome.figures.voice
+    assert outcome.figures.up.capacity_bps is None
+    assert outcome.up.longest_queue_s < 0.02
+    assert voice.rtt_ms == pytest.approx(80, abs=5)
+    assert voice.up_loss is not None
+    assert voice.mos is not None
+    assert 12_000 < outcome.carried <= WATCH.budget_bytes
+    ten_hours = 10 * 12 * outcome.carried
+    assert ten_hours < 4_000_000
+
+
+def test_time_that_is_gone_comes_off_the_measurement_and_never_more_than_half() -> None:
+    assert QUICK.shorter(-1) == QUICK
+    assert QUICK.shorter(1.2).limit_s == pytest.approx(QUICK.limit_s - 1.2)
+    assert QUICK.shorter(60).limit_s == QUICK.limit_s / 2
+    way = Way(bps=1.5e6, delay_ms=20)
+    outcome = Simulation(way, way, QUICK.shorter(1.2)).run()
+    assert outcome.seconds < QUICK.limit_s - 1.2 + 0.4
+    for train in (outcome.figures.up, outcome.figures.down):
+        assert train.capacity_bps == pytest.approx(1.5e6, rel=0.05)

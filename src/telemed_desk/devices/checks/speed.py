@@ -27,6 +27,9 @@ STANDARD_BYTES = 1024 * 1024
 FIRST_LOOK_BYTES = 16 * 1024
 AIM_S = 1.5
 """A transfer is chosen to take about this long, within its cap."""
+QUICK_AIM_S = 0.8
+LONG_LOOK_S = 0.5
+"""A first look that took longer is a measurement already: a quick check has no time for a second."""
 LIMIT_S = 6.0
 SHORT_S = 0.2
 PING_EVERY_S = 0.1
@@ -54,7 +57,7 @@ async def speed_findings(
         rest_rtt_s: Round trip of a request while the link is idle.
         quick: At most half a megabyte; otherwise up to 2 MB.
     """
-    probe = _Probe(client, base_url, token, rest_rtt_s)
+    probe = _Probe(client, base_url, token, rest_rtt_s, quick=quick)
     cap = QUICK_BYTES if quick else STANDARD_BYTES
     rtts: list[float] = []
     for check, measure in (("N8.down", probe.down), ("N8.up", probe.up)):
@@ -100,22 +103,37 @@ class _Probe:
     """The requests; one server, one token."""
 
     def __init__(
-        self, client: httpx.AsyncClient, base_url: str, token: str, rest_rtt_s: float
+        self,
+        client: httpx.AsyncClient,
+        base_url: str,
+        token: str,
+        rest_rtt_s: float,
+        *,
+        quick: bool,
     ) -> None:
         self._client = client
         self._base = base_url
         self._headers = {"Authorization": f"Bearer {token}"}
         self._rest_rtt_s = rest_rtt_s
+        self._quick = quick
 
     async def down(self, cap: int) -> _Transfer:
         """Measure towards this PC."""
-        first = await self._first_look(self._fetch)
-        return await self._beside_pings(self._fetch, _size_for(first, cap))
+        return await self._way(self._fetch, cap)
 
     async def up(self, cap: int) -> _Transfer:
         """Measure from this PC."""
-        first = await self._first_look(self._post)
-        return await self._beside_pings(self._post, _size_for(first, cap))
+        return await self._way(self._post, cap)
+
+    async def _way(self, transfer: Callable[[int], Awaitable[float]], cap: int) -> _Transfer:
+        if not self._quick:
+            first_bps = await self._first_look(transfer)
+            return await self._beside_pings(transfer(_size_for(first_bps, cap, AIM_S)))
+        began = time.monotonic()
+        looked = await self._beside_pings(self._first_look(transfer), after_s=SHORT_S)
+        if time.monotonic() - began > LONG_LOOK_S:
+            return looked
+        return await self._beside_pings(transfer(_size_for(looked.bps, cap, QUICK_AIM_S)))
 
     async def _first_look(self, transfer: Callable[[int], Awaitable[float]]) -> float:
         """Return a rough rate from one small transfer, timed as a whole.
@@ -169,15 +187,17 @@ class _Probe:
         seconds = receipt.seconds if receipt.seconds > SHORT_S else max(receipt.seconds, ours_s)
         return receipt.size * 8 / seconds if seconds > 0 else float(RATE_CAP_BPS)
 
-    async def _beside_pings(
-        self, transfer: Callable[[int], Awaitable[float]], size: int
-    ) -> _Transfer:
-        """Run a transfer with pings on another connection; their median is the loaded delay."""
+    async def _beside_pings(self, transfer: Awaitable[float], *, after_s: float = 0.0) -> _Transfer:
+        """Await a transfer with pings on another connection; their median is the loaded delay.
+
+        A transfer that is over before ``after_s`` has none beside it.
+        """
+        began = time.monotonic()
         rtts: list[float] = []
-        pings = asyncio.create_task(self._ping_on(rtts))
+        pings = asyncio.create_task(self._ping_on(rtts, after_s))
         try:
-            bps = await transfer(size)
-            if not rtts:
+            bps = await transfer
+            if not rtts and time.monotonic() - began >= after_s:
                 # A transfer shorter than a round trip: the ping sent with it is still the answer.
                 await asyncio.wait([pings], timeout=max(1.0, 3 * self._rest_rtt_s))
         finally:
@@ -185,8 +205,9 @@ class _Probe:
             await asyncio.gather(pings, return_exceptions=True)
         return _Transfer(bps, 1000 * statistics.median(rtts) if rtts else None)
 
-    async def _ping_on(self, rtts: list[float]) -> None:
+    async def _ping_on(self, rtts: list[float], after_s: float) -> None:
         """Ping until cancelled; at least one answer is waited for by the caller."""
+        await asyncio.sleep(after_s)
         while True:
             asked = time.monotonic()
             try:
@@ -203,6 +224,6 @@ def _check(answer: httpx.Response) -> None:
     answer.raise_for_status()
 
 
-def _size_for(first_bps: float, cap: int) -> int:
-    """Choose a transfer of about AIM_S at the rate seen first."""
-    return int(min(cap, max(FIRST_LOOK_BYTES, first_bps / 8 * AIM_S)))
+def _size_for(first_bps: float, cap: int, aim_s: float) -> int:
+    """Choose a transfer of about so long at the rate seen first."""
+    return int(min(cap, max(FIRST_LOOK_BYTES, first_bps / 8 * aim_s)))

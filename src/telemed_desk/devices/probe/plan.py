@@ -1,6 +1,6 @@
 """How much a measurement may take of a link: bytes, seconds, and how fast at most."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 
@@ -39,6 +39,9 @@ class ProbePlan:
         budget_bytes: Of everything, both ways, headers included; never exceeded.
         limit_s, slow_limit_s: Of everything, on a link above or below :data:`FAST_BPS`; the trains end
             so early that some of the voice still fits.
+        ask_s: How long the responder is asked for before its silence means that UDP is blocked.
+        trains: Without them only pings and voice go: nothing is filled.
+        together: Both trains at once, however short the link: for when time is short.
     """
 
     train: TrainPlan
@@ -47,14 +50,34 @@ class ProbePlan:
     budget_bytes: int
     limit_s: float
     slow_limit_s: float
+    ask_s: float = 1.8
+    trains: bool = True
+    together: bool = False
+
+    def shorter(self, by_s: float) -> "ProbePlan":
+        """Return the same for when so much of its time is gone already; half of it at least is left."""
+        by_s = min(max(0.0, by_s), LEAST_SHARE * self.limit_s)
+        return replace(
+            self,
+            limit_s=self.limit_s - by_s,
+            slow_limit_s=self.slow_limit_s - by_s,
+            together=self.together or by_s > 0,
+        )
 
 
+LEAST_SHARE: Final = 0.5
 START_BPS: Final = 48_000
 """Slow enough that a link of 30 kbit/s and 700 ms holds less than a second of it when it is noticed."""
 SLOW_BPS: Final = 600_000
 FAST_BPS: Final = 1_000_000
 QUICK: Final = ProbePlan(
-    TrainPlan(2_000_000, 0.1, 0.5, 0.8, 0.0, 0.3, 180_000, 1.8), 5, 1.0, 450_000, 4.8, 4.8
+    TrainPlan(2_000_000, 0.1, 0.5, 0.8, 0.0, 0.3, 180_000, 1.8),
+    5,
+    1.0,
+    450_000,
+    4.8,
+    4.8,
+    ask_s=1.2,
 )
 """For half a megabyte and six seconds together with the other checks of the link."""
 STANDARD: Final = ProbePlan(
@@ -64,7 +87,10 @@ STANDARD: Final = ProbePlan(
 THOROUGH: Final = ProbePlan(
     TrainPlan(30_000_000, 0.15, 2.0, 3.0, 1.5, 1.0, 24_000_000, 14.0), 12, 10.0, 50_000_000, 45, 45
 )
+WATCH: Final = ProbePlan(STANDARD.train, 5, 1.0, 45_000, 3.0, 3.0, trains=False)
+"""One second of a voice, now and then while nobody calls: 27 kB, both ways."""
 PLANS: Final[dict[str, ProbePlan]] = {
+    "watch": WATCH,
     "quick": QUICK,
     "standard": STANDARD,
     "thorough": THOROUGH,

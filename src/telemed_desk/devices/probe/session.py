@@ -24,7 +24,6 @@ from telemed_protocol.errors import FormatError
 Stage = Literal["hello", "prove", "rest", "trains", "pause", "voice", "tail", "done"]
 
 ASK_EVERY_S: Final = 0.25
-ASK_FOR_S: Final = 1.8
 PING_EVERY_S: Final = 0.04
 LONGEST_RTT_S: Final = 2.0
 LATE_S: Final = 0.02
@@ -191,7 +190,7 @@ class ProbeSession:
         return [data]
 
     def _ask(self, now: float) -> list[bytes]:
-        if now - self._stage_at > ASK_FOR_S:
+        if now - self._stage_at > self._plan.ask_s:
             self._go("done", now)
             return []
         self._next_at = now + ASK_EVERY_S
@@ -218,8 +217,10 @@ class ProbeSession:
         patience_s = LONGEST_RTT_S if not rtts else max(rtts) + PATIENCE_S
         if len(rtts) < len(tally.sent) and now - self._last_sent_at < patience_s:
             self._next_at = now + LATE_S
-        elif rtts:
+        elif rtts and self._plan.trains:
             self._begin_trains(now)
+        elif rtts:
+            self._begin_voice(now)
         else:
             self._go("done", now)
         return []
@@ -227,7 +228,9 @@ class ProbeSession:
     # ---- trains ---------------------------------------------------------------------------------
 
     def _begin_trains(self, now: float) -> None:
-        at_once = len(self._waiting) > 1 and min(self._rest.rtts_s) > AT_ONCE_RTT_S
+        at_once = len(self._waiting) > 1 and (
+            self._plan.together or min(self._rest.rtts_s) > AT_ONCE_RTT_S
+        )
         begun = self._waiting if at_once else self._waiting[:1]
         self._waiting = self._waiting[len(begun) :]
         self._running = []
@@ -303,9 +306,12 @@ class ProbeSession:
         if self._waiting:
             self._begin_trains(now)
             return
-        self._tally = self._voice
         narrowest = min(train.figures().capacity_bps or 0.0 for train in self._trains.values())
         self._thin = USABLE_SHARE * narrowest < VOICE_NEEDS_BPS
+        self._begin_voice(now)
+
+    def _begin_voice(self, now: float) -> None:
+        self._tally = self._voice
         self._voice_every_s = THIN_VOICE_EVERY_S if self._thin else VOICE_EVERY_S
         self._go("voice", now)
 

@@ -15,6 +15,8 @@ from telemed_desk.media.transport.servers import RelayWay, TurnServer
 from telemed_protocol.udp_times import ask_for_times, receive
 
 ALLOCATE_S: Final = 2.5
+BETTER_WITHIN_S: Final = 1.2
+"""A better way than the first to answer is waited for: what got lost is sent again after 0.5 s."""
 BIND_S: Final = 2.0
 KNOCK_EVERY_S: Final = 0.2
 READ_AT_ONCE: Final = 64
@@ -124,7 +126,7 @@ async def open_relay(servers: Sequence[TurnServer]) -> tuple[TurnServer, _End] |
     if not asked:
         return None
     try:
-        await asyncio.wait(asked, timeout=ALLOCATE_S)
+        await _best_in_time(asked)
     finally:
         for task in asked:
             task.cancel()
@@ -134,6 +136,22 @@ async def open_relay(servers: Sequence[TurnServer]) -> tuple[TurnServer, _End] |
     for _, spare in got[1:]:
         await spare.give_back()
     return got[0] if got else None
+
+
+async def _best_in_time(asked: Sequence["asyncio.Task[tuple[TurnServer, _End] | None]"]) -> None:
+    """Wait until all have answered, or the best way has; or for no longer than makes sense."""
+    now = asyncio.get_running_loop().time
+    until = now() + ALLOCATE_S
+    left = set(asked)
+    while left and now() < until:
+        done, left = await asyncio.wait(
+            left, timeout=until - now(), return_when=asyncio.FIRST_COMPLETED
+        )
+        ways = {one[0].way for one in (task.result() for task in done) if one is not None}
+        if _PREFERENCE[0] in ways:
+            return
+        if ways:
+            until = min(until, now() + BETTER_WITHIN_S)
 
 
 async def _ask(server: TurnServer) -> tuple[TurnServer, _End] | None:
