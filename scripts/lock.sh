@@ -8,7 +8,7 @@ compile() {
 }
 echo "lock: all.txt (some minutes)"
 compile --output-file all.txt "${LOCK_ARGS[@]:---upgrade}" all.in
-for part in run server bench; do
+for part in run server server-postgresql bench; do
   echo "lock: $part.txt"
   # Constrained by all.txt, so that what is deployed is what was tested.
   sed 's/ --hash=.*//; /^    --hash/d; s/ \\$//' all.txt >.constraints.txt

@@ -17,7 +17,7 @@ tour_packages=(
   chromium xvfb iproute2 util-linux gcc libc6-dev pulseaudio pulseaudio-utils libasound2-plugins
   nodejs
 )
-test_packages=("${tour_packages[@]}" firefox-esr coturn)
+test_packages=("${tour_packages[@]}" firefox-esr coturn postgresql)
 bench_packages=("${test_packages[@]}" python3-dev)
 wanted=("${run_packages[@]}")
 # Without a display "make run" shows the tour, which wants a browser to play the patient.
@@ -33,6 +33,7 @@ if command -v dpkg-query >/dev/null; then
     case $package in
       nodejs) command -v node >/dev/null && continue ;;
       gcc) command -v gcc >/dev/null && continue ;;
+      postgresql) compgen -G "/usr/lib/postgresql/*/bin/initdb" >/dev/null && continue ;;
     esac
     state=$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null || true)
     [[ $state == installed ]] || missing+=("$package")
