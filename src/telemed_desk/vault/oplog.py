@@ -8,6 +8,7 @@ import msgspec
 import sqlalchemy as sa
 
 from telemed_desk.vault import schema
+from telemed_desk.vault.driver_sql import change_many, insert, query, query_in
 from telemed_desk.vault.fold import fold
 from telemed_desk.vault.fold_claims import CLAIM
 from telemed_desk.vault.payloads import KINDS, Folder, lane_of, read_payload
@@ -42,6 +43,9 @@ _FOLDER_TABLES: Final[dict[Folder, tuple[sa.Table, ...]]] = {
     "export": (schema.exported,),
 }
 _parents_decoder: Final = msgspec.msgpack.Decoder(tuple[OpId, ...])
+_NO_PARENTS: Final = msgspec.msgpack.encode(())
+_OPS: Final = """SELECT version, device, number, stamp, actor, kind, min_reader, entity, parents,
+    payload, lane FROM op"""
 
 
 class OpLog:
@@ -92,7 +96,7 @@ class OpLog:
             ops.append(op)
             lanes.append(lane_of(draft.kind) if draft.lane is None else draft.lane)
         rows = [_op_row(op, lane, own=True) for op, lane in zip(ops, lanes, strict=True)]
-        connection.execute(sa.insert(schema.op), rows)
+        insert(connection, schema.op, rows)
         return ops
 
     def apply(
@@ -125,8 +129,8 @@ class OpLog:
                 elif encode_op(there) != encode_op(op):
                     self._quarantine(connection, op, "op-clash")
             if fresh:
-                connection.execute(
-                    sa.insert(schema.op),
+                insert(
+                    *(connection, schema.op),
                     [
                         _op_row(
                             op,
@@ -144,11 +148,8 @@ class OpLog:
         changes: set[Change] = set()
         for chunk in _chunks(sorted(set(entities))):
             by_entity: dict[bytes, list[Op]] = {}
-            found = connection.execute(
-                sa.select(schema.op).where(schema.op.c.entity.in_(chunk))
-            ).mappings()
-            for row in found:
-                op = op_of_row(row)
+            for row in query_in(connection, f"{_OPS} WHERE entity IN", chunk):
+                op = _op_of(row)
                 by_entity.setdefault(op.entity, []).append(op)
             changes |= _store_folded(connection, by_entity)
         return changes
@@ -180,10 +181,7 @@ class OpLog:
 
     def _last_number(self, connection: sa.Connection) -> int:
         # Read each time: after a roll-back no number is skipped.
-        newest = connection.execute(
-            sa.select(sa.func.max(schema.op.c.number)).where(schema.op.c.device == self._device)
-        ).scalar()
-        return max(newest or 0, self._floor)
+        return max(last_number(connection, self._device), self._floor)
 
     def _known(self, connection: sa.Connection, ops: Sequence[Op]) -> dict[OpId, Op]:
         by_device: dict[bytes, list[int]] = {}
@@ -192,12 +190,9 @@ class OpLog:
                 by_device.setdefault(op.device, []).append(op.number)
         known: dict[OpId, Op] = {}
         for device, numbers in by_device.items():
-            rows = connection.execute(
-                sa.select(schema.op).where(
-                    schema.op.c.device == device, schema.op.c.number.in_(numbers)
-                )
-            ).mappings()
-            known |= {op.op_id: op for op in map(op_of_row, rows)}
+            sql = f"{_OPS} WHERE device = ? AND number IN"
+            rows = query_in(connection, sql, numbers, device)
+            known |= {op.op_id: op for op in map(_op_of, rows)}
         return known
 
     def _quarantine(self, connection: sa.Connection, op: Op, reason: str) -> None:
@@ -206,6 +201,25 @@ class OpLog:
                 at_ms=self._wall_ms(), reason=reason, raw=encode_op(op)
             )
         )
+
+
+def ops_after(connection: sa.Connection, device: bytes, number: int) -> list[tuple[int, Op]]:
+    """Return lane and op of all that a device recorded above a number, in order."""
+    sql = f"{_OPS} WHERE device = ? AND number > ? ORDER BY number"
+    return [(row[-1], _op_of(row)) for row in query(connection, sql, device, number)]
+
+
+def last_number(connection: sa.Connection, device: bytes) -> int:
+    """Return the number of the newest op of a device; 0 when there is none."""
+    ((found,),) = query(connection, "SELECT max(number) FROM op WHERE device = ?", device)
+    return found or 0
+
+
+def _op_of(row: tuple[Any, ...]) -> Op:
+    """Return an op from a row of ``_OPS``."""
+    version, device, number, stamp, actor, kind, min_reader, entity, parents, payload, _ = row
+    seen = () if parents == _NO_PARENTS else _parents_decoder.decode(parents)
+    return Op(version, device, number, stamp, actor, kind, min_reader, entity, seen, payload)
 
 
 def op_of_row(row: Any) -> Op:
@@ -292,11 +306,10 @@ def _store_folded(connection: sa.Connection, by_entity: dict[bytes, list[Op]]) -
         for name, found in folded.items():
             rows.setdefault(name, []).extend(found)
     for name, entities in touched.items():
-        table = schema.PROJECTIONS[name]
-        connection.execute(sa.delete(table).where(table.c.entity.in_(sorted(entities))))
+        sql = f"DELETE FROM {name} WHERE entity = ?"  # noqa: S608 - a table of ours
+        change_many(connection, sql, [(entity,) for entity in sorted(entities)])
     for name, found in rows.items():
-        if found:
-            connection.execute(sa.insert(schema.PROJECTIONS[name]), found)
+        insert(connection, schema.PROJECTIONS[name], found)
     update_index(connection, touched, words)
     return {Change(name, entity) for name, entities in touched.items() for entity in entities}
 

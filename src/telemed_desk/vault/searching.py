@@ -8,7 +8,7 @@ from telemed_desk.vault.row_values import to_patient
 from telemed_desk.vault.search import match_of, time_of
 from telemed_desk.vault.values import SearchHit
 
-_QUERY = """SELECT d.id, d.kind, d.entity,
+QUERY = """SELECT d.id, d.kind, d.entity,
         CASE d.kind WHEN 'patient' THEN NULL WHEN 'note' THEN n.consultation ELSE d.entity END
             AS consultation,
         CASE d.kind WHEN 'patient' THEN d.entity ELSE c.patient END AS patient
@@ -32,7 +32,7 @@ class VaultSearch(VaultCore):
         if match is None:
             return []
         with self._read() as connection:
-            rows = connection.execute(sa.text(_QUERY), {"match": match, "limit": limit}).all()
+            rows = connection.execute(sa.text(QUERY), {"match": match, "limit": limit}).all()
             wanted = {row.patient for row in rows if row.patient is not None}
             c = schema.patient.c
             found = connection.execute(

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from telemed_desk.vault import schema
 from telemed_desk.vault.journal import JournalFile
 from telemed_desk.vault.journal_frames import Frame, OpsFrame, Root, Scan, SegmentFrame
-from telemed_desk.vault.oplog import OpLog, op_of_row
+from telemed_desk.vault.oplog import OpLog, last_number, op_of_row, ops_after
 from telemed_desk.vault.own_segments import own_heads, store_sealed
 from telemed_desk.vault.settings import SETTING_CLINIC, SETTING_IDENTITY, read_setting
 from telemed_desk.vault.values import Change
@@ -62,7 +62,7 @@ class SecondCopy:
         One that is missing, damaged or of another PC is written anew from the database. That it
         cannot be, say for a full disk, keeps nobody out: it is tried again before the next op.
         """
-        self._last_number = _last_number(connection, self._device)
+        self._last_number = last_number(connection, self._device)
         root = found.root if found is not None else None
         with contextlib.suppress(OSError):
             if (
@@ -84,7 +84,7 @@ class SecondCopy:
             OSError: Not possible; the transaction must not be committed.
         """
         connection = transaction.connection
-        number = _last_number(connection, self._device)
+        number = last_number(connection, self._device)
         rootless = transaction.changes.isdisjoint(_ROOT_CHANGES)
         self._noted = number
         if number == self._last_number and not transaction.sealed and rootless:
@@ -144,7 +144,7 @@ class SecondCopy:
             read_setting(connection, SETTING_CLINIC) or b"",
             tuple((row.epoch, row.secret) for row in keys),
             tuple((row.record, row.signature) for row in members),
-            _last_number(connection, self._device),
+            last_number(connection, self._device),
             tuple(own_heads(connection, self._device)),
             salt_of(self._database),
         )
@@ -193,13 +193,7 @@ class SecondCopy:
         return [(row["lane"], op_of_row(row)) for row in rows]
 
     def _fresh_ops(self, connection: sa.Connection) -> list[tuple[int, Op]]:
-        c = schema.op.c
-        rows = connection.execute(
-            sa.select(schema.op)
-            .where(c.device == self._device, c.number > self._last_number)
-            .order_by(c.number)
-        ).mappings()
-        return [(row["lane"], op_of_row(row)) for row in rows]
+        return ops_after(connection, self._device, self._last_number)
 
 
 def replay(connection: sa.Connection, oplog: OpLog, device: bytes, found: Scan) -> tuple[int, int]:
@@ -261,12 +255,6 @@ def salt_of(database: Path) -> bytes:
     with contextlib.suppress(OSError), database.open("rb") as file:
         return file.read(_SALT_BYTES)
     return b""
-
-
-def _last_number(connection: sa.Connection, device: bytes) -> int:
-    c = schema.op.c
-    found = connection.execute(sa.select(sa.func.max(c.number)).where(c.device == device)).scalar()
-    return found or 0
 
 
 def _ops_frame(ops: list[tuple[int, Op]]) -> OpsFrame:
