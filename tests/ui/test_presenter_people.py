@@ -153,6 +153,13 @@ def test_mute_and_camera_of_a_joined_call_leave_each_other_alone(desk: Desk) -> 
     assert desk.calls == [("mute", True, False), ("mute", True, True)]
 
 
+def test_who_speaks_into_a_muted_microphone_of_a_joined_desk_is_told_only_then(desk: Desk) -> None:
+    desk.joined.joined(replace(JOINED, speaking_while_muted=True))
+    assert not desk.joined.state.speaking_while_muted
+    desk.joined.joined(replace(JOINED, speaking_while_muted=True, microphone_muted=True))
+    assert desk.joined.state.speaking_while_muted
+
+
 def test_a_joined_desk_shows_its_screen_after_a_question_and_says_so(desk: Desk) -> None:
     desk.joined.joined(JOINED)
     desk.joined.toggle_share()

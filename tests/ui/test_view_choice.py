@@ -62,6 +62,8 @@ def test_a_joined_desk_chooses_by_the_same_key_and_has_no_choice_after_the_call(
     assert picked == [int(Rung.AUDIO_PHOTOS)]
     view.show_state(replace(live, chosen=Rung.AUDIO_PHOTOS))
     assert button.text() == "Voice and photos"
+    view.show_state(replace(live, muted=True, speaking_while_muted=True))
+    assert view.mute_button.text() == "You are muted"
     view.show_state(JoinedShown(chosen=Rung.AUDIO_PHOTOS))
     assert not button.isVisible()
     qtbot.keyClick(view, Qt.Key.Key_L, KEYS)

@@ -27,6 +27,13 @@ class Around:
         return [m.rung for m in self.media if isinstance(m, control.ChooseRung)]
 
 
+def test_speaking_into_a_muted_microphone_is_shown_and_levels_alone_are_no_news() -> None:
+    desk = Around()
+    for speaking in (False, False, True, True, False):
+        desk.joining.on_media(control.Level(-20.0, -90.0, speaking))
+    assert [s.speaking_while_muted for s in desk.states] == [True, False]
+
+
 def test_a_choice_is_said_again_to_every_new_connection_and_only_then() -> None:
     desk = Around()
     desk.offered("one")

@@ -48,6 +48,7 @@ class JoinedState:
     chosen: Rung = Rung.HD_VIDEO  # the most that this clinician wants; HD video = all there is
     stats: control.CallStats | None = None
     microphone_muted: bool = False
+    speaking_while_muted: bool = False
     camera_off: bool = False
     screen: control.ScreenState = field(default_factory=lambda: control.ScreenState(on=False))
     place: int = 0
@@ -193,8 +194,15 @@ class Joining:
                 self._picture(message)
             case control.ScreenState():
                 self._set(screen=message)
-            case _ if not self.state.call or getattr(message, "call", "") != self.state.call:
+            case control.Level():
+                self._level(message)
+            case _ if self.state.call and getattr(message, "call", "") == self.state.call:
+                self._of_the_call(message)
+            case _:
                 pass
+
+    def _of_the_call(self, message: control.FromMedia) -> None:
+        match message:
             case control.LocalDescription(call, "answer", sdp, revision):
                 self._answer(talk.Answer(call, revision, sdp))
             case control.LocalCandidate(call, text, mid, mline):
@@ -218,6 +226,10 @@ class Joining:
         early, self._early = self._early, []
         for candidate in early:
             self._say(candidate)
+
+    def _level(self, level: control.Level) -> None:
+        if level.speaking_while_muted != self.state.speaking_while_muted:  # ten come each second
+            self._set(speaking_while_muted=level.speaking_while_muted)
 
     def _picture(self, picture: control.VideoStream) -> None:
         if picture.stream == "local":

@@ -26,6 +26,7 @@ class State:
     rung_word: str = ""
     chosen: Rung = Rung.HD_VIDEO
     muted: bool = False
+    speaking_while_muted: bool = False
     camera_off: bool = False
     sharing: bool = False
     asks_share: bool = False
@@ -124,6 +125,7 @@ class JoinedPresenter:
             rung_word=words.rung_word(joined.rung) if connected else t(f"joined.{joined.phase}"),
             chosen=joined.chosen,
             muted=joined.microphone_muted,
+            speaking_while_muted=joined.microphone_muted and joined.speaking_while_muted,
             camera_off=joined.camera_off,
             sharing=joined.screen.on and live,
             asks_share=self.state.asks_share and live,

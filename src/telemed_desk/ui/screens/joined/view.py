@@ -123,7 +123,7 @@ class JoinedView(QWidget):
         self.back_button.setVisible(not state.live)
         said = t("call.unmute" if state.muted else "call.mute")
         self.mute_button.show_as(
-            said,
+            t("call.speaking") if state.speaking_while_muted else said,
             "mic-off" if state.muted else "mic",
             "off" if state.muted else "plain",
             t("call.tip", name=said, key="F2"),
