@@ -147,8 +147,10 @@ async def test_a_note_signed_on_one_desk_is_read_on_the_other_and_by_nobody_betw
             drive_b.head_announced(1_000)
             await until(lambda: _is_signed(b, note), "the note on desk B")
             assert b.vault.note_text(note) == NOTE
-            await until(lambda: bool(b.applied), "word of what was applied")
-            assert {op.kind for op in b.applied} >= {"patient.set", "note.sign"}
+            await until(
+                lambda: {op.kind for op in b.applied} >= {"patient.set", "note.sign"},
+                "word of what was applied",
+            )
             assert drive_b.status.last_contact_ms is not None
             seen = traces(server, tap)
             assert b"/v1/segments" in seen

@@ -1,6 +1,6 @@
 """What the doctor chose holds for the whole visit, over every connection of it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -25,12 +25,13 @@ class Surroundings:
 
     def __init__(self, place: Place) -> None:
         self.media: list[control.ToMedia] = []
+        self.later: list[Callable[[], None]] = []
         ports = VisitPorts(
             say=lambda _seat, _message: None,
             admit=lambda _seat: None,
             end_seat=lambda _seat: None,
             media=self.media.append,
-            later=lambda _delay, _work: None,
+            later=lambda _delay, work: self.later.append(work),
             ice_servers=list,
             now_ms=lambda: 1_790_000_000_000,
         )
@@ -82,3 +83,14 @@ def test_how_the_sound_is_treated_is_kept_for_the_screen(place: Place) -> None:
     told = control.SoundState(clinical=True, cancels_echo=True, problem="")
     desk.visit.on_media(told)
     assert desk.visit.state.sound == told
+
+
+def test_records_that_lock_right_after_a_call_are_not_asked_what_it_was_like(place: Place) -> None:
+    desk = Surroundings(place)
+    desk.visit.start()
+    desk.visit.end([])
+    place.close()  # locking finishes what was begun, so the summary has been asked for
+    assert len(desk.later) == 1
+    desk.later[0]()
+    assert desk.visit.state.phase == "ended"
+    assert desk.visit.state.summary is None

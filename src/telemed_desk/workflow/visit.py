@@ -17,6 +17,7 @@ from telemed_desk.clinical.ladder import Rung
 from telemed_desk.clinical.queue import Waiting
 from telemed_desk.media import control
 from telemed_desk.vault import OpDraft, Vault
+from telemed_desk.vault.problems import VaultLocked
 from telemed_desk.workflow.black_box import BlackBox
 from telemed_desk.workflow.photo_keeping import keep_photo
 from telemed_desk.workflow.visit_state import PhotoTaken, VisitPhase, VisitState
@@ -174,7 +175,10 @@ class Visit:
 
     def _summarise(self) -> None:
         # the vault works in order: the box was committed before the state
-        traces = self._vault.call_traces_of(self.state.waiting.consultation.entity)
+        try:
+            traces = self._vault.call_traces_of(self.state.waiting.consultation.entity)
+        except VaultLocked:
+            return  # locked at that very moment: nobody sees this screen, and the traces stay
         self._set(summary=summarise(traces))
 
     # ---- the page ------------------------------------------------------------------------------
