@@ -102,6 +102,24 @@ async def test_without_udp_it_is_an_estimate_and_says_why(
     assert findings["N8.up"].value
 
 
+async def test_a_second_of_voice_goes_and_comes_and_the_leave_goes_back(
+    client: httpx.AsyncClient, measuring: ServerProcess, hub: MediaHub
+) -> None:
+    desk = Desk.founding(measuring)
+    speed = LinkSpeed(client, measuring.url, desk.token, hub, [])
+    figures = await speed.voice()
+    assert figures is not None
+    assert figures.up.capacity_bps is None, "nothing is filled behind a doctor's back"
+    assert figures.voice.mos is not None
+    assert 10_000 < speed.moved_bytes <= 45_000
+    second = Desk(measuring, desk.clinic)
+    add_to_clinic(desk, second)
+    unpack(second.post("/v1/probe/lease", ProbeAsk()), ProbeGrant)
+    assert await speed.voice() is None, "while another PC measures, nothing is known"
+    for one in (desk, second):
+        one.close()
+
+
 async def test_who_is_not_signed_in_is_told_nothing_green(
     client: httpx.AsyncClient, measuring: ServerProcess, hub: MediaHub
 ) -> None:

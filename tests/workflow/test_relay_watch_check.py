@@ -9,6 +9,7 @@ import pytest
 from telemed_desk.clinical.ladder import Rung
 from telemed_desk.devices.findings import Finding
 from telemed_desk.devices.limits import LIMITS
+from telemed_desk.devices.probe.figures import LinkFigures, VoiceFigures
 from telemed_desk.media.control import IceServerSpec
 from telemed_desk.ui.shell.state import Person, status_state
 from telemed_desk.workflow.device_checks import MediaChecks
@@ -61,7 +62,18 @@ class Asked:
         return 3000
 
 
-async def watched(asked: Asked, idle: Callable[[], bool], until: int) -> list[RelayWord]:
+def second_of_voice(lost: float) -> LinkFigures:
+    """A recorded one."""
+    voice = VoiceFigures(rtt_ms=40, up_loss=0.0, down_loss=lost, down_burst=2 * lost, mos=4.3)
+    return LinkFigures("relay-udp", "measured", 40.0, voice=voice)
+
+
+async def watched(
+    asked: Asked,
+    idle: Callable[[], bool],
+    until: int,
+    bursts: Sequence[LinkFigures | None] = (),
+) -> list[RelayWord]:
     told: list[RelayWord] = []
     enough = asyncio.Event()
 
@@ -70,7 +82,15 @@ async def watched(asked: Asked, idle: Callable[[], bool], until: int) -> list[Re
         if len(told) >= until:
             enough.set()
 
-    watch = RelayWatch(cast("MediaChecks", asked), lambda: [RELAY], idle, tell, every_s=0.01)
+    left = list(bursts)
+
+    async def burst() -> LinkFigures | None:
+        return left.pop(0) if left else None
+
+    watch = RelayWatch(
+        cast("MediaChecks", asked), lambda: [RELAY], idle, tell,
+        burst=burst, every_s=0.01, again_s=0.01,
+    )  # fmt: skip
     task = asyncio.create_task(watch.run())
     async with asyncio.timeout(20):
         await enough.wait()
@@ -82,6 +102,20 @@ async def watched(asked: Asked, idle: Callable[[], bool], until: int) -> list[Re
 async def test_it_tells_each_change() -> None:
     told = await watched(Asked(GOOD, AWAY, TCP_ONLY, GOOD), lambda: True, 4)
     assert told[:4] == ["", "away", "no-udp", ""]
+
+
+async def test_a_voice_with_gaps_is_told_when_a_second_one_confirms_it() -> None:
+    good, bad = second_of_voice(0.0), second_of_voice(0.06)
+    bursts = [good, bad, good, bad, bad, None, bad, None]
+    told = await watched(Asked(), lambda: True, 5, bursts)
+    assert told[:5] == ["", "", "gaps", "", ""]
+
+
+async def test_where_no_relay_is_found_no_voice_is_sent() -> None:
+    told = await watched(Asked(AWAY), lambda: True, 2, [second_of_voice(0.0)])
+    assert told[:2] == ["away", ""]
+    told = await watched(Asked(AWAY, AWAY), lambda: True, 2, [second_of_voice(0.5)] * 4)
+    assert told[:2] == ["away", "away"]
 
 
 async def test_nothing_is_asked_in_a_call_or_beside_a_check() -> None:
@@ -119,6 +153,7 @@ async def test_a_call_that_begins_ends_the_question() -> None:
         ("", "Clinic link good", Rung.HD_VIDEO),
         ("away", "No relay for calls", Rung.AUDIO_PHOTOS),
         ("no-udp", "Clinic link good", Rung.HD_VIDEO),
+        ("gaps", "Calls would have gaps", Rung.LOW_VIDEO),
     ],
 )
 def test_the_status_line_says_it(relay: str, strong: str, rung: Rung) -> None:

@@ -14,6 +14,7 @@ from telemed_desk.devices.fixes import SettingsPage
 from telemed_desk.devices.history import CheckHistory, PastCheck
 from telemed_desk.devices.limits_camera import USUAL_DAYS
 from telemed_desk.devices.metered import is_metered
+from telemed_desk.devices.probe.figures import LinkFigures
 from telemed_desk.devices.settings_pages import open_page
 from telemed_desk.devices.site import place_text
 from telemed_desk.devices.trend import MONTH_MS, TRENDED, WEEK_MS, trend_finding
@@ -35,10 +36,12 @@ from telemed_desk.workflow.devices_seen import DevicesSeen
 from telemed_desk.workflow.guided import Guided, GuidedState, SoundWhat
 from telemed_desk.workflow.it_report import report_of
 from telemed_desk.workflow.link_checks import Link, LinkChecks
+from telemed_desk.workflow.link_speed import LinkSpeed
 from telemed_desk.workflow.media_hub import MediaHub
 from telemed_desk.workflow.relay_watch import RelayWatch, RelayWord
 from telemed_desk.workflow.self_check import ALL_GROUPS, CheckPorts, SelfCheck, SelfCheckState
 from telemed_desk.workflow.watched import Watched
+from telemed_protocol.errors import KnownError
 from telemed_protocol.talk import IceServer
 
 VERDICT_SETTING = "self_check.verdict"
@@ -100,7 +103,9 @@ class Checking:
             )
         )
 
-        self._relays = RelayWatch(media, self._relay_specs, self._is_idle, on_relay)
+        self._relays = RelayWatch(
+            media, self._relay_specs, self._is_idle, on_relay, burst=self._burst
+        )
         self._guided = Guided(hub.send, self.guided.set, self._check.take)
 
     @property
@@ -223,6 +228,15 @@ class Checking:
 
     def _relay_specs(self) -> list[IceServerSpec]:
         return [IceServerSpec(s.urls, s.username, s.credential) for s in self._servers()]
+
+    async def _burst(self) -> LinkFigures | None:
+        try:
+            link = await self._link()
+        except KnownError:
+            return None  # whoever watches the line says that
+        servers = list(link.ice_servers)
+        speed = LinkSpeed(link.client, link.base_url, link.token, self._hub, servers)
+        return await speed.voice() if link.token else None
 
     def _choose(self, group: Group, spec: str) -> None:
         # The cards of these three are called as the devices are. Sounds are remembered by

@@ -25,7 +25,7 @@ from telemed_desk.media import control
 from telemed_desk.workflow.media_hub import MediaHub
 from telemed_protocol.api import CONTENT_TYPE, ProbeAsk, ProbeEnd, ProbeGrant, Problem
 
-PlanName = Literal["quick", "standard", "thorough"]
+PlanName = Literal["watch", "quick", "standard", "thorough"]
 SPEED_CHECKS: Final = ("N8.down", "N8.up", "N9")
 
 SPARE_S: Final = 8.0
@@ -101,6 +101,24 @@ class LinkSpeed:
             quick=plan == "quick",
         ):
             yield finding
+
+    async def voice(self) -> LinkFigures | None:
+        """Send one second of a voice the way a call would go, and hear it back.
+
+        Returns:
+            None when the server gives no leave, or nothing came back: then nothing is known.
+        """
+        answer = await self._ask(thorough=False)
+        if isinstance(answer, Refusal):
+            return None
+        try:
+            figures = await self._measure("watch", answer)
+        finally:
+            await self._end(answer.session)
+        if figures is None or figures.outcome != "measured":
+            return None
+        self.moved_bytes += figures.moved_bytes
+        return figures
 
     async def _exact(self, plan: PlanName) -> list[Finding] | Finding:
         """Return what the train found, or the finding that says why there was none."""

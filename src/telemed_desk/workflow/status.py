@@ -18,7 +18,8 @@ LinkWord = Literal["connecting", "online", "offline"]
 class DeskStatus:
     """Facts for the status line. Times are Unix milliseconds UTC; None = not known.
 
-    ``relay`` says what is wrong with the relay of calls: ``away``, ``no-udp``; empty = nothing known.
+    ``relay`` says what is wrong with the way of calls: ``away``, ``gaps``, ``no-udp``; empty = nothing
+    known.
     ``held`` says why this PC may send nothing, however good the link is.
     ``space`` is the room on the disk; below ``low`` photos are refused and notes go on.
     """

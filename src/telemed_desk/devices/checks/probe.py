@@ -33,6 +33,11 @@ def probe_findings(figures: LinkFigures) -> list[Finding]:
     ]
 
 
+def watch_findings(figures: LinkFigures) -> list[Finding]:
+    """Judge one second of a voice that was sent while nobody called (W1)."""
+    return list(_voice(figures))
+
+
 def only_estimated(cause: str, action: str = "") -> Finding:
     """Say that the speed is an estimate, and why."""
     words = LIMITS["N8.exact"]

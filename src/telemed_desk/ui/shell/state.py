@@ -120,6 +120,8 @@ def _with_relay(status: DeskStatus) -> tuple[Rung, str, str]:
     rung, strong, more = _link(status)
     if status.link == "online" and status.relay == "away":
         return min(rung, Rung.AUDIO_PHOTOS), t("status.relay.away"), more
+    if status.link == "online" and status.relay == "gaps":
+        return min(rung, Rung.LOW_VIDEO), t("status.relay.gaps"), more
     return rung, strong, more
 
 
