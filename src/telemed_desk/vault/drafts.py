@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from telemed_desk.clinical.notes import NoteText
 from telemed_desk.vault import schema
+from telemed_desk.vault.driver_sql import change, insert, query
 from telemed_desk.vault.fold_note import section_columns, signed_bytes, text_of
 from telemed_desk.vault.oplog import OpLog, op_of_row
 from telemed_desk.vault.payloads import NoteRevise, read_payload
@@ -65,18 +66,15 @@ class Drafts:
             NoteAlreadySigned: Signed, and no draft was open when that happened.
         """
         connection = transaction.connection
-        journal = schema.draft_journal
         columns = {"at_ms": at_ms, "consultation": consultation, **section_columns(text)}
-        changed = connection.execute(
-            sa.update(journal).where(journal.c.note == note).values(**columns)
-        ).rowcount
-        if not changed:
+        marks = ", ".join(f"{name} = ?" for name in columns)
+        sql = f"UPDATE draft_journal SET {marks} WHERE note = ?"  # noqa: S608 - columns of ours
+        if not change(connection, sql, *columns.values(), note):
             if is_signed(connection, note):
                 raise NoteAlreadySigned
             base = msgspec.msgpack.encode(self.base_of(connection, note))
-            connection.execute(
-                sa.insert(journal).values(note=note, actor=actor, base=base, **columns)
-            )
+            row = {"note": note, "actor": actor, "base": base, **columns}
+            insert(connection, schema.draft_journal, [row])
         transaction.changes.add(Change("draft_journal", note))
 
     def roll(self, transaction: Transaction, note: bytes) -> Op | None:
@@ -215,28 +213,17 @@ def head_of(connection: sa.Connection, note: bytes) -> tuple[OpId, ...]:
 
     One, save when versions of several desks became one text without asking: then all of those.
     """
-    table = schema.note
-    row = connection.execute(
-        sa.select(table.c.head_device, table.c.head_number, table.c.leaves).where(
-            table.c.entity == note
-        )
-    ).first()
-    if row is None:
-        return ()
-    if row.leaves > 1:
-        return (OpId(row.head_device, row.head_number),)
-    return leaves_of(connection, note)
+    sql = "SELECT head_device, head_number, leaves FROM note WHERE entity = ?"
+    for device, number, leaves in query(connection, sql, note):
+        return (OpId(device, number),) if leaves > 1 else leaves_of(connection, note)
+    return ()
 
 
 def leaves_of(connection: sa.Connection, note: bytes) -> tuple[OpId, ...]:
     """Return the revisions that nobody built on, in order."""
-    rev = schema.note_rev.c
-    leaves = connection.execute(
-        sa.select(rev.device, rev.number)
-        .where(rev.entity == note, rev.leaf == 1)
-        .order_by(rev.stamp, rev.device, rev.number)
-    ).all()
-    return tuple(OpId(leaf.device, leaf.number) for leaf in leaves)
+    sql = """SELECT device, number FROM note_rev WHERE entity = ? AND leaf = 1
+        ORDER BY stamp, device, number"""
+    return tuple(OpId(*leaf) for leaf in query(connection, sql, note))
 
 
 def shown_text(connection: sa.Connection, note: bytes) -> NoteText:
@@ -248,11 +235,9 @@ def shown_text(connection: sa.Connection, note: bytes) -> NoteText:
 
 def is_signed(connection: sa.Connection, note: bytes) -> bool:
     """Whether a note can no longer change."""
-    table = schema.note
-    found = connection.execute(
-        sa.select(table.c.signed_ms).where(table.c.entity == note, table.c.signed_ms.is_not(None))
-    ).first()
-    return found is not None
+    return bool(
+        query(connection, "SELECT 1 FROM note WHERE entity = ? AND signed_ms IS NOT NULL", note)
+    )
 
 
 def revision_text(connection: sa.Connection, op_id: OpId) -> NoteText:

@@ -18,6 +18,11 @@ def query(connection: sa.Connection, sql: str, *values: Any) -> list[tuple[Any, 
     return rows
 
 
+def begin_reading(connection: sa.Connection) -> None:
+    """Make what follows on a reading connection one view; the pool ends it."""
+    _driver(connection).execute("BEGIN")
+
+
 def query_in(
     connection: sa.Connection, sql: str, among: Sequence[Any], *before: Any
 ) -> list[tuple[Any, ...]]:
@@ -41,6 +46,12 @@ def insert(connection: sa.Connection, table: sa.Table, rows: Sequence[Row]) -> N
     marks = ", ".join(f":{name}" for name in names)
     sql = f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({marks})"  # noqa: S608 - our names
     _driver(connection).executemany(sql, rows)
+
+
+def change(connection: sa.Connection, sql: str, *values: Any) -> int:
+    """Run a statement; return how many rows it changed."""
+    changed: int = _driver(connection).execute(sql, values).rowcount
+    return changed
 
 
 def change_many(connection: sa.Connection, sql: str, values: Sequence[tuple[Any, ...]]) -> None:
