@@ -125,19 +125,26 @@ def _photo(photo: CopiedPhoto) -> str:
     said = t("export.pdf.photo" if photo.whole else "export.pdf.preview", **made)
     return (
         f"<p><img src='{_url(photo)}' width='{WIDE}'/></p><p><i>{escape(said)}</i></p>"
-        if photo.jpeg
+        if _size(photo) is not None
         else f"<p><i>{escape(said)}</i></p>"
     )
 
 
 def _add_photo(document: QTextDocument, photo: CopiedPhoto) -> None:
-    try:
-        width, height = plain_jpeg_size(photo.jpeg)
-    except NotPlain:
+    size = _size(photo)
+    if size is None:
         return
-    room = QSize(min(width, MOST_PIXELS), min(height, MOST_PIXELS))
+    room = QSize(*size).boundedTo(QSize(MOST_PIXELS, MOST_PIXELS))
     image = picture(photo.jpeg, room, Qt.AspectRatioMode.KeepAspectRatio)
     document.addResource(QTextDocument.ResourceType.ImageResource, QUrl(_url(photo)), image)
+
+
+def _size(photo: CopiedPhoto) -> tuple[int, int] | None:
+    """Return its size; None when it is no picture of ours, and so is named and not drawn."""
+    try:
+        return plain_jpeg_size(photo.jpeg)
+    except NotPlain:
+        return None
 
 
 def _url(photo: CopiedPhoto) -> str:

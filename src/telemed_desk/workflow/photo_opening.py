@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from telemed_desk.sync.originals import OriginalFetcher
 from telemed_desk.sync.server_client import ServerClient
-from telemed_desk.vault import Vault
+from telemed_desk.vault import Photo, Vault
 from telemed_desk.vault.problems import PhotoDamaged, UnknownRecord
 from telemed_desk.workflow.clock import wall_ms
 from telemed_desk.workflow.core_thread import CoreThread
@@ -45,6 +45,17 @@ class PhotoOpening:
         self._core = core
         self._vault = vault
         self._fetcher = OriginalFetcher(vault, client, wall_ms)
+
+    def of(self, consultation: bytes, done: Callable[[list[Photo]], None]) -> None:
+        """List a visit's photos, with their previews; ``done`` is called on the GUI thread."""
+
+        async def run() -> list[Photo]:
+            try:
+                return await asyncio.to_thread(self._vault.photos_of, consultation)
+            except KnownError:
+                return []  # the record itself says what is wrong
+
+        self._core.run(run(), done)
 
     def open(self, photo: bytes, show: Callable[[OpenedPhoto], None]) -> None:
         """Open one; ``show`` is called on the GUI thread, several times while it arrives."""

@@ -1,20 +1,33 @@
-"""Puts the photo's presenter and its window together, over the call screen."""
+"""Puts the photo's presenter and its window together, over a widget that shows previews."""
+
+from typing import Protocol, cast
+
+from PySide6.QtCore import SignalInstance
+from PySide6.QtWidgets import QWidget
 
 from telemed_desk.ui.screens.call.photo import PhotoPort, PhotoPresenter
 from telemed_desk.ui.screens.call.photo_view import PhotoWindow
-from telemed_desk.ui.screens.call.view import CallView
+
+
+class ShowsPhotos(Protocol):
+    """A widget with previews; ``photo_opened`` carries the tile that was pressed."""
+
+    @property
+    def photo_opened(self) -> SignalInstance:
+        """A preview was pressed."""
+        ...
 
 
 class PhotoScreen:
-    """Opens a photo that is pressed in the strip. GUI thread.
+    """Opens a photo that is pressed. GUI thread.
 
     Args:
-        view: The call screen.
+        view: Shows the previews; a widget.
         port: Opens photos.
     """
 
-    def __init__(self, view: CallView, port: PhotoPort) -> None:
-        self.window = PhotoWindow(view, self._again, self._closed)
+    def __init__(self, view: ShowsPhotos, port: PhotoPort) -> None:
+        self.window = PhotoWindow(cast("QWidget", view), self._again, self._closed)
         self.presenter = PhotoPresenter(port, self.window.show_state)
         view.photo_opened.connect(self.presenter.open)
 
