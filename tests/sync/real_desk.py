@@ -39,6 +39,7 @@ class RealDesk:
             device=self.identity,
             argon=QUICK,
         )
+        self.vault.photo_stop_bytes = 0  # whatever the disk under test has left
         self.client = ServerClient(url, self.identity)
         self.statuses: list[SyncStatus] = []
         self.applied: list[Op] = []

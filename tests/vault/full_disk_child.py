@@ -8,7 +8,7 @@ from pathlib import Path
 from telemed_desk.clinical.notes import NoteText
 from telemed_desk.clinical.people import Clinician
 from telemed_desk.vault import Argon2Cost, Vault, VaultDirectory
-from telemed_desk.vault.problems import DiskFull, NotesOnly
+from telemed_desk.vault.problems import DiskFull, NoRoomForPhotos, NotesOnly
 from telemed_protocol.identity import DeviceIdentity
 from telemed_protocol.ids import new_id
 
@@ -48,6 +48,12 @@ def main() -> None:
         device=DeviceIdentity.generate(new_id()),
         argon=Argon2Cost(64, 1, 1),
     )
+    # Long before it is full, as a disk of 4 MB is, photos stop; notes do not.
+    try:
+        vault.put_photo(CONSULTATION, b"j" * 100, b"p", 1, 1, source="page", at_ms=5).result()
+    except NoRoomForPhotos as error:
+        say("photo stopped:", error.code)
+    vault.photo_stop_bytes = 0
     note, other = new_id(), new_id()
     vault.journal_draft(note, CONSULTATION, NoteText("before"), 1).result()
     assert vault.roll_draft(note).result() is not None
@@ -78,6 +84,7 @@ def main() -> None:
 
     fill(folder)
     vault = directory.unlock(who.entity, PASSPHRASE)
+    vault.photo_stop_bytes = 0
     found = vault.note_of(CONSULTATION)
     assert found is not None
     assert found.text == shorter
@@ -86,6 +93,7 @@ def main() -> None:
 
     (folder / "filler").unlink()
     vault = directory.unlock(who.entity, PASSPHRASE)
+    vault.photo_stop_bytes = 0
     assert not vault.notes_only
     vault.journal_draft(other, CONSULTATION, NoteText("after"), 6).result()
     fill(folder)

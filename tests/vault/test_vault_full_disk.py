@@ -20,6 +20,7 @@ def test_a_full_disk_refuses_rolls_back_and_then_still_takes_notes(tmp_path: Pat
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.splitlines() == [
+        "photo stopped: TD-VLT-027",
         "refused: TD-VLT-011",
         "photo refused: TD-VLT-012",
         "photo too large: TD-VLT-011",
