@@ -151,17 +151,17 @@ def capacity_errors(
     ]
 
 
-def tcp_errors(results: Sequence[LinkResult], most_loss: float = 100.0) -> list[float]:
-    """Return the errors of the one TCP flow, payload against the link's rate."""
+def flow_errors(
+    results: Sequence[LinkResult], yardstick: str, most_loss: float = 100.0
+) -> list[float]:
+    """Return the errors of a yardstick (``tcp`` or ``data``), payload against the link's rate."""
     found = []
     for result in results:
         link = LINKS[result.link]
-        if result.tcp is None or link.loss_percent > most_loss:
+        flow = result.tcp if yardstick == "tcp" else result.data
+        if flow is None or link.loss_percent > most_loss:
             continue
-        for kbps, true in (
-            (result.tcp.up_kbps, link.up_kbps),
-            (result.tcp.down_kbps, link.down_kbps),
-        ):
+        for kbps, true in ((flow.up_kbps, link.up_kbps), (flow.down_kbps, link.down_kbps)):
             if kbps is not None:
                 found.append(kbps / true - 1)
     return found

@@ -1,4 +1,4 @@
-"""Measure one link: the checks, then the call that has not seen them, then the yardstick."""
+"""Measure one link: the checks, then the call that has not seen them, then the yardsticks."""
 
 import asyncio
 import contextlib
@@ -22,8 +22,8 @@ from benchmarks.prediction.results import (
     CallSeen,
     CheckResult,
     CheckSeen,
+    FlowSeen,
     LinkResult,
-    TcpSeen,
     WaySeen,
     now_text,
 )
@@ -79,7 +79,9 @@ async def measure(task: Task) -> LinkResult:
                 await _until_quiet(link)
                 call, record = await _call(task, link, relay, folder)
             await _until_quiet(link)
-            tcp = await _yardstick(link, folder)
+            tcp = await _tcp_flow(link, folder)
+            await _until_quiet(link)
+            data = await _data_flow(link, folder)
     except (EndpointError, ProgramError, TimeoutError) as error:
         return _not_measured(task, began, f"{type(error).__name__}: {error}"[-400:])
     finally:
@@ -100,6 +102,7 @@ async def measure(task: Task) -> LinkResult:
         checks=checks,
         call=call,
         tcp=tcp,
+        data=data,
     )
 
 
@@ -301,15 +304,25 @@ def _given_up_s(record: CallRecord) -> float | None:
     return (min(ended) - record.click_ms) / 1000 if ended else None
 
 
-# ---- the yardstick
+# ---- the yardsticks
 
 
-async def _yardstick(link: EmulatedLink, folder: Path) -> TcpSeen:
+async def _tcp_flow(link: EmulatedLink, folder: Path) -> FlowSeen:
     async with program(link.b, folder, "tcp_flow", "serve") as far:
         port = await far.line()
         async with program(link.a, folder, "tcp_flow", *_measure(link.b, port)) as near:
-            return msgspec.json.decode(await near.line(), type=TcpSeen)
+            return msgspec.json.decode(await near.line(), type=FlowSeen)
 
 
 def _measure(far: End, port: str) -> tuple[str, ...]:
     return ("measure", far.address, port)
+
+
+async def _data_flow(link: EmulatedLink, folder: Path) -> FlowSeen:
+    async with (
+        program(link.b, folder, "data_flow", "answer") as far,
+        program(link.a, folder, "data_flow", "offer", "near") as near,
+    ):
+        await far.say(await near.line())
+        await near.say(await far.line())
+        return msgspec.json.decode(await near.line(), type=FlowSeen)

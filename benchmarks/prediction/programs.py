@@ -32,7 +32,8 @@ class Program:
         """Return the next line that it says. Raises ProgramError."""
         assert self._process.stdout is not None
         try:
-            said = await asyncio.wait_for(self._process.stdout.readline(), limit_s)
+            async with asyncio.timeout(limit_s):
+                said = await self._process.stdout.readline()
         except TimeoutError as error:
             raise ProgramError(f"nothing within {limit_s:.0f} s; {self._log()}") from error
         if not said:
@@ -58,7 +59,8 @@ class Program:
             with contextlib.suppress(ConnectionError):
                 await self._process.stdin.wait_closed()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._process.wait(), 10)
+            async with asyncio.timeout(10):
+                await self._process.wait()
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         await self._process.wait()
@@ -66,22 +68,28 @@ class Program:
 
 @asynccontextmanager
 async def program(
-    end: End, folder: Path, module: str, *words: str, env: Mapping[str, str] | None = None
+    end: End,
+    folder: Path,
+    module: str,
+    *words: str,
+    env: Mapping[str, str] | None = None,
+    package: str = "benchmarks.prediction",
 ) -> AsyncIterator[Program]:
     """Run a module of this package on one side of a link.
 
     Args:
         end: The side.
         folder: For what it says on standard error.
-        module: Of ``benchmarks.prediction``.
+        module: Of ``package``.
         words: Its arguments.
         env: Beside the little that is kept of ours.
+        package: Where the module is.
     """
     complaints = folder / f"{module}-{len(words)}.log"
     kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
     with complaints.open("wb") as log:
         process = await asyncio.create_subprocess_exec(
-            *end.command(sys.executable, "-m", f"benchmarks.prediction.{module}", *words),
+            *end.command(sys.executable, "-m", f"{package}.{module}", *words),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=log,

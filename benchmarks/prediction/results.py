@@ -88,8 +88,8 @@ class CallSeen(msgspec.Struct, frozen=True):
     problems: list[str]
 
 
-class TcpSeen(msgspec.Struct, frozen=True):
-    """A speed test over one TCP flow, three seconds each way: payload at the receiver."""
+class FlowSeen(msgspec.Struct, frozen=True):
+    """A yardstick's speed test over one flow, three seconds each way: payload at the receiver."""
 
     up_kbps: float | None
     down_kbps: float | None
@@ -102,6 +102,8 @@ class LinkResult(msgspec.Struct, frozen=True):
         seconds: Of the call.
         source: The checkout's commit, ``+`` for changes beside it.
         why_not: Why it does not count.
+        tcp: The yardstick over one TCP flow.
+        data: The yardstick over a data channel.
     """
 
     link: str
@@ -116,7 +118,8 @@ class LinkResult(msgspec.Struct, frozen=True):
     latest_ms: float = 0.0
     checks: list[CheckResult] = []
     call: CallSeen | None = None
-    tcp: TcpSeen | None = None
+    tcp: FlowSeen | None = None
+    data: FlowSeen | None = None
 
     def check(self, mode: str) -> CheckResult | None:
         """Return the check of a mode."""

@@ -18,7 +18,7 @@ import time
 
 import msgspec
 
-from benchmarks.prediction.results import TcpSeen
+from benchmarks.prediction.results import FlowSeen
 
 SECONDS = 3.0
 LIMIT_S = 20.0
@@ -83,7 +83,7 @@ async def serve() -> None:
     server.close()
 
 
-async def measure(host: str, port: int) -> TcpSeen:
+async def measure(host: str, port: int) -> FlowSeen:
     """Measure both ways, one after the other."""
     found: dict[str, float | None] = {"u": None, "d": None}
     for way in found:
@@ -98,7 +98,7 @@ async def measure(host: str, port: int) -> TcpSeen:
                         found[way] = await receive_for(reader)
                 finally:
                     drop(writer)
-    return TcpSeen(found["u"], found["d"])
+    return FlowSeen(found["u"], found["d"])
 
 
 if __name__ == "__main__":

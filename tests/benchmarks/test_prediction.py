@@ -5,16 +5,17 @@ from pathlib import Path
 from statistics import median
 
 import pytest
+from msgspec.structs import replace
 
 from benchmarks.prediction.agreement import (
     agreement,
     capacity_errors,
     errors,
+    flow_errors,
     goals,
     over_budget,
     rates,
     step,
-    tcp_errors,
 )
 from benchmarks.prediction.links import LINKS
 from benchmarks.prediction.report import report
@@ -22,9 +23,9 @@ from benchmarks.prediction.results import (
     CallSeen,
     CheckResult,
     CheckSeen,
+    FlowSeen,
     Found,
     LinkResult,
-    TcpSeen,
     WaySeen,
     result_folder,
 )
@@ -151,7 +152,7 @@ def result(
     true: int,
     *more: CheckResult,
     figures: LinkFigures | None = None,
-    tcp: TcpSeen | None = None,
+    tcp: FlowSeen | None = None,
     kept: bool = True,
 ) -> LinkResult:
     way = WaySeen(true, 0.9, "rate", 1, 100.0, [true] * 120, 150.0, "direct")
@@ -211,8 +212,11 @@ def test_errors_are_summed_up_by_their_size() -> None:
     lossy = result("bad", 3, 3, figures=LinkFigures("direct", "measured", up=train(600)))
     assert capacity_errors([lossy], "standard") == [pytest.approx(0.2)]
     assert capacity_errors([lossy], "standard", most_loss=3) == []
-    tcp = result("thin-30", 2, 2, tcp=TcpSeen(60.0, None))
-    assert tcp_errors([tcp]) == [1.0]
+    tcp = result("thin-30", 2, 2, tcp=FlowSeen(60.0, None))
+    assert flow_errors([tcp], "tcp") == [1.0]
+    assert flow_errors([tcp], "data") == []
+    assert flow_errors([replace(tcp, data=FlowSeen(15.0, 30.0))], "data") == [-0.5, 0.0]
+    assert flow_errors([result("bad", 3, 3, tcp=FlowSeen(60.0, None))], "tcp", most_loss=3) == []
 
 
 def test_a_budget_is_of_the_mode_and_a_slow_link_has_longer() -> None:
@@ -254,10 +258,11 @@ def test_goals_are_met_missed_or_not_measured() -> None:
 def test_the_report_tells_goals_links_and_what_was_thrown_away() -> None:
     figures = LinkFigures("direct", "measured", up=train(495), down=train(2000, at_least=True))
     results = [
-        result("bad", 5, 3, check("quick", 3, seconds=6.5), figures=figures, tcp=TcpSeen(400, 1)),
+        result("bad", 5, 3, check("quick", 3, seconds=6.5), figures=figures, tcp=FlowSeen(400, 1)),
         result("d01", 2, 2),
         result("d02", 2, 2, kept=False),
     ]
+    results[0] = replace(results[0], data=FlowSeen(250, None))
     text = report(results, ["a machine"], "nothing")
     assert "| never two rungs too high | 1 of 2 | missed |" in text
     assert "| standard | 2 | 1 (50%) | 1 | 1 | 0 |" in text
@@ -267,6 +272,8 @@ def test_the_report_tells_goals_links_and_what_was_thrown_away() -> None:
     assert row.count("|") == heads.count("|")
     assert "-1.0%" in row
     assert "-20.0%" in row
+    assert "-50.0%" in row
+    assert "| a data channel, 3 s | all | 1 | 50.0% | 50.0% | 0 |" in text
     assert "* bad: check HD_VIDEO by N8.up; call LOW_VIDEO" in text
     assert "* d02, round 1: thrown away: busy" in text
     assert "the quick check took 6.5 s of 6" in text

@@ -1,17 +1,21 @@
 """What is read from a call's record, and the speed test that is the yardstick."""
 
 import asyncio
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pytest
 
-from benchmarks.prediction import tcp_flow
+from benchmarks.prediction import data_flow, tcp_flow
 from benchmarks.prediction.one_link import seen_of_call
 from tests.support.calls.recording import Recording
 from tests.support.calls.run import CallRecord
 from tests.support.link.emulated import Counters
 from tests.support.sound import Sound
+
+if TYPE_CHECKING:
+    from aiortc import RTCDataChannel
 
 CLICK_MS = 1_000_000.0
 
@@ -91,5 +95,53 @@ async def test_where_nobody_answers_the_yardstick_has_no_result() -> None:
     server = await asyncio.start_server(lambda _reader, writer: writer.close(), "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     async with server:
-        assert await tcp_flow.measure("127.0.0.1", port) == tcp_flow.TcpSeen(None, None)
-    assert await tcp_flow.measure("127.0.0.1", port) == tcp_flow.TcpSeen(None, None)
+        assert await tcp_flow.measure("127.0.0.1", port) == tcp_flow.FlowSeen(None, None)
+    assert await tcp_flow.measure("127.0.0.1", port) == tcp_flow.FlowSeen(None, None)
+
+
+class Channel:
+    """An end of a channel that loses nothing and holds nothing up; as much of it as is used."""
+
+    readyState = "open"  # noqa: N815 - aiortc's name
+    bufferedAmount = 0  # noqa: N815 - as above
+
+    def __init__(self) -> None:
+        self.other: Channel
+        self._hear: Callable[[str | bytes], None] = lambda _message: None
+
+    def on(self, _event: str, hear: Callable[[str | bytes], None]) -> None:
+        self._hear = hear
+
+    def send(self, message: str | bytes) -> None:
+        self.bufferedAmount += len(message)
+        asyncio.get_running_loop().call_soon(self._arrive, message)
+
+    def _arrive(self, message: str | bytes) -> None:
+        self.bufferedAmount -= len(message)
+        self.other._hear(message)
+
+
+async def test_a_data_channel_is_counted_at_the_receiver_each_way(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(data_flow, "SECONDS", 0.1)
+    near, far = Channel(), Channel()
+    near.other, far.other = far, near
+    serving = asyncio.create_task(data_flow.serve_channel(cast("RTCDataChannel", far)))
+    await asyncio.sleep(0)
+    seen = await data_flow.measure(cast("RTCDataChannel", near))
+    await serving
+    assert seen.up_kbps is not None
+    assert seen.down_kbps is not None
+    assert min(seen.up_kbps, seen.down_kbps) > 100
+
+
+async def test_a_meter_counts_from_the_first_byte_to_the_end_of_its_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(data_flow, "SECONDS", 0.2)
+    meter = data_flow.Meter()
+    for _ in range(3):
+        meter.take(1000)
+    kbps = await asyncio.wait_for(meter.kbps(), 60)
+    assert 0 < kbps <= 2 * 8 / 0.2
