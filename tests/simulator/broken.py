@@ -3,16 +3,18 @@
 from typing import Any
 
 from telemed_desk.clinical.notes import NoteText
-from telemed_desk.sync import receiving
+from telemed_desk.sync import receiving, removal
 from telemed_desk.sync.core import SyncCore
-from telemed_desk.sync.events import Pulled, Queued, Sent
+from telemed_desk.sync.enrolment import wrapped_key
+from telemed_desk.sync.events import Pulled, Queued, Seal, Sealed, Sent
 from telemed_desk.sync.hands import StoreHands
 from telemed_desk.sync.membership import verified_chain
 from telemed_desk.sync.ports import Cursor, LaneHead
 from telemed_desk.vault.fold import fold
 from telemed_desk.vault.rows import Rows, sort_key
-from telemed_protocol.api import PulledSegments, Receipt
+from telemed_protocol.api import AddMember, PulledSegments, Receipt
 from telemed_protocol.clock import HybridClock
+from telemed_protocol.identity import DeviceIdentity
 from telemed_protocol.membership import MemberChain, SignedRecord
 from telemed_protocol.op import Op, OpId
 from telemed_protocol.segment import SealedSegment
@@ -170,12 +172,37 @@ class WaitsForTheClock(SyncCore):
         return
 
 
+class TakesOlderAnswers(SyncCore):
+    """An answer that was on its way before the news is taken for the news."""
+
+    def _ask_for_members(self) -> None:
+        self._need_refresh = True
+
+
 class NumbersAtOnce(SyncCore):
     """An older copy numbers new segments before it has caught up."""
 
     def _seal(self) -> Any:
         self._met, self._behind = True, False
         return super()._seal()
+
+
+class SealsAsBefore(StoreHands):
+    """Goes on sealing with the key that it knew when it was started."""
+
+    def seal(self, wanted: Seal | None = None) -> Sealed:
+        self._first: int = getattr(self, "_first", self._chain.epoch)
+        sealer, epoch = self._sealer, self._first
+
+        class Older:
+            def seal_pending(self, _epoch: int, *rest: Any) -> Any:
+                return sealer.seal_pending(epoch, *rest)
+
+        self._sealer = Older()  # type: ignore[assignment]
+        try:
+            return super().seal(wanted)
+        finally:
+            self._sealer = sealer
 
 
 class ForgetsSegments(StoreHands):
@@ -221,9 +248,8 @@ class LateNumber(SimServer):
 class TakesFromRemoved(SimServer):
     """A removed desk may go on."""
 
-    def remove(self, device: bytes, record: SignedRecord, wraps: Any) -> None:
-        super().remove(device, record, wraps)
-        self.active.add(device)
+    def out(self, _device: bytes) -> None:
+        return
 
 
 # ---- functions -----------------------------------------------------------------------------------
@@ -236,6 +262,30 @@ def nothing(*_args: object, **_keywords: object) -> None:
 def one_side(_base: NoteText, one: NoteText, _other: NoteText) -> NoteText:
     """Merges by taking one of two."""
     return one
+
+
+_removal_of = removal.removal_of
+
+
+def keys_for_all(
+    chain: MemberChain, device: bytes, identity: DeviceIdentity, key: bytes, now_ms: int
+) -> AddMember:
+    """Seals the new key for everybody who was a member, the removed one too."""
+    change = _removal_of(chain, device, identity, key, now_ms)
+    extra = wrapped_key(chain, chain.epoch + 1, chain.members[device], key)
+    return AddMember(change.record, [*change.wraps, extra])
+
+
+def forgets_one(
+    chain: MemberChain, device: bytes, identity: DeviceIdentity, key: bytes, now_ms: int
+) -> AddMember:
+    """Seals the new key for all but one of those who stay."""
+    change = _removal_of(chain, device, identity, key, now_ms)
+    return AddMember(change.record, change.wraps[:-1])
+
+
+def believes_keys(_self: MemberChain, _epoch: int, _key: bytes) -> bool:
+    return True
 
 
 def believes_members(known: MemberChain, records: list[SignedRecord]) -> MemberChain:

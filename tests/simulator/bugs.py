@@ -6,8 +6,9 @@ from typing import Any
 
 from telemed_desk.clinical import merging
 from telemed_desk.sync import hands as hands_module
-from telemed_desk.sync import receiving
+from telemed_desk.sync import receiving, removal
 from telemed_desk.vault import fold_note
+from telemed_protocol.membership import MemberChain
 from tests.simulator import store as store_module
 from tests.simulator.broken import (
     ArrivalOrder,
@@ -28,13 +29,18 @@ from tests.simulator.broken import (
     NoDedup,
     NumberNotReserved,
     NumbersAtOnce,
+    SealsAsBefore,
     SkipsFsync,
     TakesFromRemoved,
+    TakesOlderAnswers,
     WaitsForTheClock,
     WallClockOnly,
     believes_heads,
+    believes_keys,
     believes_members,
     believes_page,
+    forgets_one,
+    keys_for_all,
     nothing,
     one_side,
     only_chains,
@@ -62,6 +68,7 @@ OLDER = Plan(desks=2, actions=60, lost=0.1, restore=True)
 REMOVAL = Plan(desks=4, actions=40, lost=0.2, removal=True, unattended=True)
 
 
+SLOW_REMOVAL = Plan(desks=4, actions=80, lost=0.2, removal=True, unattended=True)
 LAGGING = Plan(desks=6, actions=30, liar="omit", partitions=True)
 
 
@@ -125,6 +132,19 @@ BUGS: tuple[Bug, ...] = (
             patches=((receiving.LogReader, "_check_removal", nothing),),
         ),
         REMOVAL,
+    ),
+    Bug("sealed-as-before", Parts(hands=SealsAsBefore), REMOVAL),
+    Bug("older-answer-taken", Parts(core=TakesOlderAnswers), SLOW_REMOVAL),
+    Bug(
+        "new-key-for-the-removed",
+        Parts(patches=((removal, "removal_of", keys_for_all),)),
+        REMOVAL,
+    ),
+    Bug("one-gets-no-key", Parts(patches=((removal, "removal_of", forgets_one),)), REMOVAL),
+    Bug(
+        "keys-not-vouched-for",
+        Parts(patches=((MemberChain, "vouches_for", believes_keys),)),
+        Plan(desks=4, actions=40, liar="rekey", removal=True),
     ),
     Bug(
         "signature-not-checked",

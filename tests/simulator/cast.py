@@ -27,6 +27,11 @@ def epoch_key(epoch: int) -> bytes:
     return _seed(f"epoch {epoch}")
 
 
+def fresh_key(epoch: int, device: bytes, turn: int) -> bytes:
+    """What a desk draws when it removes another: never the same for two of them."""
+    return _seed(f"epoch {epoch} by {device.hex()} {turn}")
+
+
 IDENTITIES = tuple(
     DeviceIdentity(bytes([0x41 + i]) * 16, _seed(f"sign {i}"), _seed(f"receive {i}"))
     for i in range(MOST_DESKS)
@@ -45,24 +50,9 @@ def founding(count: int) -> tuple[SignedRecord, ...]:
     founder = IDENTITIES[0]
     for n, who in enumerate(IDENTITIES[:count], 1):
         action = "found" if n == 1 else "add"
+        checks = (KeyCheck(0, key_digest(CLINIC, 0, epoch_key(0))),) if n == 1 else ()
         record = MemberRecord(
-            1, CLINIC, n, chain.head, action, PUBLICS[who.device], 0, founder.device
+            1, CLINIC, n, chain.head, action, PUBLICS[who.device], 0, founder.device, checks
         )
         chain.extend(sign_record(record, founder))
     return tuple(chain.records)
-
-
-def removal(records: list[SignedRecord], device: bytes, epoch: int) -> SignedRecord:
-    """The founder removes a desk, and a new key begins."""
-    record = MemberRecord(
-        1,
-        CLINIC,
-        len(records) + 1,
-        records[-1].hash,
-        "revoke",
-        PUBLICS[device],
-        epoch,
-        IDENTITIES[0].device,
-        (KeyCheck(epoch, key_digest(CLINIC, epoch, epoch_key(epoch))),),
-    )
-    return sign_record(record, IDENTITIES[0])

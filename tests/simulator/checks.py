@@ -7,15 +7,16 @@ from collections.abc import Iterable
 import msgspec
 from msgspec import UNSET
 
+from telemed_desk.sync.membership import verified_chain
 from telemed_desk.sync.status import Phase
 from telemed_desk.vault.fold_note import text_of
 from telemed_desk.vault.payloads import NoteRevise, NoteSign, PatientSet, read_payload
 from telemed_protocol.api import PulledSegment
 from telemed_protocol.errors import ForgeryError, FormatError
 from telemed_protocol.op import Op, OpId
-from telemed_protocol.segment import open_segment, parse_segment
-from tests.simulator.cast import epoch_key
+from telemed_protocol.segment import SealedSegment, open_segment, parse_segment
 from tests.simulator.desk import SimDesk
+from tests.simulator.liars import LIARS_KEY
 from tests.simulator.people import NOTES, PATIENTS
 from tests.simulator.world import Violated, World
 
@@ -50,6 +51,7 @@ def check(world: World, desks: list[SimDesk], *, lied_to: set[bytes] | None = No
             _words_are_visible(desk, note)
             _signed_text_stands(desk, note)
     _everything_arrived(world, resting, desks)
+    _membership_holds(world, desks)
     _removed_stay_out(world, desks)
 
 
@@ -202,17 +204,17 @@ def _everything_arrived(world: World, resting: list[SimDesk], desks: list[SimDes
                     raise Violated("I1", f"{op.kind} of {desk.name} never reached {other.name}")
     in_log: dict[OpId, int] = {}
     for entry in _log(world):
-        for op in _opened(entry.wire):
+        for op in _opened(world, entry.wire):
             in_log[op.op_id] = in_log.get(op.op_id, 0) + 1
     if not world.plan.clone and any(count > 1 for count in in_log.values()):
         raise Violated("double", "an op stands twice in the log")
 
 
-def _opened(wire: bytes) -> tuple[Op, ...]:
+def _opened(world: World, wire: bytes) -> tuple[Op, ...]:
     try:
         segment = parse_segment(wire)
-        return open_segment(segment, epoch_key(segment.header.epoch))
-    except (FormatError, ForgeryError):
+        return open_segment(segment, world.server.keys[segment.header.epoch])
+    except (FormatError, ForgeryError, KeyError):
         return ()
 
 
@@ -225,20 +227,48 @@ def _removed_stay_out(world: World, desks: list[SimDesk]) -> None:
             continue
         if desk.alive and any(desk.store.epoch_key(e) for e in desk.later_epochs):
             raise Violated("I9", "a removed desk holds a later key")
+        for entry in log:
+            segment = parse_segment(entry.wire)
+            if desk.identity.device in world.kept_from.get(segment.hash, ()):
+                _kept_from(desk, segment)
         closed = False
         for entry in log:
             header = parse_segment(entry.wire).header
             closed = closed or header.epoch in desk.later_epochs
             if not closed or header.device != desk.identity.device:
                 continue
-            ops = _opened(entry.wire)
+            ops = _opened(world, entry.wire)
             if any(op.op_id in member.store.ops for member in members for op in ops):
                 raise Violated("I9", "a removed desk's later work was taken over")
+
+
+def _kept_from(desk: SimDesk, segment: SealedSegment) -> None:
+    """What was sealed when its removal was known, a removed desk opens with no key that it has."""
+    for epoch in range(desk.later_epochs.stop if desk.alive else 0):
+        key = desk.store.epoch_key(epoch)
+        try:
+            open_segment(segment, key or bytes(32))
+        except (FormatError, ForgeryError):
+            continue
+        raise Violated("I9", "a removed desk can read what was sealed after its removal")
+
+
+def _membership_holds(world: World, desks: list[SimDesk]) -> None:
+    """One chain, with somebody left in it, and no key sealed for whom it removed."""
+    chain = verified_chain(world.server.records)
+    if not chain.members:
+        raise Violated("I9", "nobody is left in the clinic")
+    for desk in desks:
+        wraps = world.server.wraps.get(desk.identity.device, ())
+        if any(wrap.epoch in desk.later_epochs for wrap in wraps):
+            raise Violated("I9", "a key was sealed for a removed desk")
 
 
 def _lies_are_noticed(desks: list[SimDesk], lied_to: set[bytes]) -> None:
     """I7: who was shown an impossible log says so, or keeps aside and counts what it cannot read."""
     for desk in desks:
-        victim = desk.identity.device in lied_to and desk.alive
+        victim = desk.identity.device in lied_to and desk.alive and not desk.removed
+        if desk.alive and LIARS_KEY in desk.held_keys:
+            raise Violated("I9", f"{desk.name} seals with a key that the server made")
         if victim and not desk.noticed and not desk.store.held_back():
             raise Violated("I7", f"{desk.name} was lied to and did not notice")

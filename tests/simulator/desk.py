@@ -9,6 +9,7 @@ from telemed_desk.sync.events import (
     Failure,
     HeadAnnounced,
     LinkChanged,
+    MembersChanged,
     Pull,
     Queued,
     Refresh,
@@ -19,6 +20,7 @@ from telemed_desk.sync.events import (
     WaitUntil,
 )
 from telemed_desk.sync.hands import failed
+from telemed_desk.sync.membership import verified_chain
 from telemed_desk.sync.problems import BadAnswer, Refused, ServerUnreachable
 from telemed_desk.sync.status import Phase
 from telemed_desk.vault.problems import VaultDamaged
@@ -32,6 +34,7 @@ from tests.simulator.world import World
 T = TypeVar("T")
 TIMEOUT_MS = 20_000
 PAGE = 4
+MOST_EPOCHS = 100
 
 
 class SimDesk:
@@ -44,7 +47,6 @@ class SimDesk:
         self.identity = IDENTITIES[index]
         self.clock_offset_ms = 0
         self.line_up = True
-        self.later_epochs: range = range(0)
         self.excused = ""
         self.noticed = False
         self.mine: dict[OpId, Op] = {}
@@ -177,7 +179,7 @@ class SimDesk:
         server, device = self.world.server, self.identity.device
         match activity:
             case Seal():
-                self._come_back(activity, lambda: self.hands.seal(activity), 0)
+                self._come_back(activity, lambda: self._seal(activity), 0)
             case Send(queued):
                 self._send(activity, queued)
             case Pull():
@@ -193,6 +195,15 @@ class SimDesk:
                     lambda: (*server.members(device), server.held(device)),
                     lambda answer: self.hands.take_members(*answer),
                 )
+
+    def _seal(self, activity: Seal) -> Event:
+        """Seal, and remember who this desk knew to be removed when it did."""
+        chain = verified_chain(self.store.member_records())
+        gone = {who.device for who in IDENTITIES if chain.removed_at(who.device) is not None}
+        event = self.hands.seal(activity)
+        for queued in event.segments:
+            self.world.kept_from[queued.hash] = gone
+        return event
 
     def _send(self, activity: Activity, queued: Queued) -> None:
         world, hands, device = self.world, self.hands, self.identity.device
@@ -286,10 +297,26 @@ class SimDesk:
         if self.line_up:
             self.guarded(lambda: self.feed(HeadAnnounced(sseq)))
 
+    def hear_of_members(self) -> None:
+        """The server's hint that membership has news arrives."""
+        if self.line_up:
+            self.guarded(lambda: self.feed(MembersChanged()))
+
     @property
     def removed(self) -> bool:
         """Whether it was removed from the clinic."""
-        return bool(self.later_epochs)
+        return self.identity.device in self.world.server.removed
+
+    @property
+    def held_keys(self) -> set[bytes | None]:
+        """All keys of the clinic that it holds."""
+        return {self.store.epoch_key(epoch) for epoch in range(MOST_EPOCHS)}
+
+    @property
+    def later_epochs(self) -> range:
+        """Epochs whose keys this desk must never have."""
+        begun = self.world.server.removed.get(self.identity.device)
+        return range(0) if begun is None else range(begun, MOST_EPOCHS)
 
     @property
     def alarmed(self) -> bool:

@@ -4,15 +4,12 @@ import contextlib
 from collections.abc import Iterator
 from unittest.mock import patch
 
-from telemed_protocol.api import WrappedKey
-from telemed_protocol.identity import wrap_for
-from telemed_protocol.membership import wrap_info
-from tests.simulator.cast import CLINIC, PUBLICS, epoch_key, removal
 from tests.simulator.checks import check
 from tests.simulator.desk import SimDesk
 from tests.simulator.disk import Disk
 from tests.simulator.liars import Liar
 from tests.simulator.people import act
+from tests.simulator.removing import Removing
 from tests.simulator.server import RealLog
 from tests.simulator.world import (
     DAY_MS,
@@ -44,7 +41,9 @@ class History:
             self.liar = Liar(self.world.server, plan.liar, self.world.random)
             self.world.server = self.liar  # type: ignore[assignment]
             self.world.receipt_taken = self.liar.taken
+            self.liar.has_key = self._has_key
         self.world.announce = self._announce
+        self.world.announce_members = self._announce_members
         self.desks = [SimDesk(self.world, i) for i in range(plan.desks)]
         self.backups: dict[str, Disk] = {}
 
@@ -52,6 +51,17 @@ class History:
         for desk in self.desks:
             if self.world.random.random() < 0.7:
                 self.world.later(self.world.delay(), lambda d=desk: d.hear_of(sseq))  # type: ignore[misc]
+
+    def _announce_members(self) -> None:
+        for desk in self.desks:
+            if self.world.random.random() < 0.7:
+                self.world.later(self.world.delay(), desk.hear_of_members)
+
+    def _has_key(self, device: bytes, epoch: int) -> bool:
+        return any(
+            d.identity.device == device and d.alive and d.store.epoch_key(epoch) is not None
+            for d in self.desks
+        )
 
     def live(self) -> None:
         """Live through it and check the end.
@@ -150,22 +160,17 @@ class History:
         self.desks.append(twin)
 
     def _do_remove(self, desk: SimDesk) -> None:
-        """The founder removes a desk, makes a new key and hands it to all others."""
-        server, founder = self.world.server, self.desks[0]
-        if not desk.index or desk.removed or len(server.active) < 3 or not founder.alive:
+        """Somebody at another desk removes this one; at times it removes that one just then, too."""
+        others = [d for d in self.desks if d.alive and d.index != desk.index and not d.removed]
+        if desk.removed or not others or len(self.world.server.active) < 3:
             return
-        epoch = server.epoch + 1
-        key = epoch_key(epoch)
-        record = removal(server.records, desk.identity.device, epoch)
-        wraps = [
-            WrappedKey(epoch, other, wrap_for(PUBLICS[other], key, wrap_info(CLINIC, epoch, other)))
-            for other in sorted({d.identity.device for d in self.desks if not d.removed})
-            if other != desk.identity.device
-        ]
-        server.remove(desk.identity.device, record, wraps)
-        for one in self.desks:
-            if one.index == desk.index:
-                one.later_epochs = range(epoch, epoch + len(self.desks))
+        remover = self.world.random.choice(others)
+        Removing(remover, desk.identity.device).begin()
+        if self.world.random.random() < 0.3:
+            second = self.world.random.choice([*others, desk])
+            victim = desk if second is not desk else remover
+            if second is not victim:
+                Removing(second, victim.identity.device).begin()
 
     def _do_lie(self, _desk: SimDesk) -> None:
         assert self.liar is not None

@@ -2,11 +2,13 @@
 
 import hashlib
 import random
+from collections.abc import Callable
 
 import msgspec
 
 from telemed_protocol.api import PulledSegment, PulledSegments, Receipt, WrappedKey
-from telemed_protocol.membership import MemberRecord, SignedRecord, sign_record
+from telemed_protocol.identity import wrap_for
+from telemed_protocol.membership import MemberRecord, SignedRecord, sign_record, wrap_info
 from telemed_protocol.op import OP_VERSION, READER_VERSION, Lane, Op, pack_payload
 from telemed_protocol.segment import (
     COMPRESSION_ZSTD,
@@ -18,6 +20,11 @@ from telemed_protocol.segment import (
 )
 from tests.simulator.cast import CLINIC, PUBLICS, STRANGER, epoch_key
 from tests.simulator.server import SimServer
+
+ABOUT_MEMBERS = ("rekey", "old-members")
+"""Lies about who is a member and about the keys; the others are about the log."""
+
+LIARS_KEY = b"the server's own key".ljust(32, b".")
 
 
 class Liar:
@@ -32,9 +39,14 @@ class Liar:
         self._apart: set[bytes] = set()
         self._other: SimServer | None = None
         self._given: dict[bytes, Receipt] = {}
+        self.has_key: Callable[[bytes, int], bool] = lambda _device, _epoch: False
 
     def begin(self, victims: set[bytes], seen: int) -> None:
         """Begin to lie to these desks, one of which has read so far, if there is something to read."""
+        if self.kind in ABOUT_MEMBERS:
+            self._apart = self._apart or victims
+            self.lying = True
+            return
         wires = [entry.wire for entry in self.honest.log]
         if self.lying or len(wires) < 3:
             return
@@ -103,6 +115,11 @@ class Liar:
 
     def pull(self, device: bytes, after: int, limit: int) -> PulledSegments:
         honest = self.honest.pull(device, after, limit)
+        if self.kind == "old-members" and self._is_lied_to(device):
+            # Nothing gives it away before somebody seals under the epoch that is kept from them.
+            epochs = [parse_segment(entry.wire).header.epoch for entry in honest.segments]
+            if any(not self.has_key(device, epoch) for epoch in epochs):
+                self.lied_to.add(device)
         if self._other is None or device not in self._apart or self.kind == "receipt":
             return honest
         log = self._other.log
@@ -116,6 +133,8 @@ class Liar:
 
     def members(self, device: bytes) -> tuple[list[SignedRecord], list[WrappedKey]]:
         records, wraps = self.honest.members(device)
+        if self._is_lied_to(device):
+            records, wraps = self._other_members(device, records, wraps)
         if self.kind == "stranger" and self.lying:
             public = PUBLICS[STRANGER.device]
             forged = MemberRecord(
@@ -130,6 +149,31 @@ class Liar:
             )
             records = [*records, sign_record(forged, STRANGER)]
             self.lied_to.add(device)
+        return records, wraps
+
+    def _is_lied_to(self, device: bytes) -> bool:
+        return self.lying and device in self._apart
+
+    def _other_members(
+        self, device: bytes, records: list[SignedRecord], wraps: list[WrappedKey]
+    ) -> tuple[list[SignedRecord], list[WrappedKey]]:
+        match self.kind:
+            case "rekey":
+                # Whoever takes this key seals notes that the server can read.
+                changed = []
+                for wrap in wraps:
+                    if self.has_key(device, wrap.epoch):
+                        changed.append(wrap)
+                        continue
+                    info = wrap_info(CLINIC, wrap.epoch, device)
+                    made = wrap_for(PUBLICS[device], LIARS_KEY, info)
+                    # Who had its own key before this arrived notices nothing, and need not.
+                    changed.append(WrappedKey(wrap.epoch, device, made))
+                return records, changed
+            case "old-members":
+                while records and not self.has_key(device, records[-1].parse().epoch):
+                    records = records[:-1]
+                return records, [w for w in wraps if self.has_key(device, w.epoch)]
         return records, wraps
 
 

@@ -11,8 +11,17 @@ from typing import TypeVar
 import sqlalchemy as sa
 import sqlcipher3.dbapi2 as driver
 
+from telemed_desk.sync.membership import verified_chain
 from telemed_desk.sync.problems import NotAuthorised, Refused
-from telemed_protocol.api import Held, HeldLane, PulledSegment, PulledSegments, Receipt, WrappedKey
+from telemed_protocol.api import (
+    AddMember,
+    Held,
+    HeldLane,
+    PulledSegment,
+    PulledSegments,
+    Receipt,
+    WrappedKey,
+)
 from telemed_protocol.errors import ForgeryError, FormatError
 from telemed_protocol.membership import SignedRecord
 from telemed_protocol.segment import GENESIS_HASH, next_log_hash, parse_segment, verify_segment
@@ -34,7 +43,8 @@ class SimServer:
     log: list[PulledSegment] = field(default_factory=list)
     kept: dict[tuple[bytes, int, int], tuple[bytes, Receipt]] = field(default_factory=dict)
     newest: dict[tuple[bytes, int], tuple[int, bytes]] = field(default_factory=dict)
-    epoch: int = 0
+    removed: dict[bytes, int] = field(default_factory=dict)
+    keys: dict[int, bytes] = field(default_factory=lambda: {0: epoch_key(0)})
 
     def push(self, device: bytes, wire: bytes) -> Receipt:
         self.admit(device)
@@ -93,16 +103,22 @@ class SimServer:
         mine = sorted((lane, *at) for (who, lane), at in self.newest.items() if who == device)
         return Held([HeldLane(lane, n, known) for lane, n, known in mine])
 
-    def remove(self, device: bytes, record: SignedRecord, wraps: list[WrappedKey]) -> None:
-        """A member desk removed another."""
-        self.records.append(record)
-        self.active.discard(device)
-        self.epoch += 1
-        for wrap in wraps:
+    def add_member(self, device: bytes, change: AddMember, key: bytes) -> None:
+        """A member desk removes another; the simulation, not the server, is told the key."""
+        self.admit(device)
+        record = change.record.parse()
+        if record.n != len(self.records) + 1 or record.prev_hash != self.records[-1].hash:
+            raise Refused("chain_moved_on", 409)
+        verified_chain([*self.records, change.record])
+        self.records.append(change.record)
+        self.out(record.member.device)
+        self.removed[record.member.device] = record.epoch
+        self.keys[record.epoch] = key
+        for wrap in change.wraps:
             self.wraps.setdefault(wrap.device, []).append(wrap)
 
-    def key_now(self) -> bytes:
-        return epoch_key(self.epoch)
+    def out(self, device: bytes) -> None:
+        self.active.discard(device)
 
 
 @dataclass

@@ -14,6 +14,7 @@ from telemed_protocol.api import Receipt
 from telemed_protocol.op import Op, OpId
 from telemed_protocol.segment import parse_segment
 from tests.simulator.cast import IDENTITIES, founding
+from tests.simulator.liars import ABOUT_MEMBERS
 from tests.simulator.server import SimServer
 from tests.simulator.store import SimStore
 
@@ -57,6 +58,12 @@ class Plan:
     """Nobody presses "try now" at the end, and no socket says that the line is back."""
 
 
+LIES = (
+    *("omit", "swap", "edit", "rollback", "fork", "stranger", "forge", "receipt"),
+    *ABOUT_MEMBERS,
+)
+
+
 def drawn(seed: int) -> Plan:
     """Draw a plan: calm and wild ones, few misfortunes at once and many."""
     rng = random.Random(f"plan {seed}")
@@ -65,6 +72,7 @@ def drawn(seed: int) -> Plan:
         return rng.random() < chance
 
     hostile = some(0.12)
+    liar = rng.choice(LIES) if hostile else ""
     return Plan(
         desks=rng.choice((2, 2, 3, 3, 4, 5, 6, 8)),
         actions=rng.choice((8, 12, 16, 24)),
@@ -79,14 +87,10 @@ def drawn(seed: int) -> Plan:
         server_rot=not hostile and some(0.04),
         restore=not hostile and some(0.1),
         clone=not hostile and some(0.08),
-        removal=not hostile and some(0.15),
+        removal=some(0.15) if not hostile else liar in ABOUT_MEMBERS,
         skew=some(0.3),
         bulk=some(0.15),
-        liar=rng.choice(
-            ("omit", "swap", "edit", "rollback", "fork", "stranger", "forge", "receipt")
-        )
-        if hostile
-        else "",
+        liar=liar,
         real_log=not hostile and some(0.05),
         unattended=some(0.5),
     )
@@ -127,8 +131,10 @@ class World:
     server_up: bool = True
     sent: dict[tuple[bytes, int, int], bytes] = field(default_factory=dict)
     recorded: dict[OpId, list[Op]] = field(default_factory=dict)
+    kept_from: dict[bytes, set[bytes]] = field(default_factory=dict)
     acknowledged: set[bytes] = field(default_factory=set)
     announce: Callable[[int], None] = lambda _sseq: None
+    announce_members: Callable[[], None] = lambda: None
     receipt_taken: Callable[[bytes, Receipt, int], None] = lambda *_: None
     words: int = 0
     steps: int = 0

@@ -156,7 +156,8 @@ class MemoryStore:
 
     def keep_member_records(self, records: list[SignedRecord]) -> None:
         self.commit()
-        self.records = list(records)
+        if records != self.records[: len(records)]:
+            self.records = list(records)
 
     def keep_epoch_key(self, epoch: int, key: bytes) -> None:
         self.commit()

@@ -199,7 +199,7 @@ class VaultSegments(VaultCore):
         return [SignedRecord(row.record, row.signature) for row in rows]
 
     def keep_member_records(self, records: list[SignedRecord]) -> None:
-        """Store the verified chain: it may only grow.
+        """Store the verified chain: it may only grow; an older answer changes nothing.
 
         Raises:
             BugError: It does not continue what is stored.
@@ -211,6 +211,8 @@ class VaultSegments(VaultCore):
                 sa.select(table.c.record, table.c.signature).order_by(table.c.n)
             ).all()
             old = [SignedRecord(row.record, row.signature) for row in stored]
+            if records == old[: len(records)]:
+                return
             if records[: len(old)] != old:
                 raise BugError("a member chain that does not continue the stored one")
             fresh = [
