@@ -128,8 +128,9 @@ def test_a_record_has_the_visits_newest_first_with_their_notes(place: Place) -> 
     assert record.patient == place.vault.patient(PATIENT)
     assert [v.consultation.entity for v in record.visits] == [VISIT, EARLIER]
     assert [len(v.notes) for v in record.visits] == [1, 0]
-    assert record.visits[0].texts[0].plan == "Bisacodyl 10 mg at night."
-    assert read_record(place.vault, new_id()) == Record()
+    assert record.visits[0].texts[0].text.plan == "Bisacodyl 10 mg at night."
+    nobody = read_record(place.vault, new_id())
+    assert (nobody.patient, nobody.visits) == (None, ())
 
 
 def test_a_vault_that_locks_meanwhile_is_an_answer_and_no_crash(place: Place) -> None:

@@ -244,6 +244,7 @@ class OpenScreens:
         booked = [c.booked_ms for c, _ in records.day if c.state is ConsultationState.BOOKED]
         self._next_ms = min((at for at in booked if at > now), default=None)
         self.call.next_patient(self._next_ms)
+        self.search.changed()
         if self._shell.current == "sync":
             self.sync.items(records.sync_items, records.conflicts)
 

@@ -1,20 +1,36 @@
 """The gallery's scenes of search and the record, with fictional patients."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
 
 from PySide6.QtWidgets import QWidget
 
 from telemed_desk.clinical.consultations import Consultation, ConsultationState, Way
-from telemed_desk.clinical.notes import Note, NoteText
+from telemed_desk.clinical.entries import Entry, EntryKind, TakenOff
+from telemed_desk.clinical.notes import Addendum, Note, NoteText
 from telemed_desk.clinical.people import Patient, Programme, Sex
 from telemed_desk.ui.gallery_days import NOW_MS
+from telemed_desk.ui.screens.record.about import AboutPresenter
 from telemed_desk.ui.screens.record.presenter import RecordPresenter
 from telemed_desk.ui.screens.record.view import RecordView
 from telemed_desk.ui.screens.search.presenter import SearchPresenter
 from telemed_desk.ui.screens.search.view import FoundList
 from telemed_desk.ui.shell.window import Shell
+from telemed_desk.vault import EntitySync, OtherValue, SyncState
 from telemed_desk.vault.problems import DiskFull
-from telemed_desk.workflow.finding import Found, Record, SearchResult, Visit, excerpt_of
+from telemed_desk.workflow.finding import (
+    Below,
+    Found,
+    Record,
+    SearchResult,
+    Text,
+    Visit,
+    excerpt_of,
+)
+from telemed_desk.workflow.patient_record import About
+from telemed_desk.workflow.record_writing import Done, Written
+from telemed_protocol.op import OpId
 
 Scene = Callable[[], QWidget]
 Framed = Callable[[str, QWidget], Shell]
@@ -77,19 +93,57 @@ def _found(typed: str) -> SearchResult:
     )  # fmt: skip
 
 
+ODERA, WAMBUI = b"a" * 16, b"w" * 16
+ADDED = Addendum(
+    WAMBUI, NOW_MS - 86_400_000,
+    "Heel and sacrum checked at home: skin whole. Bowels opened this morning.",
+)  # fmt: skip
+PHONES = [
+    OtherValue("phone", "+254 700 000 172", OpId(b"e" * 16, 4), WAMBUI, NOW_MS - 900_000),
+    OtherValue("phone", "+254 700 000 127", OpId(b"d" * 16, 9), ODERA, NOW_MS - 600_000),
+]
+ABOUT = About(
+    (
+        Entry("penicillin (rash)", ((ODERA, 1),), ODERA, NOW_MS - 90 * DAY_MS),
+        Entry(
+            "sulfa (hives)", ((ODERA, 2),), WAMBUI, NOW_MS - 60 * DAY_MS,
+            gone=TakenOff(frozenset(), ODERA, NOW_MS - 7 * DAY_MS, "tolerated twice since"),
+        ),
+    ),
+    (
+        Entry("Morphine 5 mg by mouth, every 4 h", ((ODERA, 3),), ODERA, NOW_MS - 7 * DAY_MS),
+        Entry("Bisacodyl 10 mg at night", ((ODERA, 4),), ODERA, NOW_MS, beside=True),
+        Entry("Bisacodyl 5 mg at night", ((WAMBUI, 5),), WAMBUI, NOW_MS, beside=True),
+    ),
+    names={ODERA: "Dr Achieng Odera", WAMBUI: "Mercy Wambui"},
+    me=ODERA,
+    sync=EntitySync(SyncState.WAITING, None),
+)  # fmt: skip
+
 RECORD = Record(
     NYAMBURA,
     (
-        Visit(UNFINISHED, (note(UNFINISHED, signed=False),), (TEXT,), "Dr Achieng Odera"),
-        Visit(LAST, (note(LAST, signed=True),), (TEXT,), "Dr Achieng Odera"),
+        Visit(UNFINISHED, (note(UNFINISHED, signed=False),), (Text(TEXT),), "Dr Achieng Odera"),
+        Visit(
+            LAST,
+            (note(LAST, signed=True),),
+            (Text(TEXT, "Dr Achieng Odera", NOW_MS, signed=True),),
+            "Dr Achieng Odera",
+            (Below(ADDED, "Mercy Wambui"),),
+            "Wairimu phoned: the rash is back. ",
+        ),
         Visit(
             visit(3, ConsultationState.WRITING),
             (note(visit(3, ConsultationState.WRITING), signed=False, leaves=2),),
-            (TEXT, OTHER),
+            (
+                Text(TEXT, "Mercy Wambui", NOW_MS),
+                Text(OTHER, "Dr Achieng Odera", NOW_MS + 180_000),
+            ),
             "Mercy Wambui",
         ),
         Visit(visit(6, ConsultationState.NOT_JOINED)),
     ),
+    about=ABOUT,
 )
 
 
@@ -109,6 +163,32 @@ class Finds:
 
     def review_note(self, consultation: bytes) -> None:
         """Open nothing."""
+
+    def add_below(self, note: bytes, text: str, done: Done) -> None:
+        """Sign nothing."""
+
+    def keep(self, note: bytes, text: str) -> None:
+        """Keep nothing."""
+
+    def add(
+        self, patient: bytes, _kind: EntryKind, _what: str, _instead: Entry | None, done: Done
+    ) -> None:
+        """Say that it is on the disk."""
+        done(Written(OpId(patient, 1), NOW_MS))
+
+    def take_off(self, patient: bytes, _kind: EntryKind, _entry: Entry, done: Done) -> None:
+        """Say that it is on the disk."""
+        done(Written(OpId(patient, 1), NOW_MS))
+
+    def change(
+        self,
+        _patient: bytes,
+        _fields: Mapping[str, Any],
+        _seen: Mapping[str, tuple[OpId, ...]],
+        done: Done,
+    ) -> None:
+        """Say that the disk is full."""
+        done(Written(problem=DiskFull()))
 
 
 def _search(today: Scene, typed: str, result: SearchResult) -> Scene:
@@ -130,14 +210,40 @@ def _search(today: Scene, typed: str, result: SearchResult) -> Scene:
     return scene
 
 
-def _record(framed: Framed, record: Record, at: Consultation | None) -> Scene:
+def _quiet(_view: RecordView, _reading: RecordPresenter, _about: AboutPresenter) -> None:
+    return
+
+
+Then = Callable[[RecordView, RecordPresenter, AboutPresenter], None]
+
+
+def _record(framed: Framed, record: Record, at: Consultation | None, then: Then = _quiet) -> Scene:
     def scene() -> QWidget:
         view = RecordView()
-        presenter = RecordPresenter(Finds(SearchResult(), record), lambda: NOW_MS, view.show_state)
+        finds = Finds(SearchResult(), record)
+        about = AboutPresenter(
+            finds, lambda: NOW_MS, view.about.show_state, lambda _words, _undo: None
+        )
+        presenter = RecordPresenter(
+            finds, lambda: NOW_MS, view.show_state, finds,
+            lambda read: about.read(read.patient, read.about),
+        )  # fmt: skip
         presenter.open(NYAMBURA.entity, at.entity if at else None, "constip")
+        then(view, presenter, about)
         return framed("record", view)
 
     return scene
+
+
+def _adds(_view: RecordView, reading: RecordPresenter, about: AboutPresenter) -> None:
+    reading.add_below()
+    about.add(EntryKind.ALLERGY, "latex")
+
+
+def _edits(view: RecordView, _reading: RecordPresenter, about: AboutPresenter) -> None:
+    about.edit(on=True)
+    view.about.cards[EntryKind.MEDICINE].rows[0].put.emit(0, "Morphine 5 mg by mouth, every 4 h")
+    about.change("year_of_birth", "59")
 
 
 def search_scenes(framed: Framed, today: Scene) -> dict[str, Scene]:
@@ -151,6 +257,11 @@ def search_scenes(framed: Framed, today: Scene) -> dict[str, Scene]:
         "15-record-draft": _record(framed, RECORD, UNFINISHED),
         "15-record-versions": _record(framed, RECORD, RECORD.visits[2].consultation),
         "15-record-no-note": _record(framed, RECORD, RECORD.visits[3].consultation),
+        "15-record-addendum": _record(framed, RECORD, LAST, _adds),
+        "15-record-edit": _record(framed, RECORD, LAST, _edits),
+        "15-record-also": _record(
+            framed, replace(RECORD, about=replace(ABOUT, others=tuple(PHONES))), LAST
+        ),
         "15-record-empty": _record(framed, Record(NYAMBURA), None),
         "15-record-problem": _record(framed, Record(problem=DiskFull()), None),
     }

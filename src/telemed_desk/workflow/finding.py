@@ -6,15 +6,18 @@ Public methods are called on the GUI thread and return at once; answers come bac
 import asyncio
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from telemed_desk.clinical.consultations import Consultation
-from telemed_desk.clinical.notes import Note, NoteText, Section
+from telemed_desk.clinical.notes import Addendum, Note, NoteText, Section
 from telemed_desk.clinical.people import Patient
 from telemed_desk.vault import SearchHit, Vault
 from telemed_desk.vault.search import MOST_CHARACTERS, fold_text
+from telemed_desk.workflow.claiming import Holder, holders
 from telemed_desk.workflow.core_thread import CoreThread
+from telemed_desk.workflow.patient_record import About, read_about
+from telemed_desk.workflow.record_writing import typed_below
 from telemed_protocol.errors import KnownError
 
 MOST_FOUND = 20
@@ -48,13 +51,44 @@ class SearchResult:
 
 
 @dataclass(frozen=True, slots=True)
+class Below:
+    """An addendum, and the name of who signed it."""
+
+    addendum: Addendum = field(repr=False)
+    author: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A version that stands of one of a visit's notes, and who wrote it where and when."""
+
+    text: NoteText = field(repr=False)
+    author: str = ""
+    at_ms: int = 0
+    signed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Visit:
-    """A consultation with its notes: as committed, each version that stands."""
+    """A consultation with its notes: as committed, each version that stands.
+
+    Attributes:
+        consultation: Which.
+        notes: The signed one first, then the one begun first.
+        texts: What stands in them, the first note's first.
+        author: Who signed or last changed the first note.
+        below: Addenda of the first note.
+        typed: An addendum that was begun here and not signed.
+        holder: Who took the visit.
+    """
 
     consultation: Consultation
     notes: tuple[Note, ...] = field(default=(), repr=False)
-    texts: tuple[NoteText, ...] = field(default=(), repr=False)
+    texts: tuple[Text, ...] = field(default=(), repr=False)
     author: str = ""
+    below: tuple[Below, ...] = ()
+    typed: str = field(default="", repr=False)
+    holder: Holder | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +98,7 @@ class Record:
     patient: Patient | None = None
     visits: tuple[Visit, ...] = ()
     problem: KnownError | None = None
+    about: About = field(default_factory=About)
 
 
 def matched(text: str, typed: str) -> Spans:
@@ -125,26 +160,53 @@ def _read(vault: Vault, hit: SearchHit, typed: str) -> Found:
 
 
 def _sections(vault: Vault, note: Note) -> Iterator[str]:
-    for text in _texts(vault, note):
-        yield from (text.section(section) for section in Section)
+    for written in _texts(vault, note, {}):
+        yield from (written.text.section(section) for section in Section)
+    yield from (addendum.text for addendum in vault.addenda_of(note.entity))
 
 
-def _texts(vault: Vault, note: Note) -> tuple[NoteText, ...]:
-    if note.leaves == 1 or note.is_signed:
-        return (note.text,)
-    return tuple(version.text for version in vault.note_versions(note.entity))
+def _texts(vault: Vault, note: Note, names: Mapping[bytes, str]) -> list[Text]:
+    """What stands of a note; of a signed one first what was signed, then what was written beside."""
+    if note.leaves == 1:
+        author = names.get(note.signer or note.author, "")
+        return [Text(note.text, author, note.signed_ms or note.changed_ms, note.is_signed)]
+    found = [
+        Text(version.text, names.get(version.author, ""), version.at_ms)
+        for version in vault.note_versions(note.entity)
+    ]
+    if not note.is_signed:
+        return found
+    signed = Text(note.text, names.get(note.signer, ""), note.signed_ms or 0, signed=True)
+    return [signed, *(text for text in found if text.text != note.text)]
 
 
 def read_record(vault: Vault, patient: bytes) -> Record:
     """Read a patient's record; some ten milliseconds, so on no loop."""
     known = vault.patient(patient)
+    about = read_about(vault, patient)
+    consultations = vault.consultations_of(patient)[:MOST_VISITS]
+    held = holders(vault, [consultation.entity for consultation in consultations])
     visits = []
-    for consultation in vault.consultations_of(patient)[:MOST_VISITS]:
+    for consultation in consultations:
         notes = tuple(vault.notes_of(consultation.entity))
-        texts = tuple(text for note in notes for text in _texts(vault, note))
-        author = vault.clinician_of(notes[0].signer or notes[0].author) if notes else None
-        visits.append(Visit(consultation, notes, texts, author.name if author else ""))
-    return Record(known, tuple(visits))
+        texts = tuple(text for note in notes for text in _texts(vault, note, about.names))
+        author, typed = "", ""
+        below: list[Below] = []
+        if notes:
+            first = notes[0]
+            author = about.names.get(first.signer or first.author, "")
+            typed = typed_below(vault, first.entity)
+            below = [
+                Below(addendum, about.names.get(addendum.author, ""))
+                for addendum in vault.addenda_of(first.entity)
+            ]
+        visits.append(
+            Visit(
+                consultation, notes, texts, author, tuple(below), typed,
+                held.get(consultation.entity),
+            )
+        )  # fmt: skip
+    return Record(known, tuple(visits), about=about)
 
 
 class Finding:

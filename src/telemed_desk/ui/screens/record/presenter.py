@@ -1,4 +1,7 @@
-"""A patient's record for reading: visits at the left, the chosen one's note beside. Plain Python."""
+"""A patient's record: visits at the left, the chosen one's note beside. Plain Python.
+
+A signed note is read only; what is to be said later is written below it, as an addendum.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -9,10 +12,23 @@ from telemed_desk.clinical.notes import Note, Section
 from telemed_desk.clinical.people import Programme
 from telemed_desk.ui import words
 from telemed_desk.ui.text import t
-from telemed_desk.workflow.finding import Record, Spans, Visit, matched
+from telemed_desk.workflow.finding import Below, Record, Spans, Text, Visit, matched
+from telemed_desk.workflow.record_writing import Done, Written
 
 UNFINISHED = frozenset({ConsultationState.IN_CALL, ConsultationState.WRITING})
 _TONE = {"signed": "ok", "writing": "warn", "in-call": "warn", "not-joined": "warn"}
+
+
+class BelowPort(Protocol):
+    """What an addendum needs of the workflow."""
+
+    def add_below(self, note: bytes, text: str, done: Done) -> None:
+        """Sign an addendum and record it; ``done`` is called on the GUI thread."""
+        ...
+
+    def keep(self, note: bytes, text: str) -> None:
+        """Keep what is typed."""
+        ...
 
 
 class RecordPort(Protocol):
@@ -56,6 +72,33 @@ class Passage:
 
 
 @dataclass(frozen=True, slots=True)
+class BelowLine:
+    """An addendum; ``warning`` when its signature does not fit."""
+
+    head: str
+    text: str
+    spans: Spans = ()
+    warning: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """An addendum while it is written.
+
+    Attributes:
+        note: Below which note; another one means that the field is filled anew.
+        text: What the field is filled with.
+        busy: It is being signed.
+        problem: Why it is not.
+    """
+
+    note: bytes
+    text: str = ""
+    busy: bool = False
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class State:
     """What the screen shows."""
 
@@ -72,6 +115,10 @@ class State:
     is_signed: bool = False
     versions: str = ""
     passages: tuple[Passage, ...] = ()
+    below: tuple[BelowLine, ...] = ()
+    may_add: bool = False
+    writing: Writing | None = None
+    taken: str = ""
     empty: str = ""
     empty_words: str = ""
     problem: str = ""
@@ -86,12 +133,23 @@ class RecordPresenter:
         port: The workflow.
         now_ms: Wall clock.
         show: Gets every new state.
+        below: Writes addenda; None = reading only.
+        also: Told of every record that was read, and of None when it is left.
     """
 
     def __init__(
-        self, port: RecordPort, now_ms: Callable[[], int], show: Callable[[State], None]
+        self,
+        port: RecordPort,
+        now_ms: Callable[[], int],
+        show: Callable[[State], None],
+        below: BelowPort | None = None,
+        also: Callable[[Record], None] = lambda _record: None,
     ) -> None:
         self._port = port
+        self._below = below
+        self._also = also
+        self._patient: bytes | None = None
+        self._typed_below: dict[bytes, str] = {}
         self._now_ms = now_ms
         self._show = show
         self._typed = ""
@@ -113,8 +171,66 @@ class RecordPresenter:
         self._asked += 1
         asked = self._asked
         self._typed, self._wanted, self._visits = typed, consultation, ()
+        self._patient = patient
+        self._typed_below = {}
         self._set(State())
+        self._also(Record())
         self._port.record(patient, lambda record: self._read(asked, record))
+
+    def look(self) -> None:
+        """Something was recorded: read again, and stay where one is."""
+        if self._patient is None:
+            return
+        self._asked += 1
+        asked = self._asked
+        if self._visits:
+            self._wanted = self._visits[self._chosen].consultation.entity
+        self._port.record(self._patient, lambda record: self._read(asked, record))
+
+    def add_below(self) -> None:
+        """Begin an addendum, or go on with one that was begun before."""
+        visit = self._visits[self._chosen] if self._visits else None
+        if visit is not None and self.state.may_add:
+            note = visit.notes[0].entity
+            text = self._typed_below.get(note, visit.typed)
+            self._set(replace(self.state, writing=Writing(note, text)))
+
+    def type_below(self, text: str) -> None:
+        """What stands in the addendum's field now."""
+        writing = self.state.writing
+        if writing is not None and self._below is not None and not writing.busy:
+            self._typed_below[writing.note] = text
+            self._below.keep(writing.note, text)
+
+    def sign_below(self) -> None:
+        """Sign what was typed: from now on it stands below the note and never changes."""
+        writing = self.state.writing
+        if writing is None or writing.busy or self._below is None:
+            return
+        text = self._typed_below.get(writing.note, writing.text).strip()
+        if not text:
+            self._set(
+                replace(self.state, writing=replace(writing, problem=t("record.below.empty")))
+            )
+            return
+        self._set(replace(self.state, writing=replace(writing, busy=True, problem="")))
+        self._below.add_below(writing.note, text, lambda w: self._signed(writing.note, w))
+
+    def leave_below(self) -> None:
+        """Close the field; what was typed is kept."""
+        self._set(replace(self.state, writing=None))
+
+    def _signed(self, note: bytes, written: Written) -> None:
+        writing = self.state.writing
+        if written.problem is None:
+            self._typed_below[note] = ""
+        if writing is None or writing.note != note:
+            return
+        if written.problem is None:
+            self._set(replace(self.state, writing=None))
+        else:
+            said = f"{written.problem.sentence} {written.problem.next_step}"
+            self._set(replace(self.state, writing=replace(writing, busy=False, problem=said)))
 
     def choose(self, consultation: bytes) -> None:
         """Show another visit."""
@@ -137,8 +253,10 @@ class RecordPresenter:
     def forget(self) -> None:
         """The PC locks."""
         self._asked += 1
-        self._visits, self._typed = (), ""
+        self._visits, self._typed, self._patient = (), "", None
+        self._typed_below = {}
         self.state = State()
+        self._also(Record())
 
     # ---- the answer ----------------------------------------------------------------------------
 
@@ -164,6 +282,7 @@ class RecordPresenter:
                 remarks_spans=matched(patient.remarks, self._typed),
             )
         self._visits = record.visits
+        self._also(record)
         entities = [visit.consultation.entity for visit in self._visits]
         self._chosen = entities.index(self._wanted) if self._wanted in entities else 0
         self._set(self._at_visit(state))
@@ -179,6 +298,11 @@ class RecordPresenter:
         day = words.day(booked.booked_ms)
         note = visit.notes[0] if visit.notes else None
         many = len(visit.texts) > 1
+        signed = note is not None and note.is_signed
+        beside = t("record.beside_signed" if signed else "record.versions", n=len(visit.texts))
+        writing = self.state.writing
+        if note is None or writing is None or writing.note != note.entity:
+            writing = None
         return replace(
             state,
             visits=tuple(self._row(n, v) for n, v in enumerate(self._visits)),
@@ -186,9 +310,13 @@ class RecordPresenter:
             reason=booked.reason,
             reason_spans=matched(booked.reason, self._typed),
             note_state=_note_state(note, visit.author) if note is not None else "",
-            is_signed=note is not None and note.is_signed,
-            versions=t("record.versions", n=len(visit.texts)) if many else "",
+            is_signed=signed,
+            versions=beside if many else "",
             passages=tuple(self._passages(visit)),
+            below=tuple(self._below_line(below) for below in visit.below),
+            may_add=signed and self._below is not None,
+            writing=writing,
+            taken=_taken(visit),
             empty="" if note is not None else t("record.no_note"),
             empty_words="" if note is not None else t("record.no_note.words"),
             may_write=booked.state in UNFINISHED,
@@ -209,11 +337,11 @@ class RecordPresenter:
 
     def _passages(self, visit: Visit) -> list[Passage]:
         passages = []
-        for number, text in enumerate(visit.texts, start=1):
+        for number, version in enumerate(visit.texts, start=1):
             if len(visit.texts) > 1:
-                passages.append(Passage(t("record.version", n=number)))
+                passages.append(Passage(_version_head(number, version)))
             for section in Section:
-                written = text.section(section)
+                written = version.text.section(section)
                 passages.append(
                     Passage(
                         t(f"section.{section.value}"),
@@ -223,6 +351,33 @@ class RecordPresenter:
                     )
                 )
         return passages
+
+    def _below_line(self, below: Below) -> BelowLine:
+        added = below.addendum
+        when = {"day": words.day(added.at_ms), "time": words.clock(added.at_ms)}
+        key = "record.below.by" if below.author else "record.below.by.nobody"
+        return BelowLine(
+            t(key, who=below.author, **when),
+            added.text,
+            matched(added.text, self._typed),
+            "" if added.fits else t("record.below.forged"),
+        )
+
+
+def _version_head(number: int, version: Text) -> str:
+    if not version.author:
+        return t("record.version", n=number)
+    when = {"day": words.day(version.at_ms), "time": words.clock(version.at_ms)}
+    key = "record.version.signed" if version.signed else "record.version.by"
+    return t(key, who=version.author, **when)
+
+
+def _taken(visit: Visit) -> str:
+    """Who has an unfinished visit, where that is somebody else."""
+    holder = visit.holder
+    if holder is None or holder.mine or visit.consultation.state not in UNFINISHED:
+        return ""
+    return t("record.taken", who=holder.name, time=words.clock(holder.at_ms))
 
 
 def _note_state(note: Note, author: str) -> str:

@@ -1,9 +1,15 @@
-"""The record: visits at the left, the chosen one's note beside. Nothing here can be typed into."""
+"""The record: visits at the left, the chosen one's note beside, then what is kept of the patient.
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QKeyEvent, QMouseEvent
-from PySide6.QtWidgets import QSizePolicy, QWidget
+Notes are for reading here; a signed one can be added to below.
+"""
 
+from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtGui import QKeyEvent, QMouseEvent, QResizeEvent
+from PySide6.QtWidgets import QLineEdit, QPlainTextEdit, QSizePolicy, QWidget
+
+from telemed_desk.ui.screens.record.about_view import AboutView
+from telemed_desk.ui.screens.record.below_view import BelowView
+from telemed_desk.ui.screens.record.entry_cards import EntryField
 from telemed_desk.ui.screens.record.presenter import Passage, State, VisitRow
 from telemed_desk.ui.text import t
 from telemed_desk.ui.theme import sizes
@@ -61,11 +67,14 @@ class RecordView(QWidget):
     chosen = Signal(bytes)
     moved = Signal(int)
     write = Signal()
+    below_asked = Signal()
 
     def __init__(self) -> None:
         super().__init__()
         self.setProperty("page", "true")
         self._state = State()
+        self.about = AboutView()
+        self.below = BelowView()
         self.lines: dict[bytes, VisitLine] = {}
         self.back_button = Button(t("record.back"), icon="chevron-left", keys=t("key.esc"))
         self.back_button.clicked.connect(self.back)
@@ -76,34 +85,47 @@ class RecordView(QWidget):
         head = row(self.back_button, gap=sizes.XL)
         who = column(row(self.name, self.allergies, None), self.line, self.remarks, gap=sizes.XXS)
         head.addLayout(who, 1)
+        self.head = head
         self.problem = Banner("danger")
         self.visits = Card(t("record.visits"))
-        self.visits.setFixedWidth(sizes.SYNC_SIDE)
         self._list = column(gap=0)
         self.visits.add(scroll(panel(column(self._list, None, gap=0))), 1)
         body = row(gap=sizes.CARD_PAD)
         body.addWidget(self.visits)
         body.addWidget(self._note_card(), 1)
+        body.addWidget(self.about)
         whole = column(head, self.problem, gap=sizes.CARD_PAD, pad=(sizes.XL,) * 4)
         whole.addLayout(body, 1)
         self.setLayout(whole)
-        self.panels = [self.visits, self.note]
-        on_key(self, "Esc", self.back.emit)
+        self.panels = [self.visits, self.note, self.about]
+        on_key(self, "Esc", self._escape)
 
     def _note_card(self) -> Card:
         self.note = Card(t("record.note"))
         self.note_state = Chip()
         self.open_note = Button(t("today.open_note"), icon="pen-line")
         self.open_note.clicked.connect(self.write)
-        self.note.header.addWidget(self.note_state)
+        self.add_below = Button(t("record.below.add"), scale="small", icon="plus")
+        self.add_below.clicked.connect(self.below_asked)
         self.note.header.addWidget(self.open_note)
+        self.taken = Banner("info")
         self.reason = MarkedText("", (), "body", "second", wrap=True)
         self.versions = Banner("warn")
         self._text = column(gap=sizes.S)
         self.empty = EmptyState("file-text")
         pad = (sizes.XL, sizes.L, sizes.XL, sizes.L)
         inside = column(
-            self.reason, self.versions, self._text, self.empty, None, gap=sizes.L, pad=pad
+            row(self.note_state, None),
+            self.taken,
+            self.reason,
+            self.versions,
+            self._text,
+            self.empty,
+            self.below,
+            row(self.add_below, None),
+            None,
+            gap=sizes.L,
+            pad=pad,
         )
         self.area = scroll(panel(inside))
         self.area.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -133,6 +155,11 @@ class RecordView(QWidget):
         self.versions.show_words(state.versions, said)
         self.empty.show_words(state.empty, state.empty_words)
         self.empty.setVisible(bool(state.empty))
+        self.taken.show_words(state.taken)
+        self.below.show_state(state.below, state.writing)
+        self.add_below.setVisible(state.may_add and state.writing is None)
+        if state.writing is not None and before.writing is None:
+            QTimer.singleShot(0, self, self._to_field)
         if state.passages != before.passages:
             self._show_passages(state.passages)
         self._show_visits(state.visits, before.visits)
@@ -166,6 +193,26 @@ class RecordView(QWidget):
             self.lines[entry.entity].set_chosen(chosen=entry.chosen)
             if entry.chosen and any(line.hasFocus() for line in self.lines.values()):
                 self.lines[entry.entity].setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def _escape(self) -> None:
+        """Esc leaves a field first, and keeps what is in it; then it goes back."""
+        focus = self.focusWidget()
+        if isinstance(focus, EntryField) and focus.hasFocus():
+            focus.escaped.emit()
+        elif isinstance(focus, QLineEdit | QPlainTextEdit) and focus.hasFocus():
+            focus.clearFocus()
+        else:
+            self.back.emit()
+
+    def _to_field(self) -> None:
+        self.area.ensureWidgetVisible(self.below.editor)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """The note keeps its room in narrow windows."""
+        super().resizeEvent(event)
+        narrow = self.width() < sizes.NARROW_BELOW - sizes.RAIL
+        self.visits.setFixedWidth(sizes.RECORD_VISITS_NARROW if narrow else sizes.RECORD_VISITS)
+        self.about.setFixedWidth(sizes.RECORD_ABOUT_NARROW if narrow else sizes.RECORD_ABOUT)
 
     def focus_first(self) -> None:
         """Put the keyboard on the visit that is shown, or on the way back."""

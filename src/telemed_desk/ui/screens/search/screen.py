@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 from PySide6.QtCore import QTimer
 
+from telemed_desk.clinical.entries import EntryKind
+from telemed_desk.ui.screens.record.about import AboutPresenter
 from telemed_desk.ui.screens.record.presenter import RecordPresenter
 from telemed_desk.ui.screens.record.view import RecordView
 from telemed_desk.ui.screens.search.presenter import SearchPresenter
@@ -12,6 +14,7 @@ from telemed_desk.ui.shell.state import PAGES, RECORD, TODAY
 from telemed_desk.ui.shell.window import Shell
 from telemed_desk.workflow.clock import wall_ms
 from telemed_desk.workflow.finding import Finding, Found, Record
+from telemed_desk.workflow.record_writing import RecordWriting
 from telemed_desk.workflow.session import Session
 
 
@@ -32,8 +35,12 @@ class SearchScreen:
         self._finding = Finding(session.core, session.vault)
         self._field = shell.top_bar.search
         self._list = FoundList(shell, self._field)
+        self._writing = RecordWriting(session.core, session.vault, wall_ms)
         self.view = RecordView()
-        self.record_presenter = RecordPresenter(self, wall_ms, self.view.show_state)
+        self.about = AboutPresenter(self._writing, wall_ms, self.view.about.show_state, self._told)
+        self.record_presenter = RecordPresenter(
+            self, wall_ms, self.view.show_state, self._writing, self._also
+        )
         self.presenter = SearchPresenter(
             self._finding, self._later, wall_ms, self._list.show_state, self._open
         )
@@ -48,10 +55,26 @@ class SearchScreen:
         self.view.chosen.connect(self.record_presenter.choose)
         self.view.moved.connect(self.record_presenter.move)
         self.view.write.connect(self.record_presenter.write)
+        self._connect_writing()
         shell.add_screen(RECORD, self.view)
+
+    def _connect_writing(self) -> None:
+        view, about, below = self.view.about, self.about, self.view.below
+        view.added.connect(lambda kind, what: about.add(EntryKind(kind), what))
+        view.put.connect(lambda kind, number, what: about.put(EntryKind(kind), number, what))
+        view.off.connect(lambda kind, number: about.take_off(EntryKind(kind), number))
+        view.undone.connect(about.undo)
+        view.details.edit_asked.connect(lambda on: about.edit(on=on))
+        view.details.changed.connect(about.change)
+        view.open_values.chosen.connect(about.choose)
+        self.view.below_asked.connect(self.record_presenter.add_below)
+        below.typed.connect(self.record_presenter.type_below)
+        below.signed.connect(self.record_presenter.sign_below)
+        below.left.connect(self.record_presenter.leave_below)
 
     def leave(self) -> None:
         """The PC locks: nothing of a patient stays in the window."""
+        self._writing.flush()
         self._field.textChanged.disconnect(self.presenter.typed)
         self._field.entered.disconnect(self.presenter.begin)
         self._field.left.disconnect(self.presenter.close)
@@ -75,6 +98,25 @@ class SearchScreen:
     def review_note(self, consultation: bytes) -> None:
         """Open an unfinished note for writing."""
         self._session.review_note(consultation)
+
+    def open_record(self, patient: bytes, consultation: bytes) -> None:
+        """Open a patient's record at a visit, from wherever one is."""
+        if self._shell.current in PAGES:
+            self._from = self._shell.current
+        self._session.checking.preview(on=False)
+        self.record_presenter.open(patient, consultation, "")
+        self._shell.open(RECORD)
+
+    def changed(self) -> None:
+        """The vault holds something new: the record that is open shows it."""
+        if self._shell.current == RECORD:
+            self.record_presenter.look()
+
+    def _also(self, record: Record) -> None:
+        self.about.read(record.patient, record.about)
+
+    def _told(self, words: str, undo: Callable[[], None] | None) -> None:
+        self._shell.toast.say(words, undo=undo)
 
     # ---- ways ----------------------------------------------------------------------------------
 
