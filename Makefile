@@ -3,13 +3,14 @@ SHELL := /bin/bash
 PY := .venv/bin/python
 .DEFAULT_GOAL := help
 
-.PHONY: help run tour test check simulate bench bench-calls lock setup setup-tests setup-bench clean
+.PHONY: help run tour test check simulate rigs bench bench-calls lock setup setup-tests setup-bench clean
 
 help:
 	@echo "make run    set up, then start the small server, the desk in practice mode and a patient link"
 	@echo "make tour   the whole first visit without a display, with screenshots in build/tour/"
 	@echo "make test   all tests        make check  lint, types, layers, licences, secrets"
 	@echo "make simulate SEEDS=2000   seeded histories of desks and a server, planted bugs"
+	@echo "make rigs STATES=50000 KILLS=2000 CALLS=20000 APPS=100 MUTATIONS=100000   crash and tampering rigs"
 	@echo "make bench  benchmarks       make bench-calls BENCH='--minutes 35'  calls beside Chromium's"
 	@echo "make lock   renew requirements/*.txt"
 
@@ -36,6 +37,10 @@ check: setup-tests
 
 simulate: setup-tests
 	@$(PY) -m tests.simulator --seeds $(or $(SEEDS),2000) --workers $(or $(WORKERS),2)
+
+rigs: setup-tests
+	@$(PY) -m tests.rigs --states $(or $(STATES),300) --kills $(or $(KILLS),50) --calls $(or $(CALLS),100) \
+	  --mutations $(or $(MUTATIONS),5000) --apps $(or $(APPS),0) --histories $(or $(HISTORIES),0) $(RIGS)
 
 bench: setup-bench
 	@$(PY) -m benchmarks

@@ -219,3 +219,29 @@ int unlink(const char *path)
     pthread_mutex_unlock(&gate);
     return done;
 }
+
+int mkdir(const char *path, mode_t mode)
+{
+    REAL("mkdir", int, const char *, mode_t);
+    if (!watched(path))
+        return real(path, mode);
+    pthread_mutex_lock(&gate);
+    int done = must_fail() ? -1 : real(path, mode);
+    pthread_mutex_unlock(&gate);
+    return done;
+}
+
+/* Reserves room and writes nothing worth keeping; tells its error by what it returns. */
+#define FALLOCATE(name, offset_t) \
+    int name(int fd, offset_t at, offset_t length) \
+    { \
+        REAL(#name, int, int, offset_t, offset_t); \
+        if (!path_of(fd)) \
+            return real(fd, at, length); \
+        pthread_mutex_lock(&gate); \
+        int done = must_fail() ? fail_with : real(fd, at, length); \
+        pthread_mutex_unlock(&gate); \
+        return done; \
+    }
+FALLOCATE(posix_fallocate, off_t)
+FALLOCATE(posix_fallocate64, off64_t)
