@@ -159,10 +159,12 @@ def test_a_refused_file_waits_by_itself_and_after_three_needs_a_person() -> None
             effects = work(core.handle(Tick(), now))
     status = core.status()
     assert (status.phase, status.problem, status.originals) == (Phase.IDLE, "TD-NET-009", 1)
+    assert status.stuck == {PHOTO.entity}
     assert work(core.handle(OpsPending(1, 1), now)) == [Seal()]
     core.handle(Sealed(()), now)
     effects = work(core.handle(TryNow(), now))
     assert core.status().problem == ""
+    assert core.status().stuck == frozenset()
 
 
 def test_a_server_too_busy_for_photos_still_gets_notes() -> None:

@@ -76,6 +76,18 @@ def test_each_line_has_exactly_one_state(desk: Desk) -> None:
     assert [row.title for row in desk.state.rows][:2] == ["Draft note", "Signed note"]
 
 
+def test_a_photo_whose_file_is_refused_needs_help_and_the_others_go_on(desk: Desk) -> None:
+    photo = next(item for item in SYNC_ITEMS if item.kind == "photo.add")
+    desk.presenter.items([replace(photo, state="waiting"), replace(photo, entity=b"x" * 16)])
+    before = [row.state for row in desk.state.rows]
+    stuck = SyncStatus(Phase.IDLE, problem="TD-NET-009", stuck=frozenset({photo.entity}))
+    desk.presenter.status(replace(ONLINE, sync=stuck))
+    assert [row.state for row in desk.state.rows] == ["Needs help", before[1]]
+    assert desk.state.problem
+    desk.presenter.status(replace(ONLINE, sync=SyncStatus(Phase.IDLE)))
+    assert [row.state for row in desk.state.rows] == before
+
+
 def test_a_problem_is_a_sentence_and_an_unknown_one_keeps_its_code(desk: Desk) -> None:
     refused = SyncStatus(Phase.REFUSED, problem="TD-NET-005")
     desk.presenter.status(replace(ONLINE, sync=refused))

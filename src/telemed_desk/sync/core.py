@@ -112,6 +112,7 @@ class SyncCore:
             quarantined=self._quarantined,
             originals=self._uploads.waiting,
             originals_bytes=self._uploads.waiting_bytes,
+            stuck=self._uploads.stuck,
         )
 
     def _phase(self) -> Phase:

@@ -31,6 +31,7 @@ class SyncStatus:
         paused: The clinician paused it.
         originals: Photos whose own files the server does not have whole.
         originals_bytes: What of them is still to be sent.
+        stuck: Photos of which the server, or this PC, refused the file too often to go on alone.
         quarantined: Segments received since the start that this version could not read; kept.
     """
 
@@ -45,3 +46,4 @@ class SyncStatus:
     quarantined: int = 0
     originals: int = 0
     originals_bytes: int = 0
+    stuck: frozenset[bytes] = frozenset()

@@ -77,6 +77,11 @@ class Uploads:
         )
 
     @property
+    def stuck(self) -> frozenset[bytes]:
+        """Photos whose file was refused so often that a person has to look."""
+        return frozenset(entity for entity, file in self._files.items() if file.needs_help)
+
+    @property
     def problem(self) -> str:
         """Code of what was said against a file the last time; empty when nothing was."""
         return next((f.problem for f in self._files.values() if f.problem), "")

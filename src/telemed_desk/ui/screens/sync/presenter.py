@@ -182,10 +182,9 @@ class SyncPresenter:
 
     def status(self, status: DeskStatus) -> None:
         """The one model of the status line moved."""
-        held = status.held is not self._status.held
-        self._status = status
+        before, self._status = self._status, status
         self.tick()
-        if held:
+        if status.held is not before.held or _stuck(status) != _stuck(before):
             self._set(rows=self._rows())
 
     def items(self, items: Sequence[Item], conflicts: Sequence[Conflict] = ()) -> None:
@@ -253,7 +252,8 @@ class SyncPresenter:
 
     def _row(self, item: Item) -> Row:
         state = str(item.state)
-        if self._status.held is not None and state != "sent":
+        stuck = item.kind == "photo.add" and item.entity in _stuck(self._status)
+        if state != "sent" and (self._status.held is not None or stuck):
             state = "needs-help"
         icon, tone = _STATE[state]
         said = t(f"sync.state.{state}")
@@ -298,6 +298,11 @@ class SyncPresenter:
     def close_code(self) -> None:
         """The dialog was closed: the code is forgotten here."""
         self._set(add_desk=None)
+
+
+def _stuck(status: DeskStatus) -> frozenset[bytes]:
+    """Return the photos whose file does not go by itself any more."""
+    return status.sync.stuck if status.sync is not None else frozenset()
 
 
 def _conflict(conflict: Conflict) -> Row:
