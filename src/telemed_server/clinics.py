@@ -275,13 +275,23 @@ def add_member(
     chain = MemberChain()
     for signed in stored:
         chain.extend(signed)
+    before = chain.epoch
     _extend(chain, request.record)
+    if record.epoch > before:
+        _require_keys(chain, request)
     if record.action == "add":
         _grant(db, clinic, record, request)
     _store_record(db, now, record, request.record)
     for wrap in request.wraps:
         _store_wrap(db, clinic, wrap, chain)
     return record
+
+
+def _require_keys(chain: MemberChain, request: AddMember) -> None:
+    """Nobody may be left without the new key: record and keys count together."""
+    given = {wrap.device for wrap in request.wraps if wrap.epoch == chain.epoch}
+    if given != chain.members.keys():
+        raise RequestRefused(422, "wraps_missing")
 
 
 def _grant(db: sa.Connection, clinic: bytes, record: MemberRecord, request: AddMember) -> None:

@@ -92,10 +92,11 @@ class Here:
             desk.line.reply(EnrolFrame())
 
     def drop_device(self, clinic: bytes, device: bytes) -> None:
-        """Close a revoked device's connections."""
+        """Close a revoked device's connections, and have the others look at who belongs to them."""
         for line in self.desks.get(clinic, []):
             if line.member.device == device:
                 line.line.refuse("revoked", CLOSE_NOT_AUTHORISED)
+        self.somebody_asks(clinic)
 
     def forget(self) -> None:
         """Forget everybody (shutdown)."""

@@ -23,8 +23,8 @@ from telemed_server.store import Store
 HOUSEKEEPING_S: Final = 60.0
 
 
-def _ring_nobody(_clinic: bytes) -> None:
-    """Stand in for the bell of a server that is alone."""
+def _nobody(_clinic: bytes) -> None:
+    """Stand in for the neighbours of a server that is alone."""
 
 
 class Hub:
@@ -45,19 +45,27 @@ class Hub:
         self.presence_changed = asyncio.Event()
         self.away_after_s = settings.lease_s
         self._shared = False
-        self._ring: Callable[[bytes], None] = _ring_nobody
+        self._ring: Callable[[bytes], None] = _nobody
+        self._look: Callable[[bytes], None] = _nobody
         self._changed_presence: set[bytes] = set()
         self._heard: dict[str, tuple[bytes, float]] = {}
         self._hearing_since = time.time()
 
-    def join(self, ring: Callable[[bytes], None], *, shared_s: float) -> None:
+    def join(
+        self,
+        ring: Callable[[bytes], None],
+        look: Callable[[bytes], None],
+        *,
+        shared_s: float,
+    ) -> None:
         """Be one of several.
 
         Args:
             ring: Tells the others that a clinic has news.
+            look: Has this process look at a clinic's tables soon.
             shared_s: How often presence is written for the others.
         """
-        self._ring = ring
+        self._ring, self._look = ring, look
         self._shared = True
         self.away_after_s = self._settings.lease_s + shared_s
 
@@ -121,6 +129,7 @@ class Hub:
     def add_desk(self, line: DeskLine) -> None:
         """Take in a desk."""
         self.here.add_desk(line)
+        self._look(line.member.clinic)
         self.here.room_changed(line.member.clinic)
         self._tell_presence(line.member.clinic)
 
@@ -133,6 +142,7 @@ class Hub:
     def add_page(self, line: PageLine) -> None:
         """Take in a page."""
         self.here.add_page(line)
+        self._look(line.clinic)
 
     def remove_page(self, line: PageLine) -> None:
         """Let a page's connection go; its lease runs on."""

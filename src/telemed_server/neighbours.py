@@ -39,7 +39,7 @@ class Neighbours:
         self._look_at_all = True
         self._wake = asyncio.Event()
         self._share_s = min(SHARE_S, settings.lease_s / 4)
-        hub.join(bell.ring, shared_s=self._share_s)
+        hub.join(bell.ring, lambda clinic: self._heard({clinic}), shared_s=self._share_s)
 
     async def keep(self) -> None:
         """Run until cancelled."""

@@ -54,7 +54,7 @@ class PostgresBell:
             began = time.monotonic()
             try:
                 await work()
-            except (psycopg.OperationalError, psycopg.InterfaceError):
+            except psycopg.Error:
                 if time.monotonic() - began > _HELD_S:
                     failures = 0
                 pause_s = _AGAIN_AFTER_S[min(failures, len(_AGAIN_AFTER_S) - 1)]

@@ -87,7 +87,7 @@ class Postgres:
             "listen_addresses": "",
             "unix_socket_directories": str(self.folder),
             "shared_buffers": "16MB",
-            "max_connections": "60",
+            "max_connections": "150",
             "autovacuum": "off",
             **settings,
         }
@@ -124,8 +124,8 @@ class Postgres:
             self._process = None
 
     def remove(self) -> None:
-        """Stop and delete everything."""
-        self.stop()
+        """Stop and delete everything. Nothing of it is wanted again: no checkpoint."""
+        self.stop(crash=True)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def connect(self, database: str) -> "psycopg.Connection[Any]":
