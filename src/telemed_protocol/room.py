@@ -178,7 +178,7 @@ class HeadFrame(msgspec.Struct, frozen=True, tag_field="t", tag="head"):
 
 
 class EnrolFrame(msgspec.Struct, frozen=True, tag_field="t", tag="enrol"):
-    """A new desk asks to be added: a hint to look at the requests."""
+    """A new desk asks to be added, or one was removed: a hint to look at requests and members."""
 
 
 class SegmentStored(msgspec.Struct, frozen=True, tag_field="t", tag="receipt"):

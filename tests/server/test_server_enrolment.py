@@ -255,7 +255,11 @@ def test_a_revoked_desk_is_out_at_once(desk: Desk, newcomer: Desk) -> None:
     ).status_code == 201
     newcomer.log_in()
     assert newcomer.get("/v1/wraps").status_code == 200
-    revoked = desk.post("/v1/members", removal(desk, newcomer))
+    change = removal(desk, newcomer)
+    keyless = desk.post("/v1/members", msgspec.structs.replace(change, wraps=[]))
+    assert (keyless.status_code, problem_of(keyless)) == (422, "wraps_missing")
+    assert newcomer.get("/v1/wraps").status_code == 200
+    revoked = desk.post("/v1/members", change)
     assert revoked.status_code == 201
     assert newcomer.get("/v1/wraps").status_code == 401
     again = newcomer.post("/v1/auth/token", newcomer.signed(newcomer.challenge()))
