@@ -19,7 +19,8 @@ from typing import Final
 
 from telemed_desk.vault import attachments, connection, journal
 from telemed_protocol.errors import KnownError
-from tests.rigs.doctors_work import Said, Work, open_at, shortcomings
+from tests.rigs.doctors_work import Said, Work
+from tests.rigs.shortcomings import look
 from tests.support.disk.disk import Shim
 
 
@@ -35,17 +36,17 @@ class _NoSync:
 
 def _plant_normal() -> None:
     """What SQLite is often told to be faster."""
-    connection._PRAGMAS = tuple(  # type: ignore[misc]
+    connection._PRAGMAS = tuple(  # type: ignore[misc, assignment]
         p.replace("synchronous=FULL", "synchronous=NORMAL") for p in connection._PRAGMAS
     )
 
 
 def _plant_photos() -> None:
-    attachments.os = _NoSync()  # type: ignore[attr-defined]
+    attachments.os = _NoSync()  # type: ignore[assignment]
 
 
 def _plant_journal() -> None:
-    journal.os = _NoSync()  # type: ignore[attr-defined]
+    journal.os = _NoSync()  # type: ignore[assignment]
 
 
 PLANTS: Final[dict[str, Callable[[], None]]] = {
@@ -103,7 +104,7 @@ def refuse(base: Path, place: Path, actions: int, seed: int, how: Refusal) -> No
         if calls < at:
             break  # it was over before anything failed
         found = [bug] if bug else []
-        found += _after(place, said)
+        found += look(place, said, thorough=said.ops % 8 == 0)
         runs += 1
         refused += said.refused
         name = f"{errno.errorcode[how.code]} at {at} for {how.many}"
@@ -125,17 +126,6 @@ def _worked(work: Work, actions: int) -> str:
         with contextlib.suppress(Exception):
             work.close()
     return ""
-
-
-def _after(place: Path, said: Said) -> list[str]:
-    try:
-        vault = open_at(place, said)
-    except KnownError as error:
-        return [f"does not open: {error.code}"]
-    try:
-        return shortcomings(vault, said, thorough=said.ops % 8 == 0)
-    finally:
-        vault.lock()
 
 
 def main() -> None:

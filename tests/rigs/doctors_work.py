@@ -1,7 +1,7 @@
 """The real transaction mix: everything that the vault's writer does on a working day, drawn from a seed.
 
-What was called done is kept in :class:`Said`; :func:`shortcomings` opens a vault and says what of
-that is not there. Shared by the power-cut, kill and refusing-disk rigs.
+What was called done is kept in :class:`Said`; :mod:`tests.rigs.shortcomings` says what of that is not
+there. Shared by the power-cut, kill and refusing-disk rigs.
 """
 
 import hashlib
@@ -15,10 +15,8 @@ from typing import Final
 from telemed_desk.clinical.notes import NoteText
 from telemed_desk.vault import Argon2Cost, OpDraft, Vault, VaultDirectory
 from telemed_desk.vault.attachments import seal_chunks
-from telemed_desk.vault.backups import BACKUPS_NAME, BackupFolder
 from telemed_desk.vault.passphrase import TriesGuard
 from telemed_desk.vault.problems import WrongPassphrase
-from telemed_desk.vault.verify import verify_log
 from telemed_protocol.errors import KnownError
 from telemed_protocol.identity import DeviceIdentity
 from telemed_protocol.membership import MemberChain, MemberRecord, sign_record
@@ -356,73 +354,3 @@ def open_at(folder: Path, said: Said, wall_ms: Callable[[], int] | None = None) 
 def _newest_ms(vault: Vault) -> int:
     """Backups are named by time: after a kill the clock must not run back over them."""
     return max(vault.newest_backup_ms() or 0, BEGIN_MS)
-
-
-def shortcomings(vault: Vault, said: Said, *, thorough: bool = True) -> list[str]:
-    """Return what was said to be done and is not there, or is there twice.
-
-    Args:
-        vault: As it opened afterwards.
-        said: What was called done before.
-        thorough: Also fold every record again and verify each signature: 20 ms more.
-    """
-    wrong = []
-    with vault.reading() as reader:
-        found = reader.exec_driver_sql("SELECT number FROM op WHERE own = 1 ORDER BY number")
-        numbers = list(found.scalars())
-    if numbers and numbers[-1] < said.ops:
-        wrong.append(f"lost ops {numbers[-1] + 1} to {said.ops}")
-    if numbers != list(range(1, len(numbers) + 1)):
-        wrong.append("numbers with gaps")
-    wrong += _lost_words(vault, said)
-    for lane, (n, digest) in said.heads.items():
-        head = vault.lane_head(int(lane))
-        if head.n < n or (head.n == n and head.hash.hex() != digest):
-            wrong.append(f"a number of lane {lane} is free again")
-    if vault.cursor().sseq < said.cursor:
-        wrong.append("what was pulled is gone")
-    if vault.quarantined() < said.strange:
-        wrong.append("what was kept aside is gone")
-    if any(vault.epoch_key(epoch) is None for epoch in range(1, said.keys + 1)):
-        wrong.append("a key is gone")
-    wrong += _lost_files(vault, said)
-    wrong += [f"page: {fault}" for fault in vault.verify_file()]
-    if vault.repair_report is not None:
-        wrong.append("it had to be repaired")
-    if not vault.has_second_copy:
-        wrong.append("no second copy")
-    if thorough:
-        wrong += [f"log: {fault}" for fault in verify_log(vault, lambda *_: None).faults]
-    return wrong
-
-
-def _lost_words(vault: Vault, said: Said) -> list[str]:
-    wrong = []
-    for name, words in said.typed.items():
-        note = bytes.fromhex(name)
-        texts = [vault.note_text(note).subjective]
-        texts += [version.text.subjective for version in vault.note_history(note)]
-        if not any(words in text for text in texts):
-            wrong.append("lost typed text")
-    for name, digest in said.signed.items():
-        found = vault.note(bytes.fromhex(name))
-        if found is None or not found.is_signed or found.text.sha256().hex() != digest:
-            wrong.append("a signature is gone, or what was signed")
-    return wrong
-
-
-def _lost_files(vault: Vault, said: Said) -> list[str]:
-    wrong = []
-    for name, digest in said.photos.items():
-        try:
-            jpeg = vault.read_photo(bytes.fromhex(name))
-        except KnownError as error:
-            wrong.append(f"a photo: {error.code}")
-            continue
-        if hashlib.sha256(jpeg).hexdigest() != digest:
-            wrong.append("another photo")
-    if said.backups:
-        folder = BackupFolder(vault.folder / BACKUPS_NAME)
-        if folder.newest_good(vault._master.database_key()) is None:
-            wrong.append("no backup verifies")
-    return wrong

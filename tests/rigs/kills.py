@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Final, Self
 
-from telemed_protocol.errors import KnownError
-from tests.rigs.doctors_work import Said, open_at, shortcomings
+from tests.rigs.doctors_work import Said
 from tests.rigs.power import ROOT, make_base
+from tests.rigs.shortcomings import look
 
 MOST_ACTIONS: Final = 12
 WHILE_OPENING: Final = 0.1
@@ -100,19 +100,8 @@ def kill_often(folder: Path, seed: int, kills: int) -> Kills:
             found.kills += 1
             found.actions += done
             found.while_opening += not was_open
-            lines = _look(folder, said, thorough=number % 10 == 0)
+            lines = look(folder, said, thorough=number % 10 == 0)
             found.wrong += [f"seed {seed}, kill {number}: {line}" for line in lines]
             if lines:
                 break
     return found
-
-
-def _look(folder: Path, said: Said, *, thorough: bool) -> list[str]:
-    try:
-        vault = open_at(folder, said)
-    except KnownError as error:
-        return [f"does not open: {error.code}"]
-    try:
-        return shortcomings(vault, said, thorough=thorough)
-    finally:
-        vault.lock()

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Final
 
 from telemed_protocol.errors import KnownError
-from tests.rigs.doctors_work import Said, open_at, shortcomings
+from tests.rigs.doctors_work import Said, open_at
+from tests.rigs.shortcomings import look
 from tests.support.disk.disk import Disk, Loss, read_events, write_files
 from tests.vault.vault_kit import make_place
 
@@ -116,7 +117,7 @@ def power_cuts(
             write_files(files, after)
             found.states += 1
             thorough = found.states % THOROUGH_EVERY == 0
-            lines = _look(after, said, thorough=thorough)
+            lines = look(after, said, thorough=thorough)
             if found.states % SPOILED_EVERY == 0 and not lines:
                 lines = _look_at_second_copy(files, after, said)
                 found.spoiled += 1
@@ -131,17 +132,6 @@ def _name_of(files: dict[str, bytes], said: Said) -> bytes:
     for name in sorted(files):
         digest.update(name.encode() + b"\0" + hashlib.sha256(files[name]).digest())
     return digest.digest()
-
-
-def _look(folder: Path, said: Said, *, thorough: bool) -> list[str]:
-    try:
-        vault = open_at(folder, said)
-    except KnownError as error:
-        return [f"does not open: {error.code}"]
-    try:
-        return shortcomings(vault, said, thorough=thorough)
-    finally:
-        vault.lock()
 
 
 def _look_at_second_copy(files: dict[str, bytes], folder: Path, said: Said) -> list[str]:

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from telemed_desk.sync import hands, receiving
-from telemed_desk.vault import attachments
 from tests.rigs import mutations
 from tests.rigs.mutations import Mutations
 from tests.simulator.broken import believes_members
@@ -44,4 +43,3 @@ def test_a_photo_that_is_not_checked_is_found(monkeypatch: pytest.MonkeyPatch) -
     rig = Mutations()
     monkeypatch.setattr(mutations, "open_chunks", lambda *_: mutations.JPEG)
     assert rig.play(range(300)).silent
-    assert attachments.open_chunks is not mutations.open_chunks

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.rigs.doctors_work import Said, open_at, shortcomings
+from tests.rigs.doctors_work import Said, open_at
 from tests.rigs.kills import kill_often
 from tests.rigs.power import make_base
+from tests.rigs.shortcomings import shortcomings
 
 pytestmark = [
     pytest.mark.skipif(sys.platform == "win32", reason="fork"),
