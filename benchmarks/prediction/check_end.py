@@ -1,8 +1,8 @@
 """The clinic's PC in its own network namespace: runs the desk's self-check when it is told to.
 
 Reads one line of JSON (:class:`Where`), says ``ready`` when the media process runs, then checks once
-for each line that names a mode, and answers with :class:`.results.CheckSeen`. Camera, microphone,
-speaker and computer are taken as good: the link alone decides.
+for each line that names a mode, and answers with :class:`.results.CheckSeen`. Unless it is given
+devices, camera, microphone, speaker and computer are taken as good: the link alone decides.
 """
 
 import asyncio
@@ -30,11 +30,17 @@ from telemed_desk.workflow.self_check import LATE, CheckPorts, SelfCheck, SelfCh
 
 
 class Where(msgspec.Struct, frozen=True):
-    """How the clinic is reached."""
+    """How the clinic is reached.
+
+    Attributes:
+        devices: Camera, microphone and speaker that are looked at, and this PC with them; empty = all
+            taken as good.
+    """
 
     base_url: str
     token: str
     ice_servers: list[IceServerSpec]
+    devices: list[str] = []
 
 
 async def _good_devices(checks: Sequence[str], found: Callable[[Finding], None], /) -> None:
@@ -46,8 +52,10 @@ async def _not_metered() -> bool:
     return False
 
 
-async def check_once(where: Where, hub: MediaHub, mode: CheckMode) -> CheckSeen:
-    """Run the check that the desk runs, in the same words."""
+async def check_once(
+    where: Where, hub: MediaHub, mode: CheckMode, usual: dict[str, float]
+) -> CheckSeen:
+    """Run the check that the desk runs, in the same words; ``usual`` is each camera's own sharpness."""
     probed: list[LinkFigures] = []
 
     def hear(message: FromMedia) -> None:
@@ -71,10 +79,11 @@ async def check_once(where: Where, hub: MediaHub, mode: CheckMode) -> CheckSeen:
                     client, where.base_url, where.token, where.ice_servers, own_authority=True
                 )
 
-            links = LinkChecks(link, MediaChecks(hub))
+            media = MediaChecks(hub, lambda: usual)
+            links = LinkChecks(link, media)
             check = SelfCheck(
                 CheckPorts(
-                    devices=_good_devices,
+                    devices=media.devices if where.devices else _good_devices,
                     network=links.run,
                     sent_bytes=lambda: links.moved_bytes,
                     now_ms=wall_ms,
@@ -90,7 +99,7 @@ async def check_once(where: Where, hub: MediaHub, mode: CheckMode) -> CheckSeen:
             seconds = time.monotonic() - started
     finally:
         stop_hearing()
-    return _seen(check.state, mode, seconds, probed, cut_off=cut_off)
+    return _seen(check.state, mode, seconds, probed, cut_off=cut_off, real=bool(where.devices))
 
 
 def _seen(
@@ -100,6 +109,7 @@ def _seen(
     probed: Sequence[LinkFigures],
     *,
     cut_off: bool,
+    real: bool,
 ) -> CheckSeen:
     if state.verdict is None:
         raise RuntimeError("the check came to no verdict")
@@ -114,20 +124,29 @@ def _seen(
         findings=[
             Found(f.check, f.outcome.value, f.value, f.unit, int(f.ceiling), f.cause)
             for f in state.findings
-            if f.check.startswith(("N", "loop"))
+            if real or f.check.startswith(("N", "loop"))
         ],
         figures=probed[-1] if probed else None,
     )
 
 
+def _sharpness(hub: MediaHub, seen: CheckSeen) -> dict[str, float]:
+    """Return how sharp the camera was: what later checks take for its usual."""
+    values = [f.value for f in seen.findings if f.check == "C9" and f.value is not None]
+    cameras = hub.cameras.cameras if hub.cameras is not None else []
+    return {cameras[0].spec: values[0]} if values and cameras else {}
+
+
 async def _serve() -> None:
     where = msgspec.json.decode(await asyncio.to_thread(sys.stdin.readline), type=Where)
-    hub = MediaHub(Devices("none", "none", "null"))
+    hub = MediaHub(Devices(*(where.devices or ("none", "none", "null"))))
     await hub.start()
+    usual: dict[str, float] = {}
     try:
         print("ready", flush=True)
         while mode := (await asyncio.to_thread(sys.stdin.readline)).strip():
-            seen = await check_once(where, hub, CheckMode(mode))
+            seen = await check_once(where, hub, CheckMode(mode), usual)
+            usual = usual or _sharpness(hub, seen)
             print(msgspec.json.encode(seen).decode(), flush=True)
     finally:
         await hub.stop()

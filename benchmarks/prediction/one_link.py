@@ -135,17 +135,15 @@ async def _checks(task: Task, link: EmulatedLink, relay: Coturn, folder: Path) -
     ):
         served: dict[str, Any] = msgspec.json.decode(await far.line())
         url = f"https://{link.b.address}:{served['port']}"
-        where = Where(url, served["token"], [_relay_spec(relay)])
+        where = Where(url, served["token"], [relay_spec(relay)])
         await pc.say(msgspec.json.encode(where).decode())
         await pc.line()  # the media process is ready
-        checks = []
-        for mode in task.modes:
-            await _until_quiet(link)
-            checks.append(await _check(pc, link, mode))
-        return checks
+        return [await checked(pc, link, mode) for mode in task.modes]
 
 
-async def _check(pc: Program, link: EmulatedLink, mode: CheckMode) -> CheckResult:
+async def checked(pc: Program, link: EmulatedLink, mode: CheckMode) -> CheckResult:
+    """Have the PC check once; count what passes the emulator meanwhile."""
+    await _until_quiet(link)
     before = await link.counters()
     async with _watched() as busy_shares:
         await pc.say(mode.value)
@@ -172,7 +170,7 @@ def _mean(shares: Sequence[float]) -> float:
     return sum(shares) / len(shares) if shares else 0.0
 
 
-def _relay_spec(relay: Coturn) -> IceServerSpec:
+def relay_spec(relay: Coturn) -> IceServerSpec:
     """Return what the server tells a desk: its relay, each way."""
     return relay.spec("udp", "tcp", "tls", life_s=1800)
 
@@ -200,7 +198,7 @@ def _out(counters: dict[str, Counters]) -> list[int]:
 async def _call(
     task: Task, link: EmulatedLink, relay: Coturn, folder: Path
 ) -> tuple[CallSeen, CallRecord]:
-    ice = [msgspec.to_builtins(_relay_spec(relay))]
+    ice = [msgspec.to_builtins(relay_spec(relay))]
     before = await link.counters()
     async with (
         program_endpoint(link.a, "the clinic's PC", _peer(relay), folder / "a") as a,

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from tests.support.devices.camera_double import CameraDouble
 from tests.support.link.emulated import End
 
 START_S = 90.0
@@ -74,6 +75,7 @@ async def program(
     *words: str,
     env: Mapping[str, str] | None = None,
     package: str = "benchmarks.prediction",
+    cameras: CameraDouble | None = None,
 ) -> AsyncIterator[Program]:
     """Run a module of this package on one side of a link.
 
@@ -84,12 +86,15 @@ async def program(
         words: Its arguments.
         env: Beside the little that is kept of ours.
         package: Where the module is.
+        cameras: Those that it sees; None = this machine's.
     """
     complaints = folder / f"{module}-{len(words)}.log"
     kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
+    python = ["-m", f"{package}.{module}", *words]
+    command = [sys.executable, *python] if cameras is None else cameras.command(python)
     with complaints.open("wb") as log:
         process = await asyncio.create_subprocess_exec(
-            *end.command(sys.executable, "-m", f"{package}.{module}", *words),
+            *end.command(*command),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=log,

@@ -1,0 +1,1 @@
+"""All green on a healthy bench, again and again. ``python -m benchmarks.healthy --help``."""
