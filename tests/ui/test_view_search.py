@@ -21,9 +21,13 @@ from telemed_desk.ui.shell.window import Shell
 from telemed_desk.ui.widgets.marked import marked
 from telemed_desk.workflow.core_thread import CoreThread
 from telemed_desk.workflow.finding import SearchResult
+from telemed_desk.workflow.photo_opening import PhotoOpening
 from telemed_protocol.ids import new_id
+from tests.ui.test_photo_in_full import jpeg
 from tests.ui.windows import Heard, shown
 from tests.vault.vault_kit import booking, make_place, patient_set
+
+RED = jpeg("red")
 
 
 @pytest.mark.parametrize("text", ["<b>5 mg</b>", "a & b < c", '"quoted"  twice', "one\ntwo"])
@@ -120,12 +124,14 @@ def test_from_a_typed_word_to_the_record_and_gone_at_the_lock(qtbot: QtBot, tmp_
         patient_set(patient, given_name="Nyambura", family_name="Mfano", year_of_birth=1959)
     ).result()
     place.vault.commit(booking(visit, patient)).result()
+    place.vault.put_photo(visit, RED, RED, 64, 48, source="page", at_ms=1).result()
     shell = shown(qtbot, "today", QWidget())
     session = SimpleNamespace(
         core=core,
         vault=place.vault,
         checking=SimpleNamespace(preview=lambda *, on: None),  # noqa: ARG005 - the real one's name
         review_note=lambda _consultation: None,
+        photos=PhotoOpening(core, place.vault, None),  # type: ignore[arg-type]  # nothing is fetched
     )
     screen = SearchScreen(shell, session, shell.open)  # type: ignore[arg-type]  # what it asks of a session
     try:
@@ -137,6 +143,16 @@ def test_from_a_typed_word_to_the_record_and_gone_at_the_lock(qtbot: QtBot, tmp_
         assert shell.rail.isVisible()
         assert screen.view.name.text() == "Nyambura Mfano"
         assert not found.isVisible()
+        qtbot.waitUntil(lambda: len(screen.photos.thumbnails) == 1, timeout=60_000)
+        assert screen.photos.isVisible()
+        assert screen.export.button.isVisible()
+        screen.photos.thumbnails[0].click()
+        window = screen.extras.photo.window
+        qtbot.waitUntil(
+            lambda: window.dialog is not None and not window.dialog.picture.pixmap().isNull(),
+            timeout=60_000,
+        )
+        screen.extras.photo.leave()
         qtbot.keyClick(screen.view, Qt.Key.Key_Escape)
         assert shell.current == "today"
         found = wait_and_type(qtbot, shell, "rash")

@@ -37,10 +37,14 @@ class PhotoStrip(QWidget):
         self._lines = column(gap=sizes.S)
         self.setLayout(self._lines)
         self.thumbnails: list[Thumbnail] = []
+        self._shown: tuple[PhotoTile, ...] = ()
         self.hide()
 
     def show_photos(self, photos: Sequence[PhotoTile]) -> None:
         """Show them; nothing takes no room."""
+        if tuple(photos) == self._shown:
+            return
+        self._shown = tuple(photos)
         clear(self._lines)
         self.thumbnails = []
         for start in range(0, len(photos), AT_ONCE):
@@ -111,21 +115,22 @@ class RecordExtras:
         part.button.clicked.connect(lambda: self.presenter.open(self._patient, self._name))
 
     def patient(self, patient: bytes) -> None:
-        """Another record is opened."""
-        self._patient, self._visit = patient, b""
-        self._strip.show_photos(())
-        self._part.show_last(None)
-        self._look_for_exports()
+        """A record was read: another one, or the same one anew."""
+        if patient != self._patient:
+            self._patient = patient
+            self._part.show_last(None)
+            self._look_for_exports()
+        self._part.setVisible(bool(self._name and patient))
+        self._look_for_photos()
 
     def shown(self, name: str, visit: bytes) -> None:
         """The record shows this visit; empty = none."""
         self._name = name
-        self._part.setVisible(bool(name))
+        self._part.setVisible(bool(name and self._patient))
         if visit != self._visit:
             self._visit = visit
             self._strip.show_photos(())
-            if visit:
-                self._session.photos.of(visit, lambda photos: self._photos(visit, photos))
+            self._look_for_photos()
 
     def leave(self) -> None:
         """The PC locks: nothing of a patient stays on the screen."""
@@ -134,14 +139,17 @@ class RecordExtras:
         self._patient = self._visit = b""
         self._strip.show_photos(())
 
-    def _photos(self, visit: bytes, photos: Sequence[Photo]) -> None:
-        if visit == self._visit:
-            self._strip.show_photos(
-                [
-                    PhotoTile(photo.entity, photo.preview, words.clock(photo.at_ms), photo.thumb)
-                    for photo in photos
-                ]
-            )
+    def _look_for_photos(self) -> None:
+        visit = self._visit
+
+        def found(photos: Sequence[Photo]) -> None:
+            if visit == self._visit:
+                self._strip.show_photos(
+                    [PhotoTile(p.entity, p.preview, words.clock(p.at_ms), p.thumb) for p in photos]
+                )
+
+        if visit:
+            self._session.photos.of(visit, found)
 
     def _look_for_exports(self) -> None:
         patient = self._patient

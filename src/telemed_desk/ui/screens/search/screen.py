@@ -6,7 +6,8 @@ from PySide6.QtCore import QTimer
 
 from telemed_desk.clinical.entries import EntryKind
 from telemed_desk.ui.screens.record.about import AboutPresenter
-from telemed_desk.ui.screens.record.presenter import RecordPresenter
+from telemed_desk.ui.screens.record.extras import ExportPart, PhotoStrip, RecordExtras
+from telemed_desk.ui.screens.record.presenter import RecordPresenter, State
 from telemed_desk.ui.screens.record.view import RecordView
 from telemed_desk.ui.screens.search.presenter import SearchPresenter
 from telemed_desk.ui.screens.search.view import FoundList
@@ -38,8 +39,12 @@ class SearchScreen:
         self._writing = RecordWriting(session.core, session.vault, wall_ms)
         self.view = RecordView()
         self.about = AboutPresenter(self._writing, wall_ms, self.view.about.show_state, self._told)
+        self.photos, self.export = PhotoStrip(), ExportPart()
+        self.view.note.add(self.photos)
+        self.view.head.addWidget(self.export)
+        self.extras = RecordExtras(shell, session, self.photos, self.export)
         self.record_presenter = RecordPresenter(
-            self, wall_ms, self.view.show_state, self._writing, self._also
+            self, wall_ms, self._show_record, self._writing, self._also
         )
         self.presenter = SearchPresenter(
             self._finding, self._later, wall_ms, self._list.show_state, self._open
@@ -85,6 +90,7 @@ class SearchScreen:
         self._field.setText("")
         self.presenter.forget()
         self.record_presenter.forget()
+        self.extras.leave()
         self._list.hide()
         self._list.deleteLater()
         self._shell.drop(RECORD)
@@ -112,7 +118,13 @@ class SearchScreen:
         if self._shell.current == RECORD:
             self.record_presenter.look()
 
+    def _show_record(self, state: State) -> None:
+        self.view.show_state(state)
+        shown = next((line.entity for line in state.visits if line.chosen), b"")
+        self.extras.shown(state.name, shown)
+
     def _also(self, record: Record) -> None:
+        self.extras.patient(record.patient.entity if record.patient is not None else b"")
         self.about.read(record.patient, record.about)
 
     def _told(self, words: str, undo: Callable[[], None] | None) -> None:

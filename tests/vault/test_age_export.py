@@ -246,7 +246,7 @@ def test_a_command_that_is_not_right_writes_nothing(
 CHILD = """
 import os, sys
 from pathlib import Path
-from tests.vault.test_record_export import export_under_watch
+from tests.vault.test_age_export import export_under_watch
 export_under_watch(Path(sys.argv[1]), Path(sys.argv[2]), leak=sys.argv[3] == "leak")
 """
 
