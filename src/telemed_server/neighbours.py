@@ -105,9 +105,9 @@ class Neighbours:
 
     def _tell(self, clinic: bytes, before: Picture | None, now: Picture) -> None:
         """Wake who is owed something; at the first look that is everybody."""
-        if before is None:
-            before = Picture(0)
         hub = self._hub.here
+        if before is None:  # who was removed long ago is no news
+            before = Picture(0, revoked=now.revoked - hub.devices(clinic))
         if now.head > before.head:
             hub.log_grew(clinic, now.head)
         if now.asking and (now.asking, now.asked_at) != (before.asking, before.asked_at):

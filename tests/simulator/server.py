@@ -121,19 +121,24 @@ class SimServer:
         self.active.discard(device)
 
 
+def in_memory() -> sa.Engine:
+    return sa.create_engine(
+        "sqlite://",
+        creator=lambda: driver.connect(":memory:", check_same_thread=False),
+        module=driver,
+        poolclass=sa.pool.StaticPool,
+    )
+
+
 @dataclass
 class RealLog(SimServer):
-    """The same, with the log kept by the real server's own code in SQLite."""
+    """The same, with the log kept by the real server's own code, in SQLite or in an empty PostgreSQL."""
+
+    engine: sa.Engine = field(default_factory=in_memory)
 
     def __post_init__(self) -> None:
-        self._engine = sa.create_engine(
-            "sqlite://",
-            creator=lambda: driver.connect(":memory:", check_same_thread=False),
-            module=driver,
-            poolclass=sa.pool.StaticPool,
-        )
-        schema.metadata.create_all(self._engine)
-        with self._engine.begin() as db:
+        schema.metadata.create_all(self.engine)
+        with self.engine.begin() as db:
             db.execute(
                 schema.clinics.insert().values(
                     clinic=CLINIC, created_at=0.0, head=0, log_hash=GENESIS_HASH
@@ -152,7 +157,7 @@ class RealLog(SimServer):
                 )
 
     def close(self) -> None:
-        self._engine.dispose()
+        self.engine.dispose()
 
     def push(self, device: bytes, wire: bytes) -> Receipt:
         self.admit(device)
@@ -170,7 +175,7 @@ class RealLog(SimServer):
         return self._do(lambda db: segments.held(db, Member(device, CLINIC)))
 
     def _do(self, work: Callable[[sa.Connection], T]) -> T:
-        with self._engine.begin() as db:
+        with self.engine.begin() as db:
             return work(db)
 
 

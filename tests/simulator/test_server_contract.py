@@ -16,16 +16,20 @@ from telemed_protocol.segment import (
     SegmentHeader,
     seal_segment,
 )
+from telemed_server.postgres import open_postgres
 from tests.simulator.cast import CLINIC, IDENTITIES, epoch_key, founding
-from tests.simulator.server import RealLog, SimServer
+from tests.simulator.server import RealLog, SimServer, in_memory
 
 DESKS = IDENTITIES[:3]
 
 
-@pytest.fixture
-def servers() -> Iterator[tuple[SimServer, SimServer]]:
+@pytest.fixture(params=["sqlite", "postgresql"])
+def servers(request: pytest.FixtureRequest) -> Iterator[tuple[SimServer, SimServer]]:
     members = {who.device for who in DESKS}
-    real = RealLog(list(founding(3)), set(members))
+    engine = in_memory()
+    if request.param == "postgresql":
+        engine = open_postgres(request.getfixturevalue("postgres").fresh())
+    real = RealLog(list(founding(3)), set(members), engine=engine)
     yield SimServer(list(founding(3)), set(members)), real
     real.close()
 
