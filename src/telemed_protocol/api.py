@@ -42,7 +42,7 @@ MAX_ECHO = 32
 """Hexadecimal digits; anything else is not repeated."""
 MAX_BODY_BYTES = 128 * 1024
 MAX_PROBE_BYTES = 1024 * 1024
-PULL_LIMIT = 200
+PULL_LIMIT = 500
 
 
 class Problem(msgspec.Struct, frozen=True):

@@ -39,15 +39,11 @@ from telemed_desk.sync.events import (
 from telemed_desk.sync.lanes import Lane, Lanes
 from telemed_desk.sync.link_meter import LinkMeter
 from telemed_desk.sync.problems import DeskRemoved, NotAuthorised
+from telemed_desk.sync.pulls import Pulls
 from telemed_desk.sync.sealing import KeyMissing, TooLargeToSend
 from telemed_desk.sync.status import Phase, SyncStatus
 from telemed_desk.sync.uploads import Uploads
 from telemed_protocol.op import Lane as LaneNumber
-
-POLL_MS: Final = 60_000
-POLL_WITH_SOCKET_MS: Final = 300_000
-"""Pull this often without being told to: a head frame may be lost."""
-
 
 _NOT_A_MEMBER: Final = frozenset({NotAuthorised.code, DeskRemoved.code})
 
@@ -61,14 +57,11 @@ class SyncCore:
         self._uploads = Uploads()
         self._uploads_held = False
         self._meter = LinkMeter()
-        self._cursor = cursor_sseq
-        self._head = cursor_sseq
+        self._pulls = Pulls(cursor_sseq)
         self._pending = OpsPending(0, 0)
         self._sealing: Seal | None = None
         self._dry: set[int] = set()
         self._seal_wait = Backoff()
-        self._pulling = False
-        self._pull_again = False
         self._refreshing = False
         self._need_refresh = True
         self._refresh_again = False
@@ -76,9 +69,7 @@ class SyncCore:
         self._met = False
         self._now_ms = 0
         self._behind = False
-        self._last_pull_ms: int | None = None
         self._connected = False
-        self._socket_up = False
         self._paused = False
         self._inconsistent = False
         self._link = Backoff()
@@ -117,7 +108,7 @@ class SyncCore:
 
     def _phase(self) -> Phase:
         sending = self._lanes.sending or self._uploads.sending
-        busy = sending or self._pulling or self._refreshing
+        busy = sending or self._pulls.running or self._refreshing
         if self._inconsistent:
             phase = Phase.INCONSISTENT
         elif self._problem in _NOT_A_MEMBER or self._lanes.need_help:
@@ -126,7 +117,7 @@ class SyncCore:
             phase = Phase.CONNECTING if busy else Phase.OFFLINE
         elif sending:
             phase = Phase.SENDING
-        elif self._pulling and self._head > self._cursor:
+        elif self._pulls.running and self._pulls.more_to_come:
             phase = Phase.RECEIVING
         else:
             phase = Phase.IDLE
@@ -174,7 +165,7 @@ class SyncCore:
         self._seal_wait.reset()
         self._lanes.end_waits()
         self._uploads.end_waits()
-        self._last_pull_ms = None
+        self._pulls.soon()
 
     def _news(self, event: OpsPending | HeadAnnounced | LinkChanged | TryNow | Paused) -> None:
         match event:
@@ -182,13 +173,12 @@ class SyncCore:
                 self._pending = event
                 self._dry.clear()
             case HeadAnnounced(sseq):
-                self._head = max(self._head, sseq)
-                self._pull_again = self._pulling
+                self._pulls.announced(sseq)
             case LinkChanged(up):
-                self._socket_up = up
+                self._pulls.socket_up = up
                 if up:
                     self._link.reset()
-                    self._last_pull_ms = None
+                    self._pulls.soon()
             case TryNow():
                 self._try_now()
             case Paused(paused):
@@ -215,7 +205,7 @@ class SyncCore:
 
     def _try_now(self) -> None:
         self._link.reset()
-        self._last_pull_ms = None
+        self._pulls.soon()
         self._need_refresh = True
         self._inconsistent = False
         self._dry.clear()
@@ -234,19 +224,13 @@ class SyncCore:
         lane.refusals = 0
         lane.backoff.reset()
         self._lanes.forget(event.hash)
-        self._cursor = max(self._cursor, event.cursor_sseq)
-        self._head = max(self._head, event.sseq)
+        self._pulls.sent(event.sseq, event.cursor_sseq)
         self._contact(now_ms)
 
     def _pulled(self, event: Pulled, now_ms: int) -> None:
-        self._pulling = False
-        self._cursor = max(self._cursor, event.cursor_sseq)
-        # Not the highest ever announced: a page is the truth, an announcement only a hint.
-        self._head = max(self._cursor, event.head)
-        self._behind = self._behind and self._head > self._cursor
+        self._pulls.pulled(event.cursor_sseq, event.head, now_ms)
+        self._behind = self._behind and self._pulls.more_to_come
         self._quarantined += event.quarantined
-        self._last_pull_ms = None if self._pull_again else now_ms
-        self._pull_again = False
         if event.need_members or self._keyless:
             self._ask_for_members()
         for segment_hash in event.own:
@@ -268,8 +252,7 @@ class SyncCore:
                 event.during, Announce | SendPart
             ):
                 self._upload_failed(event, event.during, now_ms)
-            case Failure.EARLY if lane is not None and self._follows_another(event):
-                lane.overtaken = True
+            case Failure.EARLY if self._lanes.overtook(event.during):
                 self._contact(now_ms)
             case Failure.REFUSED | Failure.EARLY if lane is not None:
                 # The link works; this lane waits by itself, and after three it needs a person.
@@ -292,13 +275,6 @@ class SyncCore:
                     self._link.failed(now_ms, event.retry_after_ms)
                 if not self._inconsistent:
                     self._note(event)
-
-    def _follows_another(self, event: Failed) -> bool:
-        """Whether a segment was refused only because it overtook one that is still to come."""
-        during = event.during
-        if not isinstance(during, Send):
-            return False
-        return self._lanes[during.segment.lane].follows_another(during.segment.hash)
 
     def _upload_news(
         self, event: OriginalsWaiting | OriginalsHeld | PartsHeld, now_ms: int
@@ -336,7 +312,7 @@ class SyncCore:
                 # Perhaps the clinic's key has changed hands: ask for it before the next try.
                 self._sealing, self._need_refresh = None, True
             case Pull():
-                self._pulling = False
+                self._pulls.running = False
             case Refresh():
                 self._refreshing = self._refresh_again = False
             case Announce() | SendPart():
@@ -361,7 +337,8 @@ class SyncCore:
         if seal is not None:
             effects.append(seal)
         effects += [Send(q) for q in self._lanes.send(now_ms, self._meter.window_bytes)]
-        if not self._pulling and not self._need_refresh and self._pull_is_due(now_ms):
+        due = not self._pulls.running and self._pulls.is_due(now_ms)
+        if due and not self._need_refresh:
             effects.append(self._pull())
         if not effects and not self._uploads_held and not self._is_busy():
             effects += self._uploads.send(now_ms, fast=self._meter.is_fast)
@@ -369,7 +346,7 @@ class SyncCore:
 
     def _is_busy(self) -> bool:
         """Whether something that comes before photos' files is on its way or being done."""
-        return bool(self._sealing or self._pulling or self._refreshing or self._lanes.sending)
+        return bool(self._sealing or self._pulls.running or self._refreshing or self._lanes.sending)
 
     def _probe(self, now_ms: int) -> list[Effect]:
         """Ask for one thing only until the server answers: the most useful one."""
@@ -403,16 +380,8 @@ class SyncCore:
         return Refresh()
 
     def _pull(self) -> Effect:
-        self._pulling = True
+        self._pulls.start()
         return Pull()
-
-    def _pull_is_due(self, now_ms: int) -> bool:
-        if self._head > self._cursor or self._last_pull_ms is None:
-            return True
-        return now_ms >= self._last_pull_ms + self._poll_ms()
-
-    def _poll_ms(self) -> int:
-        return POLL_WITH_SOCKET_MS if self._socket_up else POLL_MS
 
     def _wake_ms(self, now_ms: int) -> int | None:
         """Return the next time at which something falls due by itself.
@@ -422,6 +391,6 @@ class SyncCore:
         times = self._lanes.wake_times() + self._uploads.wake_times()
         if self._pending.ops and self._seal_wait.next_try_ms is not None:
             times.append(self._seal_wait.next_try_ms)
-        if self._last_pull_ms is not None:
-            times.append(self._last_pull_ms + self._poll_ms())
+        if (pull_ms := self._pulls.wake_ms()) is not None:
+            times.append(pull_ms)
         return min((at_ms for at_ms in times if at_ms > now_ms), default=None)

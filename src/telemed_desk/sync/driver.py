@@ -2,9 +2,12 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Final, TypeVar
 
+from telemed_desk.sync.ahead import Span
 from telemed_desk.sync.core import SyncCore
 from telemed_desk.sync.events import (
     Activity,
@@ -28,11 +31,12 @@ from telemed_desk.sync.events import (
 )
 from telemed_desk.sync.hands import StoreHands, failed
 from telemed_desk.sync.originals import OriginalHands
-from telemed_desk.sync.ports import OriginalStore, SegmentStore
+from telemed_desk.sync.ports import BulkStore, OriginalStore, SegmentStore
 from telemed_desk.sync.problems import ServerUnreachable
+from telemed_desk.sync.receiving import Position
 from telemed_desk.sync.server_client import ServerClient
 from telemed_desk.sync.status import Phase, SyncStatus
-from telemed_protocol.api import Receipt
+from telemed_protocol.api import PULL_LIMIT, PulledSegments, Receipt
 from telemed_protocol.errors import BugError, KnownError
 from telemed_protocol.identity import DeviceIdentity
 from telemed_protocol.op import Lane as LaneNumber
@@ -41,6 +45,10 @@ from telemed_protocol.segment import SealedSegment
 
 PAGE_SEGMENTS: Final = 32
 """A page of a weak line: at most 1.5 MiB, usually some 30 KiB."""
+
+_SHORT_PAGE_S: Final = 1.0
+_LONG_PAGE_S: Final = 4.0
+"""Pages grow on a fast line and shrink on a slow one: each costs a round trip."""
 
 R = TypeVar("R")
 
@@ -61,6 +69,7 @@ class SyncDriver:
         on_applied: Told which ops of other desks are in the store now.
         originals: The vault again, for photos' own files; None = they stay here.
         in_call: Whether a call has the line now; photos' files wait for its end. Core thread.
+        bulk: The vault again, for much at once: the newest weeks first, pages in one transaction.
         urgent: Pushes a small segment on a line that is open already, or raises ServerUnreachable;
             None = everything is posted.
     """
@@ -77,7 +86,10 @@ class SyncDriver:
         originals: OriginalStore | None = None,
         in_call: Callable[[], bool] = lambda: False,
         urgent: Callable[[SealedSegment], Awaitable[Receipt]] | None = None,
+        bulk: BulkStore | None = None,
     ) -> None:
+        self._bulk = bulk
+        self._page_segments = PAGE_SEGMENTS
         self._in_call = in_call
         self._urgent = urgent
         self._held = False
@@ -111,7 +123,7 @@ class SyncDriver:
         def start() -> tuple[StoreHands, SyncCore]:
             if self._original_store is not None:
                 self._originals = OriginalHands(self._original_store, self._clock)
-            hands = StoreHands(self._store, self._identity, self._clock, applied)
+            hands = StoreHands(self._store, self._identity, self._clock, applied, self._bulk)
             return hands, SyncCore(hands.waiting(), hands.cursor_sseq())
 
         hands, core = await self._stored(start)
@@ -224,9 +236,7 @@ class SyncDriver:
                 receipt = await self._push(hands.segment(queued))
                 return await self._stored(lambda: hands.take_receipt(queued, receipt))
             case Pull():
-                asked = await self._stored(hands.position)
-                page = await self._client.pull(asked.cursor.sseq, PAGE_SEGMENTS)
-                return await self._stored(lambda: hands.take_page(page, asked))
+                return await self._pull(hands)
             case Refresh():
                 records = await self._client.members()
                 wraps = await self._client.wraps()
@@ -234,6 +244,45 @@ class SyncDriver:
                 return await self._stored(lambda: hands.take_members(records, wraps, held))
             case Announce() | SendPart():
                 return await self._carry(activity)
+
+    async def _pull(self, hands: StoreHands) -> Event:
+        asked = await self._stored(hands.position)
+        if await self._newest_first(hands, asked):
+            return hands.came_ahead(asked)
+        began = time.monotonic()
+        page = await self._client.pull(asked.cursor.sseq, self._page_segments)
+        if len(page.segments) >= PAGE_SEGMENTS:
+            took_s = time.monotonic() - began
+            if took_s < _SHORT_PAGE_S:
+                self._page_segments = min(2 * self._page_segments, PULL_LIMIT)
+            elif took_s > _LONG_PAGE_S:
+                self._page_segments = max(self._page_segments // 2, PAGE_SEGMENTS)
+        return await self._stored(lambda: hands.take_page(page, asked))
+
+    async def _newest_first(self, hands: StoreHands, asked: Position) -> bool:
+        """Read the log's end before its middle, if there is much; the next page comes meanwhile."""
+        span = hands.first_ahead(asked)
+        if span is None or hands.newest is None:
+            return False
+        cursor = asked.cursor.sseq
+        page = await self._client.pull(span.after, PULL_LIMIT)
+        while True:
+            then = hands.newest.next_after(span, page, cursor)
+            coming = self._coming(then)
+            try:
+                await self._stored(partial(hands.take_ahead, span, page))
+                if hands.newest.done or then is None or coming is None:
+                    return True
+                span, page = then, await coming
+            finally:
+                if coming is not None:
+                    coming.cancel()
+                    await asyncio.gather(coming, return_exceptions=True)
+
+    def _coming(self, span: Span | None) -> "asyncio.Task[PulledSegments] | None":
+        if span is None:
+            return None
+        return asyncio.create_task(self._client.pull(span.after, PULL_LIMIT))
 
     async def _push(self, segment: SealedSegment) -> Receipt:
         if self._urgent is not None and segment.header.lane == LaneNumber.QUEUE:

@@ -7,6 +7,7 @@ very same code as the desk.
 from collections.abc import Callable
 from typing import Final
 
+from telemed_desk.sync.ahead import NewestFirst, Span
 from telemed_desk.sync.events import (
     Activity,
     Failed,
@@ -21,7 +22,7 @@ from telemed_desk.sync.events import (
     Sent,
 )
 from telemed_desk.sync.membership import grown_chain, verified_chain
-from telemed_desk.sync.ports import SegmentStore
+from telemed_desk.sync.ports import BulkStore, SegmentStore
 from telemed_desk.sync.problems import (
     DeskRemoved,
     DeviceTwin,
@@ -53,6 +54,7 @@ class StoreHands:
         identity: This PC.
         wall_ms: Unix ms.
         on_applied: Told which foreign ops were taken in, on the calling thread.
+        bulk: The store again, for much at once; None = segment by segment, oldest first.
     """
 
     def __init__(
@@ -61,13 +63,17 @@ class StoreHands:
         identity: DeviceIdentity,
         wall_ms: Callable[[], int],
         on_applied: Callable[[tuple[Op, ...]], None],
+        bulk: BulkStore | None = None,
     ) -> None:
+        self._wall_ms = wall_ms
+        self._head = 0
+        self.newest = NewestFirst(store, bulk, identity.device) if bulk is not None else None
         self._store = store
         self._identity = identity
         self._on_applied = on_applied
         self._chain = verified_chain(store.member_records())
         self._sealer = Sealer(store, identity, self._chain.clinic)
-        self._reader = LogReader(store, identity.device, wall_ms)
+        self._reader = LogReader(store, identity.device, wall_ms, bulk)
         self._segments: dict[bytes, SealedSegment] = {}
 
     def waiting(self) -> tuple[Queued, ...]:
@@ -129,11 +135,29 @@ class StoreHands:
             ServerInconsistent: It contradicts what is known; nothing was applied.
         """
         taken: Taken = self._reader.take(page, asked, self._chain)
+        self._head = taken.head
         if taken.ops:
             self._on_applied(taken.ops)
         return Pulled(
             taken.cursor.sseq, taken.head, taken.own, taken.quarantined, taken.need_members
         )
+
+    def first_ahead(self, asked: Position) -> Span | None:
+        """Return what to fetch before the log's next page, if its end is to come first."""
+        return self.newest.first(asked.cursor.sseq, self._head) if self.newest else None
+
+    def take_ahead(self, span: Span, page: PulledSegments) -> None:
+        """Take in what can be believed of a page beyond the cursor."""
+        if self.newest is not None:
+            ops = self.newest.take(span, page, self._chain, self._wall_ms())
+            if ops:
+                self._on_applied(ops)
+
+    def came_ahead(self, asked: Position) -> Pulled:
+        """Say that the log's end was read; the cursor has not moved."""
+        if self.newest is not None:
+            self.newest.done = True
+        return Pulled(asked.cursor.sseq, self._head)
 
     def take_members(
         self, records: list[SignedRecord], wraps: list[WrappedKey], held: Held | None = None

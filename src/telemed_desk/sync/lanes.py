@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from telemed_desk.sync.backoff import Backoff
-from telemed_desk.sync.events import Queued
+from telemed_desk.sync.events import Activity, Queued, Send
 from telemed_protocol.op import Lane as LaneNumber
 
 MAX_IN_FLIGHT: Final = 2
@@ -45,10 +45,6 @@ class Lane:
             return None
         return next((q for q in self.waiting if q.hash not in self.in_flight), None)
 
-    def follows_another(self, segment_hash: bytes) -> bool:
-        """Whether one before it has no receipt yet: then the server could not take it."""
-        return bool(self.waiting) and self.waiting[0].hash != segment_hash
-
 
 class Lanes:
     """All lanes of one desk. Pure; time is handed in (Unix ms)."""
@@ -81,6 +77,16 @@ class Lanes:
             if all(queued.hash != known.hash for known in lane.waiting):
                 lane.waiting.append(queued)
                 lane.waiting.sort(key=lambda q: q.n)
+
+    def overtook(self, activity: Activity) -> bool:
+        """Whether a segment came early only because one before it is still to come; note it then."""
+        if not isinstance(activity, Send):
+            return False
+        lane = self[activity.segment.lane]
+        if lane.waiting and lane.waiting[0].hash != activity.segment.hash:
+            lane.overtaken = True
+            return True
+        return False
 
     def forget(self, segment_hash: bytes) -> None:
         """Drop a segment that the server has."""

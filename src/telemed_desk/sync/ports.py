@@ -1,5 +1,6 @@
 """What sync needs of the store. The vault is handed in as this by ``desk.py``."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from telemed_protocol.membership import SignedRecord
@@ -8,6 +9,7 @@ from telemed_protocol.progress import Cursor, HeldBack, LaneHead, Original, Pend
 from telemed_protocol.segment import SealedSegment
 
 __all__ = [
+    "BulkStore",
     "Cursor",
     "HeldBack",
     "LaneHead",
@@ -113,6 +115,18 @@ class SegmentStore(Protocol):
 
     def receipts_after(self, sseq: int) -> list[tuple[int, bytes]]:
         """Return (number, segment hash) of our acknowledged segments above a number, in order."""
+        ...
+
+
+class BulkStore(Protocol):
+    """The vault, as seen by sync when much has to be taken in; called as :class:`SegmentStore` is."""
+
+    def apply_page(self, pulled: Sequence[tuple[SealedSegment, tuple[Op, ...], Cursor]]) -> None:
+        """Do what ``apply_pulled`` does for each of some foreign segments, all or none."""
+        ...
+
+    def apply_ahead(self, found: Sequence[tuple[SealedSegment, tuple[Op, ...]]]) -> None:
+        """Apply the ops of verified foreign segments that lie beyond the cursor; it stays."""
         ...
 
 

@@ -9,9 +9,9 @@ agree); and the receipts that this desk holds.
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeGuard
 
-from telemed_desk.sync.ports import Cursor, LaneHead, SegmentStore
+from telemed_desk.sync.ports import BulkStore, Cursor, LaneHead, SegmentStore
 from telemed_desk.sync.problems import BadAnswer, DeviceTwin, ServerInconsistent
 from telemed_protocol.api import PulledSegment, PulledSegments, Receipt
 from telemed_protocol.errors import ForgeryError, FormatError
@@ -87,11 +87,19 @@ class LogReader:
     """Verifies and takes in what the server sends.
 
     Not thread-safe; every method blocks on the store. ``own_device`` is this PC, ``wall_ms`` the
-    clock for receipts that were lost on the way.
+    clock for receipts that were lost on the way. ``bulk`` takes many segments at once; None = one
+    by one.
     """
 
-    def __init__(self, store: SegmentStore, own_device: bytes, wall_ms: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        store: SegmentStore,
+        own_device: bytes,
+        wall_ms: Callable[[], int],
+        bulk: BulkStore | None = None,
+    ) -> None:
         self._store = store
+        self._bulk = bulk
         self._own_device = own_device
         self._wall_ms = wall_ms
         self._asked_at = 0
@@ -286,8 +294,14 @@ class LogReader:
         ops: list[Op] = []
         own: list[bytes] = []
         quarantined = 0
+        together: list[tuple[SealedSegment, tuple[Op, ...], Cursor]] = []
         for step in steps:
             cursor = step.cursor
+            if self._bulk is not None and self._is_foreign(step.segment):
+                together.append((step.segment, step.ops, step.cursor))
+                ops += step.ops
+                continue
+            self._apply_together(together)
             if step.segment is None:
                 self._store.quarantine(step.wire, step.reason, cursor)
                 quarantined += 1
@@ -298,7 +312,16 @@ class LogReader:
                 own.append(step.segment.hash)
             else:
                 ops += step.ops
+        self._apply_together(together)
         return Taken(cursor, head, tuple(ops), tuple(own), quarantined, need_members)
+
+    def _is_foreign(self, segment: SealedSegment | None) -> TypeGuard[SealedSegment]:
+        return segment is not None and segment.header.device != self._own_device
+
+    def _apply_together(self, together: list[tuple[SealedSegment, tuple[Op, ...], Cursor]]) -> None:
+        if self._bulk is not None and together:
+            self._bulk.apply_page(tuple(together))
+            together.clear()
 
 
 def check_log_chain(

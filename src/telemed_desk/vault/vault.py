@@ -22,6 +22,7 @@ from telemed_desk.vault.backups import (
     BackupFolder,
     write_copy,
 )
+from telemed_desk.vault.bulk import VaultBulk
 from telemed_desk.vault.claims import VaultClaims
 from telemed_desk.vault.connection import known_errors
 from telemed_desk.vault.core import DATABASE_NAME, Opened
@@ -35,7 +36,6 @@ from telemed_desk.vault.payloads import lane_of
 from telemed_desk.vault.problems import NoteAlreadySigned, NotesOnly, UnknownRecord, VaultLocked
 from telemed_desk.vault.reads import VaultReads
 from telemed_desk.vault.searching import VaultSearch
-from telemed_desk.vault.segments import VaultSegments
 from telemed_desk.vault.settings import SETTING_CLINIC, SETTING_REPAIR, drop_setting, write_setting
 from telemed_desk.vault.slots import SLOTS_NAME, SlotSecret
 from telemed_desk.vault.values import Change, OpDraft
@@ -52,7 +52,7 @@ class Vault(
     VaultPatients,
     VaultClaims,
     VaultOutbox,
-    VaultSegments,
+    VaultBulk,
     VaultOriginals,
     VaultSearch,
 ):

@@ -126,6 +126,7 @@ class Session(VisitIntentions, NoteIntentions):
             originals=vault,
             in_call=self._is_in_call,
             urgent=self._socket.push,
+            bulk=vault,
         )
         self.photos = PhotoOpening(core, vault, client)
 

@@ -1,0 +1,64 @@
+"""When to fetch from the log: it has grown, nobody asked for a while, or the line came back."""
+
+from typing import Final
+
+POLL_MS: Final = 60_000
+POLL_WITH_SOCKET_MS: Final = 300_000
+"""Pull this often without being told to: a head frame may be lost."""
+
+
+class Pulls:
+    """How far the log was read and how far it goes. Pure; time is handed in (Unix ms)."""
+
+    def __init__(self, cursor_sseq: int) -> None:
+        self._cursor = cursor_sseq
+        self._head = cursor_sseq
+        self._again = False
+        self._last_ms: int | None = None
+        self.running = False
+        self.socket_up = False
+
+    @property
+    def more_to_come(self) -> bool:
+        """Whether the log is known to go further than it was read."""
+        return self._head > self._cursor
+
+    def announced(self, sseq: int) -> None:
+        """Take note of what the server says of its log."""
+        self._head = max(self._head, sseq)
+        self._again = self.running
+
+    def sent(self, sseq: int, cursor_sseq: int) -> None:
+        """Take note of a receipt."""
+        self._cursor = max(self._cursor, cursor_sseq)
+        self._head = max(self._head, sseq)
+
+    def soon(self) -> None:
+        """Fetch as soon as it can be, whatever was fetched last."""
+        self._last_ms = None
+
+    def start(self) -> None:
+        """One page is on its way."""
+        self.running = True
+
+    def pulled(self, cursor_sseq: int, head: int, now_ms: int) -> None:
+        """Take note of a page."""
+        self.running = False
+        self._cursor = max(self._cursor, cursor_sseq)
+        # Not the highest ever announced: a page is the truth, an announcement only a hint.
+        self._head = max(self._cursor, head)
+        self._last_ms = None if self._again else now_ms
+        self._again = False
+
+    def is_due(self, now_ms: int) -> bool:
+        """Whether to fetch now, unless it is done already."""
+        if self.more_to_come or self._last_ms is None:
+            return True
+        return now_ms >= self._last_ms + self._poll_ms()
+
+    def wake_ms(self) -> int | None:
+        """Return when it falls due by itself."""
+        return None if self._last_ms is None else self._last_ms + self._poll_ms()
+
+    def _poll_ms(self) -> int:
+        return POLL_WITH_SOCKET_MS if self.socket_up else POLL_MS
