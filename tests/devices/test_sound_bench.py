@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 
 from telemed_desk.devices.findings import Finding, Outcome
+from telemed_desk.devices.fixes import Fix, FixKind, SettingsPage, fix_for
+from telemed_desk.devices.problems import SpeakerMuted
 from telemed_desk.media import control
-from telemed_desk.media.sound_checks import microphone_part
+from telemed_desk.media.sound_checks import microphone_part, speaker_part
 from telemed_desk.media.station import Station
 from tests.support.devices.private_pulse import PrivatePulse
 from tests.support.devices.sound_bench import SoundBench, hum, room_noise, talking
@@ -154,3 +156,24 @@ async def test_one_in_the_usual_ones_place_is_named(bench: SoundBench) -> None:
         await station.release("bench")
     assert found["M1"].outcome is WARN
     assert "last time" in found["M1"].cause
+
+
+async def test_a_speaker_that_is_muted_in_the_system_is_not_called_good(bench: SoundBench) -> None:
+    async def look() -> Finding:
+        station = Station(lambda _message: None)
+        await station.choose(control.Devices("none", "none", "id:pulse:clinic_spk"))
+        await station.use("bench")
+        try:
+            (found,) = await speaker_part(station)
+        finally:
+            await station.release("bench")
+        return found
+
+    assert (await look()).outcome is Outcome.PASS
+    bench.pulse.control("set-sink-mute", "clinic_spk", "1")
+    try:
+        muted = await look()
+    finally:
+        bench.pulse.control("set-sink-mute", "clinic_spk", "0")
+    assert (muted.outcome, muted.cause) == (FAIL, SpeakerMuted.sentence)
+    assert fix_for(muted) == Fix(FixKind.SETTINGS, SettingsPage.SOUND)

@@ -18,7 +18,7 @@ from telemed_desk.devices.checks.sound_levels import RATE_HZ
 from telemed_desk.devices.checks.sound_sweep import SWEEP_S, agreed, listen_for_sweep, sweep
 from telemed_desk.devices.findings import Finding
 from telemed_desk.devices.limits import LIMITS
-from telemed_desk.devices.problems import DeviceProblem, MicrophoneMuted
+from telemed_desk.devices.problems import DeviceProblem, MicrophoneMuted, SpeakerMuted
 from telemed_desk.devices.sound_watch import is_worn
 from telemed_desk.devices.specs import DeviceKind, UseListed, parse_spec
 from telemed_desk.devices.system_volume import channel_count, system_volume
@@ -164,7 +164,17 @@ async def speaker_part(station: Station) -> list[Finding]:
         lambda: bool(station.problem(DeviceKind.SPEAKER)) or station.pulled_samples > before,
         SPEAKER_S,
     )
-    return speaker_findings(station.problem(DeviceKind.SPEAKER), station.pulled_samples - before)
+    problem = station.problem(DeviceKind.SPEAKER)
+    if not problem and await _is_muted(station):
+        problem = SpeakerMuted.code  # it may take sound before its own thread has looked
+    return speaker_findings(problem, station.pulled_samples - before)
+
+
+async def _is_muted(station: Station) -> bool:
+    speaker = station.speaker
+    if not isinstance(speaker, DeviceSpeaker) or speaker.device is None:
+        return False
+    return await asyncio.to_thread(system_volume, DeviceKind.SPEAKER, speaker.device) == 0
 
 
 class SweepTrial:
