@@ -8,9 +8,11 @@ import pytest
 from telemed_desk.clinical.consultations import ConsultationState
 from telemed_desk.clinical.ladder import Rung
 from telemed_desk.clinical.queue import Waiting
+from telemed_desk.ui.gallery_claims import lost_day
 from telemed_desk.ui.gallery_days import MINUTE_MS, NOW_MS, PEOPLE, at, booked, visit, waiting
 from telemed_desk.ui.screens.today.presenter import Booked, LinkResult, TodayPresenter
 from telemed_desk.ui.screens.today.state import State, WaitingRow
+from telemed_desk.workflow.claiming import LostVisit
 from telemed_protocol.errors import FormatError, KnownError
 
 
@@ -32,7 +34,9 @@ class Desk:
         self.calls: list[tuple[object, ...]] = []
         self.states: list[State] = []
         self.linked: Callable[[LinkResult], None] = lambda _result: None
-        self.presenter = TodayPresenter(self, self, lambda: self.now_ms, self.states.append)
+        self.presenter = TodayPresenter(
+            self, self, lambda: self.now_ms, self.states.append, claims=self
+        )
 
     @property
     def state(self) -> State:
@@ -53,6 +57,18 @@ class Desk:
 
     def open_note(self, consultation: bytes) -> None:
         self.calls.append(("note", consultation))
+
+    def open_record(self, patient: bytes, consultation: bytes) -> None:
+        self.calls.append(("record", patient, consultation))
+
+    def take_by_phone(self, consultation: bytes) -> None:
+        self.calls.append(("phone", consultation))
+
+    def take_over(self, lost: LostVisit) -> None:
+        self.calls.append(("over", lost))
+
+    def was_read(self, lost: LostVisit) -> None:
+        self.calls.append(("read", lost))
 
     def open_self_check(self) -> None:
         self.calls.append(("check",))
@@ -227,3 +243,47 @@ def test_a_late_booking_is_marked() -> None:
     desk.presenter.day([Booked(cancelled, PEOPLE["kamau"])])
     assert desk.state.next_rows == ()
     assert all(not lane.blocks for lane in desk.state.lanes)
+
+
+def test_a_lost_visit_is_told_in_plain_words_and_what_was_written_can_be_opened(desk: Desk) -> None:
+    lost_day(desk.presenter)
+    told = desk.state.lost
+    assert told is not None
+    assert told.title == "Dr Brian Mfano took the visit of Karanja Jaribio first, at 09:02"
+    assert "What you wrote is kept" in told.words
+    desk.presenter.open_lost()
+    assert desk.calls[-1] == ("record", told.patient, told.consultation)
+    desk.presenter.take_over()
+    desk.presenter.read_lost()
+    assert [call[0] for call in desk.calls[-2:]] == ["over", "read"]
+    desk.presenter.day(booked())
+    assert desk.state.lost is None
+    desk.presenter.open_lost()
+    desk.presenter.read_lost()
+    desk.presenter.take_over()
+    assert len(desk.calls) == 3
+
+
+def test_what_somebody_else_has_says_so_and_starting_it_is_taking_over(desk: Desk) -> None:
+    lost_day(desk.presenter)
+    taken = [row for row in desk.state.next_rows if row.taken]
+    assert {row.reason for row in taken} == {"With Dr Brian Mfano since 09:02"}
+    assert not any(row.may_phone for row in taken)
+    row = next(r for r in desk.state.waiting if r.warning)
+    assert row.warning == "With Dr Brian Mfano since 09:02"
+    assert [a.label for a in row.actions if a.kind != "unflag"] == ["Take over"]
+    only = [w for w in waiting() if w.seat == row.seat]
+    desk.presenter.room(only)
+    desk.presenter.start_first()
+    assert desk.calls == [], "the next one is never taken from somebody by a key"
+
+
+def test_a_booked_visit_can_be_held_by_telephone_without_a_link(desk: Desk) -> None:
+    desk.presenter.offline(desk.now_ms)
+    free = [row for row in desk.state.next_rows if row.may_phone]
+    assert free
+    desk.presenter.phone(free[0].entity)
+    assert desk.calls == [("phone", free[0].entity)]
+    unfinished = next(row for row in desk.state.next_rows if row.unfinished)
+    desk.presenter.phone(unfinished.entity)
+    assert len(desk.calls) == 1

@@ -20,6 +20,7 @@ from telemed_desk.ui.screens.set_up.view import SetUpView
 from telemed_desk.ui.screens.sync.presenter import SyncPresenter
 from telemed_desk.ui.screens.sync.view import SyncView
 from telemed_desk.ui.screens.today.presenter import Booked, TodayPresenter
+from telemed_desk.ui.screens.today.state import LostBanner
 from telemed_desk.ui.screens.today.view import TodayView
 from telemed_desk.ui.screens.unlock.port import DoorPort
 from telemed_desk.ui.screens.unlock.presenter import Clinician, Place, UnlockPresenter
@@ -130,11 +131,13 @@ class OpenScreens:
         self._person = person
         self._ends: list[Callable[[], None]] = []
         self._next_ms: int | None = None
+        self._told: LostBanner | None = None
         self.today_view, self.call_view = TodayView(), CallView(open_frames)
         self.sync_view = SyncView()
         self.today = TodayPresenter(
-            session, self, wall_ms, self.today_view.show_state, practice=person.practice
-        )
+            session, self, wall_ms, self.today_view.show_state, practice=person.practice,
+            claims=session.claiming,
+        )  # fmt: skip
         self.call = CallPresenter(session, self._leave_call, wall_ms, self.call_view.show_state)
         self.photo = PhotoScreen(self.call_view, session.photos)
         self.people = PeoplePresenter(session.people, self.call_view.people.show_state)
@@ -233,6 +236,11 @@ class OpenScreens:
         view.note_asked.connect(presenter.open_note)
         view.self_check_asked.connect(presenter.open_self_check)
         view.recovered_read.connect(presenter.dismiss_recovered)
+        view.phone_asked.connect(presenter.phone)
+        view.record_asked.connect(presenter.open_record)
+        view.lost_read.connect(presenter.read_lost)
+        view.lost_opened.connect(presenter.open_lost)
+        view.lost_taken.connect(presenter.take_over)
         view.join_asked.connect(self.joined.presenter.ask)
 
     def _room(self, view: RoomView) -> None:
@@ -240,7 +248,12 @@ class OpenScreens:
 
     def _records(self, records: Records) -> None:
         now = wall_ms()
-        self.today.day([Booked(c, p) for c, p in records.day])
+        booked_today = [Booked(c, p) for c, p in records.day]
+        self.today.day(booked_today, records.holders, records.lost)
+        told = self.today.state.lost
+        if told is not None and told != self._told and self._shell.current != "today":
+            self._shell.say(told.title, warn=True)
+        self._told = told
         booked = [c.booked_ms for c, _ in records.day if c.state is ConsultationState.BOOKED]
         self._next_ms = min((at for at in booked if at > now), default=None)
         self.call.next_patient(self._next_ms)
@@ -251,6 +264,10 @@ class OpenScreens:
     def open_note(self, consultation: bytes) -> None:
         """Open a note that waits to be finished."""
         self._session.review_note(consultation)
+
+    def open_record(self, patient: bytes, consultation: bytes) -> None:
+        """Open a patient's record at a visit."""
+        self.search.open_record(patient, consultation)
 
     def open_self_check(self) -> None:
         """Go to the self-check."""

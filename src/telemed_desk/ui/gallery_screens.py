@@ -11,6 +11,7 @@ from telemed_desk.media.control import ScreenState
 from telemed_desk.sync.status import Phase, SyncStatus
 from telemed_desk.ui import gallery_call
 from telemed_desk.ui.gallery_check import check_scenes
+from telemed_desk.ui.gallery_claims import claim_scenes
 from telemed_desk.ui.gallery_days import NOW_MS, at, booked, waiting
 from telemed_desk.ui.gallery_people import people_scenes
 from telemed_desk.ui.gallery_pin import pin_scenes
@@ -108,6 +109,9 @@ class Nobody:
         """Make nothing."""
 
     def open_note(self, consultation: bytes) -> None:
+        """Open nothing."""
+
+    def open_record(self, patient: bytes, consultation: bytes) -> None:
         """Open nothing."""
 
     def mute(self, *, microphone: bool, camera: bool) -> None:
@@ -361,6 +365,7 @@ SCENES: dict[str, Scene] = {
         lambda: replace(gallery_call.visit("calling"), photos=(), remote_memory=""), None
     ),
 }
+SCENES |= claim_scenes(framed)
 SCENES |= search_scenes(framed, SCENES["02-today"])
 SCENES |= pin_scenes(framed, SCENES["02-today"])
 SCENES |= people_scenes(framed, SCENES["04-call"], SCENES["02-today"])

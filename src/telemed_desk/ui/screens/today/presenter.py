@@ -1,14 +1,21 @@
 """Today: who waits, who comes next, and what may be done about each."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Protocol
 
 from telemed_desk.clinical.consultations import ConsultationState
 from telemed_desk.clinical.ladder import Rung
 from telemed_desk.clinical.queue import LONG_WAIT_MINUTES, Waiting, in_order
 from telemed_desk.ui import words
 from telemed_desk.ui.screens.today.lanes import Booked, lanes_of
+from telemed_desk.ui.screens.today.lost import lost_banner, taken_words
+from telemed_desk.ui.screens.today.ports import (
+    ClaimPort,
+    LinkResult,
+    PatientLink,
+    TodayPort,
+    Ways,
+)
 from telemed_desk.ui.screens.today.state import (
     Action,
     LinkDialog,
@@ -18,68 +25,20 @@ from telemed_desk.ui.screens.today.state import (
     WaitingRow,
 )
 from telemed_desk.ui.text import t, tn
-from telemed_protocol.errors import KnownError
+from telemed_desk.workflow.claiming import Holder, LostVisit
 
-__all__ = ["Booked", "LinkResult", "PatientLink", "TodayPort", "TodayPresenter", "Ways"]
+__all__ = [
+    "Booked",
+    "ClaimPort",
+    "LinkResult",
+    "PatientLink",
+    "TodayPort",
+    "TodayPresenter",
+    "Ways",
+]
 CHECK_AGE_MS = 12 * words.HOUR_MS
 """An older self-check says nothing about today."""
 FIRST_HOUR, LAST_HOUR = 8, 17
-
-
-class PatientLink(Protocol):
-    """An address to send or show."""
-
-    @property
-    def url(self) -> str:
-        """With its secret."""
-        ...
-
-    @property
-    def expires_ms(self) -> int:
-        """Good until."""
-        ...
-
-
-class LinkResult(Protocol):
-    """A link, or why there is none."""
-
-    @property
-    def link(self) -> PatientLink | None:
-        """The link."""
-        ...
-
-    @property
-    def problem(self) -> KnownError | None:
-        """What stands in the way."""
-        ...
-
-
-class TodayPort(Protocol):
-    """What this screen needs of the workflow; call-backs come on the GUI thread."""
-
-    def start_visit(self, seat: str) -> None:
-        """Admit who sits there and begin the call."""
-        ...
-
-    def clear_urgent(self, seat: str, reason: str) -> None:
-        """Take the urgent flag off; the reason is recorded."""
-        ...
-
-    def link_for(self, consultation: bytes, done: Callable[[LinkResult], None]) -> None:
-        """Make a link for a booking's patient."""
-        ...
-
-
-class Ways(Protocol):
-    """Where else one can go from here."""
-
-    def open_note(self, consultation: bytes) -> None:
-        """Open a note that waits to be finished."""
-        ...
-
-    def open_self_check(self) -> None:
-        """Go to the self-check."""
-        ...
 
 
 class TodayPresenter:
@@ -91,6 +50,7 @@ class TodayPresenter:
         now_ms: Wall clock.
         show: Gets every new state.
         practice: Fictional clinic.
+        claims: Takes visits; None = visits are taken by calling alone.
     """
 
     def __init__(
@@ -101,8 +61,12 @@ class TodayPresenter:
         show: Callable[[State], None],
         *,
         practice: bool = False,
+        claims: ClaimPort | None = None,
     ) -> None:
         self._port = port
+        self._claims = claims
+        self._holders: Mapping[bytes, Holder] = {}
+        self._lost: tuple[LostVisit, ...] = ()
         self._ways = ways
         self._now_ms = now_ms
         self._show = show
@@ -132,8 +96,14 @@ class TodayPresenter:
             self._set(starting="")
         self.tick()
 
-    def day(self, booked: Sequence[Booked]) -> None:
-        """Today's consultations, whatever their state."""
+    def day(
+        self,
+        booked: Sequence[Booked],
+        holders: Mapping[bytes, Holder] | None = None,
+        lost: Sequence[LostVisit] = (),
+    ) -> None:
+        """Today's consultations, whatever their state; who has them, and which were lost to whom."""
+        self._holders, self._lost = holders or {}, tuple(lost)
         self._day = tuple(sorted(booked, key=lambda b: b.consultation.booked_ms))
         self.tick()
 
@@ -180,6 +150,7 @@ class TodayPresenter:
             hours=self._hours(at.hour),
             next_rows=coming,
             missed=self._missed(),
+            lost=lost_banner(self._lost),
             offline_title=t("today.offline", time=words.clock(since)) if since is not None else "",
             offline_words=t("today.offline.words") if since is not None else "",
         )
@@ -195,8 +166,10 @@ class TodayPresenter:
             self._port.start_visit(seat)
 
     def start_first(self) -> None:
-        """Start with whoever is first and can be called (Ctrl+N)."""
+        """Start with whoever is first and can be called (Ctrl+N); never with somebody else's."""
         for row in self.state.waiting:
+            if row.taken:
+                continue
             for action in row.actions:
                 if action.enabled and action.kind in {"start", "audio"}:
                     self.act(row.seat, action.kind)
@@ -246,6 +219,32 @@ class TodayPresenter:
         """Finish a note."""
         self._ways.open_note(consultation)
 
+    def open_record(self, patient: bytes, consultation: bytes) -> None:
+        """Read a record."""
+        self._ways.open_record(patient, consultation)
+
+    def phone(self, consultation: bytes) -> None:
+        """Hold a visit by telephone; works without a link."""
+        row = next((r for r in self.state.next_rows if r.entity == consultation), None)
+        if row is not None and row.may_phone and self._claims is not None:
+            self._claims.take_by_phone(consultation)
+
+    def read_lost(self) -> None:
+        """It was read that somebody else had the visit first."""
+        if self._lost and self._claims is not None:
+            self._claims.was_read(self._lost[0])
+
+    def open_lost(self) -> None:
+        """Read the visit that was lost: what was written here stands in it."""
+        shown = self.state.lost
+        if shown is not None:
+            self._ways.open_record(shown.patient, shown.consultation)
+
+    def take_over(self) -> None:
+        """Take the visit that was lost after all."""
+        if self._lost and self._claims is not None:
+            self._claims.take_over(self._lost[0])
+
     def open_self_check(self) -> None:
         """Go to the self-check."""
         self._ways.open_self_check()
@@ -258,6 +257,8 @@ class TodayPresenter:
         warning = ""
         if waiting.identity_ok is False:
             warning = t("today.identity")
+        elif taken := self._taken(visit.entity):
+            warning = taken
         elif not waiting.present:
             warning = t("today.away")
         facts = words.patient_line(patient, words.local(now).year)
@@ -284,6 +285,7 @@ class TodayPresenter:
             if waiting.urgent_reason != "worse"
             else t("today.worse"),
             warning=warning,
+            taken=bool(self._taken(visit.entity)),
         )
 
     def _actions(self, waiting: Waiting) -> tuple[Action, ...]:
@@ -298,9 +300,12 @@ class TodayPresenter:
         elif waiting.rung is None:
             reason = t("today.reason.testing", name=waiting.patient.given_name)
         low = waiting.rung is not None and waiting.rung <= Rung.AUDIO_PHOTOS
+        word = t("today.audio" if low else "today.start")
+        if self._taken(waiting.consultation.entity):
+            word = t("today.take_over")
         start = Action(
             "audio" if low else "start",
-            t("today.audio" if low else "today.start"),
+            word,
             "mic" if low else "video",
             primary=waiting.is_urgent,
             enabled=not reason,
@@ -318,20 +323,31 @@ class TodayPresenter:
                 unfinished or visit.state in {ConsultationState.BOOKED, ConsultationState.WAITING}
             ):
                 continue
+            taken = self._taken(visit.entity)
+            free = visit.state in {ConsultationState.BOOKED, ConsultationState.WAITING}
+            reason = t("today.unfinished") if unfinished else visit.reason
             rows.append(
                 NextRow(
                     entity=visit.entity,
                     time=words.clock(visit.booked_ms),
                     name=booked.patient.name,
-                    reason=t("today.unfinished") if unfinished else visit.reason,
+                    reason=taken or reason,
                     programme=visit.programme,
                     programme_name=t(f"programme.short.{visit.programme.value}"),
                     way=t("today.way", way=t(f"way.{visit.way.value}"), n=visit.minutes),
                     late=not unfinished and visit.booked_ms < now,
                     unfinished=unfinished,
+                    patient=visit.patient,
+                    taken=taken,
+                    may_phone=free and not taken and self._claims is not None,
                 )
             )
         return tuple(sorted(rows, key=lambda r: (not r.unfinished, r.time)))
+
+    def _taken(self, consultation: bytes) -> str:
+        """Who has a visit, where that is somebody else."""
+        holder = self._holders.get(consultation)
+        return "" if holder is None or holder.mine else taken_words(holder)
 
     def _hours(self, hour: int) -> tuple[int, int]:
         starts = [words.local(b.consultation.booked_ms).hour for b in self._day]

@@ -94,6 +94,8 @@ class NextWidget(QWidget):
 
     link_asked = Signal(bytes)
     note_asked = Signal(bytes)
+    phone_asked = Signal(bytes)
+    record_asked = Signal(bytes, bytes)
 
     def __init__(self, state: NextRow) -> None:
         super().__init__()
@@ -107,10 +109,15 @@ class NextWidget(QWidget):
         time.setFixedWidth(sizes.TIME_COLUMN)
         who = column(
             ElidedText(state.name, "strong"),
-            ElidedText(state.reason, "caption", "warn" if state.unfinished else ""),
+            ElidedText(
+                state.reason, "caption", "warn" if state.unfinished and not state.taken else ""
+            ),
             gap=0,
         )
-        if state.unfinished:
+        if state.taken:
+            self.button = Button(t("today.open_record"), scale="small", icon="file-text")
+            self.button.clicked.connect(lambda: self.record_asked.emit(state.patient, state.entity))
+        elif state.unfinished:
             self.button = Button(t("today.open_note"), scale="small", icon="pen-line")
             self.button.clicked.connect(lambda: self.note_asked.emit(self.entity))
         else:
@@ -122,6 +129,13 @@ class NextWidget(QWidget):
         box.addWidget(ProgrammeTag(state.programme, state.programme_name))
         self._way = Text(state.way, "caption")
         box.addWidget(self._way)
+        if state.may_phone:
+            self.phone = Button(
+                icon="phone", kind="neutral", scale="small", name=t("today.phone", name=state.name)
+            )
+            self.phone.setToolTip(t("today.phone.tip"))
+            self.phone.clicked.connect(lambda: self.phone_asked.emit(self.entity))
+            box.addWidget(self.phone)
         box.addWidget(self.button)
         self.setLayout(box)
 

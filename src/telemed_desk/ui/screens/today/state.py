@@ -39,6 +39,7 @@ class WaitingRow:
     actions: tuple[Action, ...]
     urgent_reason: str = ""
     warning: str = ""
+    taken: bool = False
 
     @property
     def spoken(self) -> str:
@@ -77,7 +78,11 @@ class Lane:
 
 @dataclass(frozen=True, slots=True)
 class NextRow:
-    """A booked visit, or (``unfinished``) one whose note waits to be signed."""
+    """A booked visit, or (``unfinished``) one whose note waits to be signed.
+
+    ``taken`` says who has it, where that is somebody else; its record can be read, and who has it
+    writes. ``may_phone``: it can be held by telephone, also without a link.
+    """
 
     entity: bytes
     time: str
@@ -88,6 +93,19 @@ class NextRow:
     way: str
     late: bool = False
     unfinished: bool = False
+    patient: bytes = b""
+    taken: str = ""
+    may_phone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LostBanner:
+    """A visit that was taken here and that somebody else had first."""
+
+    title: str
+    words: str
+    patient: bytes
+    consultation: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,5 +151,6 @@ class State:
     offline_words: str = ""
     recovered_title: str = ""
     recovered_words: str = ""
+    lost: LostBanner | None = None
     link: LinkDialog | None = None
     starting: str = ""

@@ -34,6 +34,11 @@ class TodayView(QWidget):
     note_asked = Signal(bytes)
     self_check_asked = Signal()
     recovered_read = Signal()
+    phone_asked = Signal(bytes)
+    record_asked = Signal(bytes, bytes)
+    lost_read = Signal()
+    lost_opened = Signal()
+    lost_taken = Signal()
     join_asked = Signal()
 
     def __init__(self) -> None:
@@ -64,12 +69,14 @@ class TodayView(QWidget):
         dismiss = Button(t("button.ok"), scale="small")
         dismiss.clicked.connect(self.recovered_read)
         self.recovered.buttons.addWidget(dismiss)
+        self.lost = self._lost_banner()
         self.room = self._room_card()
         middle = column(self._schedule_card(), gap=sizes.CARD_PAD)
         middle.addWidget(self._next_card(), 1)
         columns = row(self.room, gap=sizes.CARD_PAD)
         columns.addLayout(middle, 1)
-        whole = column(head, self.offline, self.recovered, gap=sizes.CARD_PAD, pad=(sizes.XL,) * 4)
+        banners = (self.offline, self.lost, self.recovered)
+        whole = column(head, *banners, gap=sizes.CARD_PAD, pad=(sizes.XL,) * 4)
         whole.addLayout(columns, 1)
         self.setLayout(whole)
         self.panels = [self.room, self.schedule, self.coming, self.verdict]
@@ -78,6 +85,22 @@ class TodayView(QWidget):
         order = (self.schedule, self.verdict, self.join, self.call)
         for before, after in pairwise(order):
             QWidget.setTabOrder(before, after)
+
+    def _lost_banner(self) -> Banner:
+        banner = Banner("warn")
+        self.lost_buttons = {
+            "open": Button(t("today.open_record"), scale="small", icon="file-text"),
+            "take": Button(t("today.take_over"), scale="small"),
+            "read": Button(t("button.ok"), scale="small"),
+        }
+        for button, signal in zip(
+            self.lost_buttons.values(),
+            (self.lost_opened, self.lost_taken, self.lost_read),
+            strict=True,
+        ):
+            button.clicked.connect(signal)
+            banner.buttons.addWidget(button)
+        return banner
 
     def _room_card(self) -> Card:
         card = Card(t("today.room"))
@@ -131,6 +154,10 @@ class TodayView(QWidget):
         self._show_verdict(state)
         self.offline.show_words(state.offline_title, state.offline_words)
         self.recovered.show_words(state.recovered_title, state.recovered_words)
+        if state.lost is None:
+            self.lost.show_words("")
+        else:
+            self.lost.show_words(state.lost.title, state.lost.words)
         count = len(state.waiting)
         self.room_title.chip.show_as(str(count) if count else "", "neutral")
         self.as_of.setText(state.as_of)
@@ -191,6 +218,8 @@ class TodayView(QWidget):
             widget = NextWidget(entry)
             widget.link_asked.connect(self.link_asked)
             widget.note_asked.connect(self.note_asked)
+            widget.phone_asked.connect(self.phone_asked)
+            widget.record_asked.connect(self.record_asked)
             self._next_list.addWidget(widget)
 
     def focus_first(self) -> None:
@@ -235,7 +264,7 @@ class TodayView(QWidget):
 
     def _open_block(self, entity: bytes) -> None:
         for entry in self._state.next_rows:
-            if entry.entity == entity:
+            if entry.entity == entity and not entry.taken:
                 (self.note_asked if entry.unfinished else self.link_asked).emit(entity)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
