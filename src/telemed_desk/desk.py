@@ -15,7 +15,7 @@ import structlog
 from PySide6.QtCore import QEvent, QObject, QTimer, Signal
 from PySide6.QtWidgets import QApplication
 
-from telemed_desk import __version__, logs
+from telemed_desk import __version__, core_dumps, logs
 from telemed_desk.media.control import Devices
 from telemed_desk.sync.server_client import ServerClient
 from telemed_desk.ui.desk_screens import LockedScreens, OpenScreens
@@ -279,14 +279,6 @@ _USE = frozenset(
 )
 
 
-def _no_core_dumps() -> None:
-    """Keep keys out of crash dumps."""
-    if sys.platform != "win32":
-        import resource  # noqa: PLC0415 - does not exist on Windows
-
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-
-
 def _hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     """Log an exception that nobody expected: its type and place, never its words."""
     last = trace
@@ -319,7 +311,7 @@ def run_desk(
 ) -> int:
     """Open the window and stay until it is closed; return the exit code."""
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    _no_core_dumps()
+    core_dumps.leave_none()
     logs.configure(data / "logs")
     faulthandler.enable()
     sys.excepthook = _hook

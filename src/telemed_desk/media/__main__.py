@@ -2,16 +2,14 @@
 
 import argparse
 import asyncio
-import contextlib
-import ctypes
 import signal
 import socket
 import sys
 
 import av.logging
 
-from telemed_desk import logs
-from telemed_desk.devices.system import ON_LINUX, ON_WINDOWS
+from telemed_desk import core_dumps, logs
+from telemed_desk.devices.system import ON_WINDOWS
 from telemed_desk.media.process import serve
 
 
@@ -25,7 +23,7 @@ def main() -> int:
     )
     arguments = parser.parse_args()
 
-    _keep_to_ourselves()
+    core_dumps.leave_none()
     _log_to_stderr()
     # Ctrl+C in a terminal goes to the whole group; the desk decides when this process ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -38,18 +36,6 @@ def main() -> int:
 def _new_loop() -> asyncio.AbstractEventLoop:
     """Return a selector loop on every system: Windows' default one has no usable UDP for aioice."""
     return asyncio.SelectorEventLoop()
-
-
-def _keep_to_ourselves() -> None:
-    """No core dump: it would hold pictures and sound of a patient, on disk and in the clear."""
-    with contextlib.suppress(ImportError):  # Windows: the error report service is the installer's
-        import resource  # noqa: PLC0415 - POSIX only
-
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    if ON_LINUX:
-        # A core pattern that is a pipe (systemd, apport) is fed whatever the limit says: prctl(2).
-        pr_set_dumpable = 4
-        ctypes.CDLL(None).prctl(pr_set_dumpable, 0, 0, 0, 0)
 
 
 def _log_to_stderr() -> None:

@@ -235,8 +235,8 @@ async def test_a_crash_leaves_no_core_dump(raw: RawDesk) -> None:
     core = next(line for line in limits.splitlines() if line.startswith("Max core file size"))
     assert core.split()[4:6] == ["0", "0"]
     code = (
-        "import ctypes, telemed_desk.media.__main__ as media; get_dumpable = 3;"
-        "media._keep_to_ourselves(); print(ctypes.CDLL(None).prctl(get_dumpable, 0, 0, 0, 0))"
+        "import ctypes; from telemed_desk import core_dumps; get_dumpable = 3;"
+        "core_dumps.leave_none(); print(ctypes.CDLL(None).prctl(get_dumpable, 0, 0, 0, 0))"
     )
     done = await asyncio.to_thread(
         subprocess.run, [sys.executable, "-c", code], capture_output=True, check=True, timeout=60
