@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from PySide6.QtCore import QStandardPaths, Signal
+from PySide6.QtCore import QStandardPaths, Qt, Signal
 from PySide6.QtWidgets import QWidget
 
 from telemed_desk.ui import words
@@ -18,24 +18,27 @@ from telemed_desk.ui.text import t
 from telemed_desk.ui.theme import sizes
 from telemed_desk.ui.widgets.buttons import Button
 from telemed_desk.ui.widgets.labels import Text
-from telemed_desk.ui.widgets.layouts import clear, column, row
+from telemed_desk.ui.widgets.layouts import clear, column, panel, row, scroll
 from telemed_desk.vault import Photo
 from telemed_desk.workflow.exporting import Exporting, LastExport
 from telemed_desk.workflow.session import Session
 
-AT_ONCE = 6
-"""Photos in a line; more lines follow."""
-
 
 class PhotoStrip(QWidget):
-    """The photos of the visit that is shown, in lines."""
+    """The photos of the visit that is shown, in one line that scrolls."""
 
     photo_opened = Signal(object)
 
     def __init__(self) -> None:
         super().__init__()
-        self._lines = column(gap=sizes.S)
-        self.setLayout(self._lines)
+        self._line = row(gap=sizes.S)
+        whole = row(self._line, None, gap=0, pad=(sizes.XL, sizes.M, sizes.XL, sizes.L))
+        area = scroll(panel(whole))
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)
+        area.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setLayout(column(area, gap=0))
+        self.setFixedHeight(sizes.PHOTO[1] + sizes.M + sizes.L + sizes.S)
+        self.setAccessibleName(t("call.photos.of_visit"))
         self.thumbnails: list[Thumbnail] = []
         self._shown: tuple[PhotoTile, ...] = ()
         self.hide()
@@ -45,17 +48,13 @@ class PhotoStrip(QWidget):
         if tuple(photos) == self._shown:
             return
         self._shown = tuple(photos)
-        clear(self._lines)
+        clear(self._line)
         self.thumbnails = []
-        for start in range(0, len(photos), AT_ONCE):
-            line = row(gap=sizes.S)
-            for photo in photos[start : start + AT_ONCE]:
-                thumbnail = Thumbnail(photo)
-                thumbnail.clicked.connect(lambda *_, which=photo: self.photo_opened.emit(which))
-                self.thumbnails.append(thumbnail)
-                line.addWidget(thumbnail)
-            line.addStretch(1)
-            self._lines.addLayout(line)
+        for photo in photos:
+            thumbnail = Thumbnail(photo)
+            thumbnail.clicked.connect(lambda *_, which=photo: self.photo_opened.emit(which))
+            self.thumbnails.append(thumbnail)
+            self._line.addWidget(thumbnail)
         self.setVisible(bool(photos))
 
 
