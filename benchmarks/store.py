@@ -32,8 +32,8 @@ REPEATS = 7
 BATCH = 1_000
 
 
-def fill(vault: Vault, now_ms: int) -> float:
-    """Book 10,000 consultations over 250 days, 40 of them today; return seconds."""
+def fill(vault: Vault, now_ms: int, consultations: int = CONSULTATIONS) -> float:
+    """Book consultations, 40 a day, half of them in the past; return seconds."""
     patients = [bytes(new_id()) for _ in range(PATIENTS)]
     drafts = [
         OpDraft(
@@ -48,8 +48,8 @@ def fill(vault: Vault, now_ms: int) -> float:
         )
         for n, entity in enumerate(patients)
     ]
-    for n in range(CONSULTATIONS):
-        day = n // 40 - CONSULTATIONS // 80
+    for n in range(consultations):
+        day = n // 40 - consultations // 80
         drafts.append(
             OpDraft(
                 "consult.book",
