@@ -41,10 +41,14 @@ async def test_a_note_of_a_call_is_read_on_a_second_desk_and_by_nobody_between(
                 await patient.page.wait_for("document.body.innerText.includes('the medicine')")
             await sign(desk)
             await until(lambda: vault.outbox().count == 0, "everything has a receipt")
-            invited = await asyncio.wrap_future(desk.core.submit(desk.session.granting.invite()))
-            second = await new_vault(
-                tmp_path / "b", server, code=invited.text, name="Nurse Mercy Jaribio"
+            desks = desk.session.desks
+            invited = await asyncio.wrap_future(desk.core.submit(desks.granting.invite()))
+            joining = asyncio.create_task(
+                new_vault(tmp_path / "b", server, code=invited.text, name="Nurse Mercy Jaribio")
             )
+            await until(lambda: desks.state.value.asking, "the second PC asks")
+            desks.grant(desks.state.value.asking[0].public.device)
+            second = await joining
             async with running_desk(second, line.origin, media=False):
                 consultation = waiting.consultation.entity
                 await until(lambda: signed_text(second, consultation) == WORDS, "it is read there")

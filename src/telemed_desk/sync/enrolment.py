@@ -206,6 +206,37 @@ def open_grant(status: EnrolStatus, code: EnrolCode, identity: DeviceIdentity) -
     return Granted(chain.clinic, chain, keys)
 
 
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """A PC that asks to be added and proved that it was given one of our codes.
+
+    ``number``: six digits that it shows too. The code may have come into wrong hands; then another
+    PC asks, and the numbers differ.
+    """
+
+    public: DevicePublic
+    code: EnrolCode
+    number: str
+
+
+def number_of(code: EnrolCode, public: DevicePublic) -> str:
+    """Return the six digits that both sides of an enrolment show."""
+    return code.comparison(msgspec.msgpack.encode(public))
+
+
+async def asking_desks(client: ServerClient, invitations: Iterable[EnrolCode]) -> list[Asking]:
+    """Return who asks with one of our codes.
+
+    Requests without the code's mac are left out: the server, or anyone, can put them there.
+    """
+    codes = {code.lookup_id: code for code in invitations}
+    return [
+        Asking(pending.public, code, number_of(code, pending.public))
+        for pending in await client.pending_desks()
+        if (code := codes.get(pending.lookup_id)) is not None and _is_genuine(pending, code)
+    ]
+
+
 async def grant_pending(
     client: ServerClient,
     identity: DeviceIdentity,
@@ -214,27 +245,34 @@ async def grant_pending(
     keys: Mapping[int, bytes],
     *,
     now_ms: int = 0,
+    only: bytes | None = None,
 ) -> tuple[MemberChain, list[DevicePublic]]:
-    """Add every PC that asks with one of our codes; return the grown chain and who was added.
+    """Add who asks with one of our codes; return the grown chain and who was added.
 
-    Requests without the code's mac are left alone: the server, or anyone, can put them there.
+    Args:
+        client: Signs in as ``identity``.
+        identity: A member.
+        chain: As known here.
+        invitations: Our codes.
+        keys: The clinic's, by epoch.
+        now_ms: Unix ms, for the record.
+        only: This device; None = everybody with a code.
 
     Raises:
         ServerInconsistent: The server's chain is not ours, grown.
         KeyMissing: The clinic's keys were changed, and the newest is not among ``keys`` yet.
         KnownError: Those of :class:`ServerClient`.
     """
-    codes = {code.lookup_id: code for code in invitations}
     granted: list[DevicePublic] = []
-    for pending in await client.pending_desks():
-        code = codes.get(pending.lookup_id)
-        if code is None or not _is_genuine(pending, code):
+    for asking in await asking_desks(client, invitations):
+        public = asking.public
+        if only is not None and public.device != only:
             continue
         chain = grown_chain(chain, await client.members())
-        if chain.public_of(pending.public.device) is None:
-            newcomer = Newcomer(pending.public, code, now_ms)
+        if chain.public_of(public.device) is None:
+            newcomer = Newcomer(public, asking.code, now_ms)
             chain = await add_member(client, identity, chain, newcomer, keys)
-            granted.append(pending.public)
+            granted.append(public)
     return chain, granted
 
 

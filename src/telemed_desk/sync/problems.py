@@ -100,7 +100,7 @@ class DeskRemoved(NotAuthorised):
     code = "TD-NET-010"
     sentence = "This PC was removed from the clinic. It sends and receives nothing any more."
     next_step = (
-        "What was recorded here stays on this PC and can be exported from the Records screen. "
+        "What was recorded here stays on this PC: export it from each patient's record (Ctrl+K). "
         "If this is a mistake, ask a clinician at another PC to add this one anew."
     )
 

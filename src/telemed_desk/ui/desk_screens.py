@@ -17,6 +17,7 @@ from telemed_desk.ui.screens.self_check.screen import SelfCheckScreen
 from telemed_desk.ui.screens.set_up.port import SetUpDoorPort
 from telemed_desk.ui.screens.set_up.presenter import SetUpPresenter
 from telemed_desk.ui.screens.set_up.view import SetUpView
+from telemed_desk.ui.screens.sync.desks_screen import DesksScreen
 from telemed_desk.ui.screens.sync.presenter import SyncPresenter
 from telemed_desk.ui.screens.sync.view import SyncView
 from telemed_desk.ui.screens.today.presenter import Booked, TodayPresenter
@@ -142,6 +143,7 @@ class OpenScreens:
         self.photo = PhotoScreen(self.call_view, session.photos)
         self.people = PeoplePresenter(session.people, self.call_view.people.show_state)
         self.sync = SyncPresenter(session, wall_ms, self.sync_view.show_state)
+        self.desks = DesksScreen(self.sync_view.members, session.desks)
         self.self_check = SelfCheckScreen(shell, session.checking, lambda: self.go("today"))
         self.check, self.check_view = self.self_check.presenter, self.self_check.view
         self.ask_speaker = AskForSpeaker(shell, session.sounds)
@@ -180,6 +182,7 @@ class OpenScreens:
             session.records.listen(self._records),
             session.sounds.state.listen(self.ask_speaker.sounds),
             *self.self_check.listen(),
+            session.desks.state.listen(self.desks.desks),
             session.checking.state.listen(self._checked),
         ]
         found = sum(draft.characters for draft in session.vault.recovered_drafts())
@@ -195,6 +198,7 @@ class OpenScreens:
         self._ends = []
         self.ask_speaker.leave()
         self.photo.leave()
+        self.desks.leave()
         self.search.leave()
         self._session.checking.preview(on=False)
         self._shell.page_chosen.disconnect(self.go)

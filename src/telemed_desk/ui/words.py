@@ -59,6 +59,11 @@ def ago(span_ms: int) -> str:
     return t("ago.h", n=span_ms // HOUR_MS)
 
 
+def six_digits(number: str) -> str:
+    """Return ``482 913``: two groups are compared faster than six digits in a row."""
+    return f"{number[:3]} {number[3:]}".strip()
+
+
 def size(count: float) -> str:
     """Return bytes as ``14 kB`` or ``4.6 MB``."""
     if count >= KILO * KILO:

@@ -31,6 +31,7 @@ from telemed_desk.vault.values import (
     Photo,
     RecoveredDraft,
 )
+from telemed_protocol.clock import COUNTER_BITS
 
 _FINISHED = (ConsultationState.SIGNED, ConsultationState.CANCELLED)
 
@@ -120,12 +121,28 @@ class VaultReads(VaultCore):
             rows = connection.execute(sa.select(schema.device.c.entity, schema.device.c.label))
             return {row.entity: row.label for row in rows}
 
-    def invitations(self, now_ms: int) -> list[Invitation]:
-        """Return codes by which a further PC may still be added."""
-        c = schema.invitation.c
+    def newest_entry_ms(self, device: bytes) -> int | None:
+        """Return when the newest entry that is here was recorded on a PC; None when none is."""
+        c = schema.op.c
+        with self._read() as connection:
+            stamp = connection.execute(
+                sa.select(c.stamp).where(c.device == device).order_by(c.number.desc()).limit(1)
+            ).scalar()
+        return None if stamp is None else stamp >> COUNTER_BITS
+
+    def invitations(self, now_ms: int, epoch: int = 0) -> list[Invitation]:
+        """Return codes by which a further PC may still be added.
+
+        Not those that travelled under a key of before ``epoch``: who was removed since knows them.
+        """
+        c, o, s = schema.invitation.c, schema.op.c, schema.segment.c
+        known = sa.exists().where(
+            *(o.device == c.device, o.number == c.number),
+            *(s.device == o.device, s.lane == o.lane, s.n == o.segment_n, s.epoch < epoch),
+        )
         with self._read() as connection:
             rows = connection.execute(
-                sa.select(c.secret, c.expires_ms).where(c.expires_ms > now_ms)
+                sa.select(c.secret, c.expires_ms).where(c.expires_ms > now_ms, ~known)
             )
             return [Invitation(secret, expires_ms) for secret, expires_ms in rows]
 

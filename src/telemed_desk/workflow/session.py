@@ -22,7 +22,8 @@ from telemed_desk.workflow.claiming import Claiming
 from telemed_desk.workflow.clock import wall_ms
 from telemed_desk.workflow.core_thread import CoreThread
 from telemed_desk.workflow.day import Records
-from telemed_desk.workflow.enrolment import CodeResult, Granting
+from telemed_desk.workflow.desks import Desks
+from telemed_desk.workflow.enrolment import CodeResult
 from telemed_desk.workflow.media_hub import MediaHub
 from telemed_desk.workflow.note_choosing import NoteChoosing
 from telemed_desk.workflow.note_intentions import NoteIntentions
@@ -89,7 +90,7 @@ class Session(VisitIntentions, NoteIntentions):
             on_change=self._room_changed,
             on_call_message=self._call_message,
         )
-        self.granting = Granting(vault, client, wall_ms)
+        self.desks = Desks(core, vault, client, wall_ms, lambda: self._sync.members_changed())  # noqa: PLW0108 - made below
         self.checking = Checking(
             core, vault, client, hub, now_ms=wall_ms, in_call=self._is_in_call,
             servers=lambda: self._relays.servers, folder=folder, on_relay=self._status.relay,
@@ -111,7 +112,7 @@ class Session(VisitIntentions, NoteIntentions):
             on_room=self._on_room,
             on_box=self._on_box,
             on_head=lambda sseq: self._sync.head_announced(sseq),  # noqa: PLW0108 - made below
-            on_enrol=self._spawn_grant,
+            on_enrol=self.desks.news,
             on_link=self._on_link,
             after=lambda: self._boxes_held,
             jitter=lambda: random.uniform(0.8, 1.2),  # noqa: S311 - spreads reconnects, no secret
@@ -153,6 +154,7 @@ class Session(VisitIntentions, NoteIntentions):
             self.hub.listen(self._on_media),
             self.hub.watch(self._media_died, self._media_ready),
             self.vault.on_change(lambda _tables: self.core.call(self._vault_changed)),
+            self.desks.start(),
         ]
         self._vault_changed()
         self.checking.recall()
@@ -313,7 +315,7 @@ class Session(VisitIntentions, NoteIntentions):
 
     def add_desk(self, done: Callable[[CodeResult], None]) -> None:
         """Make a code by which one more PC may ask to be added."""
-        self.core.run(self.granting.invite_result(), done)
+        self.desks.add(done)
 
     def pause_sync(self, *, paused: bool) -> None:
         """Hold sync back, or let it go on."""
@@ -350,7 +352,7 @@ class Session(VisitIntentions, NoteIntentions):
         self._status.link(words.get(state, "connecting"), rtt_ms)
         if state is LinkState.UP and rtt_ms is None:
             self._sync.link_changed(up=True)
-            self._spawn_grant()
+            self.desks.look_who_asks()
         elif state is LinkState.DOWN:
             self._sync.link_changed(up=False)
 
@@ -395,6 +397,3 @@ class Session(VisitIntentions, NoteIntentions):
         if self._note is not None:
             self._note.look()
         self._status.outbox(records.waiting, records.waiting_bytes, records.held)
-
-    def _spawn_grant(self) -> None:
-        self.core.spawn(self.granting.look())

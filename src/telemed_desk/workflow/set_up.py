@@ -1,4 +1,4 @@
-"""Setting up this PC: found a clinic with the keeper's code, or join one with another desk's code.
+"""Setting up this PC: found a clinic, join one with another desk's code, or restore it by its sheet.
 
 Core thread. The vault is made first, so that no key exists only in memory when the server has
 already said yes; a vault that never got a clinic is moved away again.
@@ -10,10 +10,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from telemed_desk.clinical.people import Clinician
-from telemed_desk.sync.enrolment import await_grant, found_clinic, request_enrolment
+from telemed_desk.sync.enrolment import (
+    FoundingResult,
+    Granted,
+    await_grant,
+    found_clinic,
+    number_of,
+    request_enrolment,
+)
 from telemed_desk.sync.problems import WrongKindOfCode
+from telemed_desk.sync.recovery_sheet import make_sheet, restore_clinic
 from telemed_desk.sync.server_client import ServerClient
 from telemed_desk.vault import OpDraft, Vault, VaultDirectory
+from telemed_desk.workflow.clock import wall_ms
 from telemed_protocol.codes import EnrolCode
 from telemed_protocol.errors import KnownError
 from telemed_protocol.identity import DeviceIdentity
@@ -39,17 +48,26 @@ class NewDesk:
 
 @dataclass(frozen=True, slots=True)
 class SetUpResult:
-    """An open vault and the code to print, or why not."""
+    """An open vault and the codes to print, or why not.
+
+    ``sheet_code`` is the clinic's recovery sheet; empty when this PC joined one, or the link broke just
+    then: it can be made later on the Sync screen.
+    """
 
     vault: Vault | None = None
     recovery_code: str = ""
+    sheet_code: str = ""
     problem: KnownError | None = None
 
 
 async def set_up(
     directory: VaultDirectory, desk: NewDesk, progress: Callable[[str], None]
 ) -> SetUpResult:
-    """Make the vault and enrol with the server. ``progress`` gets step keys, on the core thread."""
+    """Make the vault and enrol with the server.
+
+    ``progress`` gets step keys on the core thread: ``wait:`` is followed by the six digits that the
+    other desk shows too.
+    """
     try:
         code = EnrolCode.parse(desk.code)
         if code.kind == "TMC" and not desk.clinic_name:
@@ -69,13 +87,19 @@ async def set_up(
     except KnownError as error:
         await client.aclose()
         return SetUpResult(problem=error)
+    sheet = ""
     try:
-        if code.kind == "TMC":
-            progress("found")
-            await _found(vault, client, desk, identity)
-        else:
-            progress("ask")
-            await _join(vault, client, desk.code, identity, progress)
+        match code.kind:
+            case "TMC":
+                progress("found")
+                sheet = await _found(vault, client, desk, identity)
+            case "TMD":
+                progress("ask")
+                await _join(vault, client, desk.code, identity, progress)
+            case "TMK":
+                progress("restore")
+                restored = await restore_clinic(client, desk.code, identity, wall_ms())
+                await asyncio.to_thread(_keep, vault, restored)
     except KnownError as error:
         await asyncio.to_thread(vault.lock)
         # Nothing was recorded in it: no clinic, no patient, no note.
@@ -85,20 +109,23 @@ async def set_up(
         await client.aclose()
     progress("record")
     await asyncio.to_thread(_record, vault, desk, identity)
-    return SetUpResult(vault, recovery)
+    return SetUpResult(vault, recovery, sheet)
 
 
 async def _found(
     vault: Vault, client: ServerClient, desk: NewDesk, identity: DeviceIdentity
-) -> None:
-    founded = await found_clinic(client, desk.code, identity)
-
-    def keep() -> None:
-        vault.set_clinic(founded.clinic).result()
-        vault.keep_member_records(founded.chain.records)
-        vault.keep_epoch_key(0, founded.epoch_key)
-
-    await asyncio.to_thread(keep)
+) -> str:
+    """Found the clinic; return the code of its recovery sheet."""
+    founded = await found_clinic(client, desk.code, identity, wall_ms())
+    await asyncio.to_thread(_keep, vault, founded)
+    try:
+        code, chain = await make_sheet(
+            client, identity, founded.chain, {0: founded.epoch_key}, wall_ms()
+        )
+    except KnownError:
+        return ""
+    await asyncio.to_thread(vault.keep_member_records, chain.records)
+    return code.text
 
 
 async def _join(
@@ -109,16 +136,17 @@ async def _join(
     progress: Callable[[str], None],
 ) -> None:
     code = await request_enrolment(client, code_text, identity)
-    progress("wait")
+    progress(f"wait:{number_of(code, identity.public)}")
     granted = await await_grant(client, code, identity, wait=asyncio.sleep)
+    await asyncio.to_thread(_keep, vault, granted)
 
-    def keep() -> None:
-        vault.set_clinic(granted.clinic).result()
-        vault.keep_member_records(granted.chain.records)
-        for epoch, key in granted.keys.items():
-            vault.keep_epoch_key(epoch, key)
 
-    await asyncio.to_thread(keep)
+def _keep(vault: Vault, clinic: FoundingResult | Granted) -> None:
+    vault.set_clinic(clinic.clinic).result()
+    vault.keep_member_records(clinic.chain.records)
+    keys = clinic.keys if isinstance(clinic, Granted) else {0: clinic.epoch_key}
+    for epoch, key in keys.items():
+        vault.keep_epoch_key(epoch, key)
 
 
 def _record(vault: Vault, desk: NewDesk, identity: DeviceIdentity) -> None:

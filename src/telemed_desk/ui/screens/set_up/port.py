@@ -6,6 +6,7 @@ from telemed_desk.ui.screens.set_up.presenter import Form, Outcome, Way
 from telemed_desk.vault import Vault
 from telemed_desk.workflow.door import Door, code_problem, passphrase_problem
 from telemed_desk.workflow.set_up import NewDesk, SetUpResult
+from telemed_protocol.codes import CodeKind
 from telemed_protocol.errors import KnownError
 
 
@@ -28,7 +29,7 @@ class SetUpDoorPort:
                 done(Outcome(sentence=result.problem.sentence, next_step=result.problem.next_step))
             elif result.vault is not None:
                 self._made = (result.vault, server_url)
-                done(Outcome(recovery_code=result.recovery_code))
+                done(Outcome(result.recovery_code, result.sheet_code))
 
         self._door.set_up(
             NewDesk(
@@ -51,7 +52,9 @@ class SetUpDoorPort:
 
     def code_problem(self, code: str, way: Way) -> str | None:
         """Return what is wrong with a code as typed, in words, or None."""
-        return _words(code_problem(code, "TMC" if way == "found" else "TMD"))
+        # A clinic is also joined with its own recovery sheet, when no other desk is left.
+        joining: CodeKind = "TMK" if code.strip().upper().startswith("TMK") else "TMD"
+        return _words(code_problem(code, "TMC" if way == "found" else joining))
 
     def set_up_finished(self) -> None:
         """The recovery code was written down: go on."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
 from telemed_desk.ui.text import has_text, t
+from telemed_desk.ui.words import six_digits
 
 Way = Literal["found", "join"]
 Step = Literal["form", "working", "recovery"]
@@ -29,9 +30,10 @@ class Form:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How it ended: a recovery code, or a sentence and a next step."""
+    """How it ended: codes to write down, or a sentence and a next step."""
 
     recovery_code: str = field(default="", repr=False)
+    sheet_code: str = field(default="", repr=False)
     sentence: str = ""
     next_step: str = ""
 
@@ -71,6 +73,7 @@ class State:
     problem_words: str = ""
     progress: str = ""
     recovery_code: str = field(default="", repr=False)
+    sheet_code: str = field(default="", repr=False)
     written_down: bool = False
 
 
@@ -134,13 +137,19 @@ class SetUpPresenter:
         return errors
 
     def _progress(self, step: str) -> None:
+        step, _, number = step.partition(":")
         key = f"set_up.progress.{step}"
         if self.state.step == "working" and has_text(key):
-            self._set(progress=t(key))
+            self._set(progress=t(key, number=six_digits(number)))
 
     def _done(self, outcome: Outcome) -> None:
         if outcome.recovery_code:
-            self._set(step="recovery", recovery_code=outcome.recovery_code, progress="")
+            self._set(
+                step="recovery",
+                recovery_code=outcome.recovery_code,
+                sheet_code=outcome.sheet_code,
+                progress="",
+            )
         else:
             self._set(
                 step="form", progress="", problem=outcome.sentence, problem_words=outcome.next_step
@@ -153,5 +162,5 @@ class SetUpPresenter:
     def go_on(self) -> None:
         """Leave; the recovery code is not shown again."""
         if self.state.step == "recovery" and self.state.written_down:
-            self._set(recovery_code="")
+            self._set(recovery_code="", sheet_code="")
             self._port.set_up_finished()

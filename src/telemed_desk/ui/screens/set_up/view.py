@@ -118,10 +118,17 @@ class SetUpView(QWidget):
         self.done = Button(t("set_up.recovery.go_on"), "primary", scale="large")
         self.done.clicked.connect(self.go_on)
         well = frame(column(self.recovery_code, pad=(sizes.XL,) * 4), well="true")
+        self.sheet_code = Text("", "code", wrap=True)
+        self.sheet_code.setTextInteractionFlags(self.recovery_code.textInteractionFlags())
+        self.sheet_code.setAccessibleName(t("sync.sheet"))
+        sheet = frame(column(self.sheet_code, pad=(sizes.XL,) * 4), well="true")
+        words = Text(t("set_up.sheet.words"), "body", "second", wrap=True)
+        self.sheet = panel(column(Text(t("sync.sheet"), "heading"), words, sheet, gap=sizes.L))
         return column(
             Text(t("set_up.recovery.title"), "heading"),
             Text(t("set_up.recovery.words"), "body", "second", wrap=True),
             well,
+            self.sheet,
             Text(t("set_up.recovery.hint"), "body", "second", wrap=True),
             self.tick,
             row(self.done, None),
@@ -145,6 +152,8 @@ class SetUpView(QWidget):
         self.banner.show_words(state.problem, state.problem_words)
         self.progress_words.setText(state.progress)
         self.recovery_code.setText(state.recovery_code)
+        self.sheet_code.setText(state.sheet_code)
+        self.sheet.setVisible(bool(state.sheet_code))
         self.done.set_reason(enabled=state.written_down, reason=t("set_up.recovery.reason"))
         first = next((self.fields[name] for name in self.fields if name in state.errors), None)
         if first is not None:

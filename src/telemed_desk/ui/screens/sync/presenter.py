@@ -184,7 +184,10 @@ class SyncPresenter:
         """The one model of the status line moved."""
         before, self._status = self._status, status
         self.tick()
-        if status.held is not before.held or _stuck(status) != _stuck(before):
+        if (status.held, _stuck(status), _is_removed(status)) != (
+            *(before.held, _stuck(before)),
+            _is_removed(before),
+        ):
             self._set(rows=self._rows())
 
     def items(self, items: Sequence[Item], conflicts: Sequence[Conflict] = ()) -> None:
@@ -207,6 +210,10 @@ class SyncPresenter:
         contact = status.last_contact_ms
         last = t("sync.contact", time=words.clock(contact)) if contact else t("sync.contact.none")
         title, step = _problem(sync.problem if sync is not None else "")
+        removed = _is_removed(self._status)
+        if removed:
+            headline = tn("sync.headline.removed", waiting) if waiting else t("sync.headline.out")
+            said = t("sync.safe") if waiting else t("sync.safe_next")
         if held is not None:
             title, step = t("sync.help", why=held.sentence), held.next_step
         self._set(
@@ -218,7 +225,7 @@ class SyncPresenter:
             offline=status.link == "offline",
             problem=title,
             problem_words=step,
-            needs_help=held is not None,
+            needs_help=held is not None or removed,
         )
 
     def _activity(self) -> str:
@@ -253,7 +260,9 @@ class SyncPresenter:
     def _row(self, item: Item) -> Row:
         state = str(item.state)
         stuck = item.kind == "photo.add" and item.entity in _stuck(self._status)
-        if state != "sent" and (self._status.held is not None or stuck):
+        if state != "sent" and (
+            self._status.held is not None or stuck or _is_removed(self._status)
+        ):
             state = "needs-help"
         icon, tone = _STATE[state]
         said = t(f"sync.state.{state}")
@@ -303,6 +312,10 @@ class SyncPresenter:
 def _stuck(status: DeskStatus) -> frozenset[bytes]:
     """Return the photos whose file does not go by itself any more."""
     return status.sync.stuck if status.sync is not None else frozenset()
+
+
+def _is_removed(status: DeskStatus) -> bool:
+    return status.sync is not None and status.sync.problem == problems.DeskRemoved.code
 
 
 def _conflict(conflict: Conflict) -> Row:

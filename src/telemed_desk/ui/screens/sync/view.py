@@ -5,6 +5,7 @@ from functools import partial
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QVBoxLayout, QWidget
 
+from telemed_desk.ui.screens.sync.desks_view import DesksList
 from telemed_desk.ui.screens.sync.presenter import Row, State
 from telemed_desk.ui.text import t
 from telemed_desk.ui.theme import sizes
@@ -113,6 +114,8 @@ class SyncView(QWidget):
         self.add.clicked.connect(self.add_desk)
         pad = (sizes.CARD_PAD, sizes.L, sizes.CARD_PAD, sizes.CARD_PAD)
         words = Text(t("sync.add_desk.words"), "body", "second", wrap=True)
+        self.members = DesksList()
+        self.desks.add(self.members)
         self.desks.add(column(words, row(self.add, None), gap=sizes.L, pad=pad))
         meaning = Card(t("sync.meaning"))
         meaning.setFixedWidth(sizes.SYNC_SIDE)
