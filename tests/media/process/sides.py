@@ -2,6 +2,7 @@
 
 import asyncio
 import wave
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
@@ -53,7 +54,25 @@ async def connect(caller: Side, called: Side, call: str, leg: str = "") -> None:
 def last_second(path: Path) -> NDArray[np.int16]:
     """Return what a file speaker played last; it may be shorter when it has just begun."""
     with wave.open(str(path), "rb") as file:
-        return np.frombuffer(file.readframes(file.getnframes()), "<i2")[-48_000:]
+        file.setpos(max(0, file.getnframes() - 48_000))
+        return np.frombuffer(file.readframes(48_000), "<i2")
+
+
+def tones_in(path: Path, tones: Collection[int]) -> set[int]:
+    """Return which of these were played within the last second.
+
+    A tone is one that is at most 20 dB below the loudest: what a busy PC tears holes into is not pure.
+    """
+    try:
+        sound = last_second(path)
+    except (FileNotFoundError, EOFError, wave.Error):  # begun this moment: no header yet
+        return set()
+    if sound.size < 48_000:
+        return set()
+    level = np.abs(np.fft.rfft(sound * np.hanning(sound.size)))
+    strength = {hz: float(level[hz - 3 : hz + 4].max()) for hz in tones}
+    least = max(2e6, 0.1 * max(strength.values()))
+    return {hz for hz, found in strength.items() if found > least}
 
 
 def loudest_hz(path: Path) -> float:
