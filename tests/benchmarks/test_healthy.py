@@ -22,6 +22,8 @@ def test_what_a_bench_cannot_have_may_be_unknown_and_nothing_else_may() -> None:
     assert cries(GREEN) == []
     assert [one.check for one in cries([*GREEN, found("C9", "cannot-tell")])] == ["C9"]
     assert [one.check for one in cries([*GREEN, found("N6.nat", "warn")])] == ["N6.nat"]
+    assert cries([found("N3.vpn", "warn", 1)]) == []
+    assert len(cries([found("N3.vpn", "fail", 1), found("N3.proxy", "warn", 1)])) == 2
     assert is_green(made(1, *GREEN))
     assert not is_green(made(1, *GREEN, rung=4))
     assert not is_green(made(1, *GREEN, found("M4", "warn", -50)))
