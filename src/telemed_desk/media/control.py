@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 
-from telemed_protocol.errors import FormatError
+from telemed_protocol.errors import UNREADABLE, FormatError
 
 from .control_cameras import Cameras as Cameras  # noqa: PLC0414 - part of this module for all others
 from .control_cameras import CameraSeen as CameraSeen  # noqa: PLC0414 - part of this module for all others
@@ -367,7 +367,7 @@ def decode_to_media(body: bytes) -> ToMedia:
     """Decode a message from the desk (without its length). Raises FormatError."""
     try:
         return _to_media.decode(body)
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise FormatError("control message") from error
 
 
@@ -375,5 +375,5 @@ def decode_from_media(body: bytes) -> FromMedia:
     """Decode a message from the media process (without its length). Raises FormatError."""
     try:
         return _from_media.decode(body)
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise FormatError("control message") from error
