@@ -14,12 +14,13 @@ from telemed_desk.sync.enrolment import (
     Granted,
     Newcomer,
     add_member,
-    check_grant,
     grant_pending,
     make_invitation,
+    open_grant,
     parse_code,
     request_enrolment,
 )
+from telemed_desk.sync.membership import verified_chain
 from telemed_desk.sync.problems import CodeRefused, Refused
 from telemed_desk.sync.server_client import ServerClient
 from telemed_protocol.api import EnrolRequest
@@ -71,11 +72,12 @@ async def restore_clinic(
     code = parse_code(code_text, "TMK")
     sheet = DeviceIdentity.of_sheet(code)
     try:
-        known = await check_grant(client, code, sheet)
+        status = await client.enrol_status(code.lookup_id, sheet.device)
     except Refused as error:
         raise CodeRefused(error.reason) from error
-    if known is None:
-        raise CodeRefused("pending")
+    if not status.granted or verified_chain(status.records).removed_at(sheet.device) is not None:
+        raise CodeRefused("withdrawn")
+    known = open_grant(status, code, sheet)
     if any(epoch not in known.keys for epoch in range(known.chain.epoch + 1)):
         raise ForgeryError("sheet without all keys")
     as_sheet = client.speaking_as(sheet)
