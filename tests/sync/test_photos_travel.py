@@ -13,7 +13,8 @@ from telemed_desk.sync.driver import SyncDriver
 from telemed_desk.sync.originals import OriginalFetcher
 from telemed_desk.sync.problems import OriginalNotThere, ServerUnreachable
 from telemed_desk.vault import SyncState
-from telemed_desk.vault.problems import PhotoForged, UnknownRecord
+from telemed_desk.vault.problems import NoRoomForPhotos, PhotoForged, UnknownRecord
+from telemed_desk.workflow.photo_opening import PhotoOpening
 from telemed_protocol.attachments import PART_BYTES, Announce, part_count
 from telemed_protocol.ids import new_id
 from tests.server.rig import WIDE, ServerProcess
@@ -175,6 +176,36 @@ async def test_altered_parts_are_refused_and_said(tmp_path: Path) -> None:
             state = a.vault.sync_of(photo)
             assert state is not None
             assert state.state is SyncState.WAITING
+
+
+async def test_opening_brings_a_photo_and_puts_right_one_that_was_damaged(tmp_path: Path) -> None:
+    picture = jpeg(8, 90_000)
+    with ServerProcess(tmp_path / "server", *WIDE) as server:
+        async with clinic(server, tmp_path) as (a, b, tap):
+            photo = take(a, picture)
+            async with a.syncing() as driver:
+                await all_there(driver, a)
+            async with b.syncing() as driver:
+                await until(lambda: bool(b.applied), "preview", timeout_s=60)
+                await at_rest(driver, b)
+            opening = PhotoOpening(None, b.vault, b.client)  # type: ignore[arg-type]  # no GUI here
+            seen: list[int] = []
+            opened = await opening.opened(photo, lambda got, _of: seen.append(got))
+            assert (opened.jpeg, opened.problem) == (picture, None)
+            assert seen
+            file = b.vault._attachments.path_of(photo)
+            file.write_bytes(file.read_bytes()[:-1])
+            seen.clear()
+            assert (await opening.opened(photo, lambda got, _of: seen.append(got))).jpeg == picture
+            assert seen
+            # From here on it needs nobody.
+            tap.cut()
+            assert (await opening.opened(photo, lambda *_: None)).jpeg == picture
+            b.vault.photo_stop_bytes = 2**62
+            file.unlink()
+            tap.mend()
+            full = await opening.opened(photo, lambda *_: None)
+            assert isinstance(full.problem, NoRoomForPhotos)
 
 
 async def test_a_photo_that_is_not_there_yet_is_said(tmp_path: Path) -> None:

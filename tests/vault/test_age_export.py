@@ -1,10 +1,15 @@
 """One patient's record as FHIR and PDF: sealed, recorded, complete, and never in clear on the disk."""
 
+import io
 import json
 import os
+import re
 import subprocess
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import cv2
@@ -14,8 +19,9 @@ import pytest
 
 from telemed_desk.clinical.entries import EntryKind
 from telemed_desk.clinical.notes import NoteText
+from telemed_desk.clinical.record_copy import RecordCopy
 from telemed_desk.ui.record_pdf import record_pdf_without_window
-from telemed_desk.vault import OpDraft, Vault, VaultDirectory
+from telemed_desk.vault import OpDraft, Vault, VaultDirectory, age_file
 from telemed_desk.vault.age_file import (
     AgeSecret,
     NoSuchRecipient,
@@ -23,9 +29,11 @@ from telemed_desk.vault.age_file import (
     check_recipient,
     open_age,
     seal_age,
+    work_factor,
 )
+from telemed_desk.vault.commands import main
 from telemed_desk.vault.passphrase import TriesGuard
-from telemed_desk.vault.problems import ExportUnreadable, UnknownRecord
+from telemed_desk.vault.problems import DiskFull, ExportUnreadable, UnknownRecord
 from telemed_desk.vault.record_export import copy_record, export_record, exports_of
 from telemed_protocol.ids import new_id
 from tests.support.disk.disk import Shim, build_shim, read_events
@@ -150,6 +158,23 @@ def test_what_cannot_be_written_leaves_no_file(place: Place, tmp_path: Path) -> 
     assert exports_of(place.unlock()) == []
 
 
+def test_a_file_that_does_not_get_its_name_leaves_nothing_and_is_in_the_log(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vault = place.vault
+    patient = fill(vault)
+
+    def full(_self: Path, _target: Path) -> Path:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(DiskFull):
+        export_record(vault, patient, tmp_path / "r", "fhir", FOR_ME, at_ms=AT, paint=no_paint)
+    assert [path.name for path in tmp_path.iterdir()] == ["vault"]
+    # Never the reverse: a file that nobody knows of.
+    assert len(exports_of(vault, patient)) == 1
+
+
 def test_a_photo_that_is_not_here_is_there_as_its_preview_and_that_is_said(place: Place) -> None:
     vault = place.vault
     patient = fill(vault)
@@ -175,6 +200,44 @@ def test_sealing_for_a_passphrase_and_for_a_recipient() -> None:
     assert SECRET not in repr(AgeSecret(passphrase=SECRET))
 
 
+def test_a_busy_moment_neither_weakens_a_seal_nor_keeps_it_shut(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """pyrage times 4 ms to choose how much work a passphrase costs, and how much it will do."""
+    honest = pyrage.passphrase.encrypt(b"words", SECRET)
+    weak = re.sub(rb"(scrypt \S+) [0-9]+", rb"\1 11", honest)
+    assert (work_factor(weak), work_factor(seal_age(b"x", FOR_ME))) == (11, 0)
+    outcomes = [weak, weak, honest, weak]
+    monkeypatch.setattr(
+        age_file, "pyrage", SimpleNamespace(
+            passphrase=SimpleNamespace(encrypt=lambda *_: outcomes.pop(0), decrypt=busy_at_first()),
+            DecryptError=pyrage.DecryptError,
+        ),
+    )  # fmt: skip
+    monkeypatch.setattr(age_file, "_ENOUGH_WORK", work_factor(honest))
+    assert age_file._seal(age_file._Job(AgeSecret(passphrase=SECRET), b"words")) == honest
+    assert outcomes == [weak]
+    outcomes[:] = [weak] * 9
+    assert age_file._seal(age_file._Job(AgeSecret(passphrase=SECRET), b"words")) == weak
+    assert len(outcomes) == 5
+    assert open_age(honest, SECRET) == b"words"
+    # A file that asks for hours of work is refused, however often it is tried.
+    endless = re.sub(rb"(scrypt \S+) [0-9]+", rb"\1 30", honest)
+    with pytest.raises(ExportUnreadable):
+        open_age(endless, SECRET)
+
+
+def busy_at_first() -> Callable[[bytes, str], bytes]:
+    refusals = ["Excessive work parameter for passphrase."] * 2
+
+    def decrypt(sealed: bytes, _passphrase: str) -> bytes:
+        if refusals or work_factor(sealed) > 22:
+            raise pyrage.DecryptError(refusals.pop() if refusals else "Excessive work")
+        return b"words"
+
+    return decrypt
+
+
 def test_a_recipient_with_a_typing_error_is_refused() -> None:
     right = FOR_ME.recipient
     assert check_recipient(f" {right.upper()} ") == right
@@ -187,58 +250,74 @@ def test_a_recipient_with_a_typing_error_is_refused() -> None:
 # ---- as a command --------------------------------------------------------------------------------
 
 
-def run(
-    place: Place, *words: str, typed: str, env: dict[str, str] | None = None
-) -> "subprocess.CompletedProcess[str]":
-    data = ("--data", str(place.directory.path.parent))
-    return subprocess.run(
-        [sys.executable, "-m", "telemed_desk", "vault", *data, "--stdin", *words],
-        input=typed + "\n",
+@dataclass
+class Command:
+    """``telemed-desk vault ...`` inside this process."""
+
+    place: Place
+    monkeypatch: pytest.MonkeyPatch
+    capture: pytest.CaptureFixture[str]
+
+    def run(self, *words: str, typed: str) -> tuple[int, str]:
+        """Return the exit code and all that was said."""
+        self.monkeypatch.setattr(sys, "stdin", io.StringIO(typed + "\n"))
+        data = self.place.directory.path.parent
+        try:
+            code = main(["--data", str(data), "--stdin", *words], data, no_paint)
+        except SystemExit as end:
+            code = int(str(end.code))
+        said = self.capture.readouterr()
+        return code, said.out + said.err
+
+
+@pytest.fixture
+def command(
+    place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Command:
+    fill(place.vault)
+    place.vault.lock()
+    return Command(place, monkeypatch, capsys)
+
+
+def test_the_command_exports_lists_and_opens(command: Command, tmp_path: Path) -> None:
+    """Exported by the program itself, which draws without a window; the rest in this process."""
+    out = tmp_path / "out.age"
+    done = subprocess.run(
+        [
+            sys.executable, "-m", "telemed_desk", "vault", "--data", str(tmp_path), "--stdin",
+            "export", str(out), "--format", "pdf", "--patient", "td-7",
+        ],
+        input=f"{PASSPHRASE}\n{SECRET}\n{SECRET}\n",
         capture_output=True,
         text=True,
         timeout=120,
         check=False,
-        env={**os.environ, **(env or {})},
-    )
-
-
-def test_the_command_exports_lists_and_opens(place: Place, tmp_path: Path) -> None:
-    fill(place.vault)
-    place.vault.lock()
-    out = tmp_path / "out.age"
-    twice = f"{PASSPHRASE}\n{SECRET}\n{SECRET}"
-    done = run(place, "export", str(out), "--format", "pdf", "--patient", "td-7", typed=twice)
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert NAME not in done.stdout + done.stderr
-    listed = run(place, "exports", typed=PASSPHRASE)
-    assert "Dr Asha Mfano: TD-7 as pdf, sealed for passphrase" in listed.stdout
-    assert run(place, "open-export", str(out), str(tmp_path / "no"), typed="x").returncode == 2
-    opened = run(place, "open-export", str(out), str(tmp_path / "yes"), typed=SECRET)
-    assert opened.returncode == 0, opened.stderr
+    _, listed = command.run("exports", typed=PASSPHRASE)
+    assert "Dr Asha Mfano: TD-7 as pdf, sealed for passphrase" in listed
+    assert command.run("open-export", str(out), str(tmp_path / "no"), typed="x")[0] == 2
+    assert command.run("open-export", str(out), str(tmp_path / "yes"), typed=SECRET)[0] == 0
     pdf = (tmp_path / "yes" / "record.pdf").read_bytes()
     assert pdf.startswith(b"%PDF")
     assert b"/Image" in pdf
 
 
-@pytest.mark.parametrize(
-    ("words", "typed", "code"),
-    [
+def test_a_command_that_is_not_right_writes_nothing(command: Command, tmp_path: Path) -> None:
+    for words, typed, expected in (
         (("--format", "fhir", "--patient", "TD-9"), PASSPHRASE, 3),
         (("--format", "fhir", "--patient", ""), PASSPHRASE, 2),
         (("--format", "fhir", "--patient", "TD-7"), f"{PASSPHRASE}\nshort\nshort", 2),
+        (("--format", "fhir", "--patient", "TD-7"), f"{PASSPHRASE}\n{SECRET}\n{SECRET}x", 2),
         (("--format", "fhir", "--patient", "TD-7", "--recipient", "age1x"), PASSPHRASE, 2),
+        (("--format", "fhir", "--patient", "TD-7", "--code"), PASSPHRASE, 2),
         (("--patient", "TD-7"), PASSPHRASE, 2),
-    ],
-)
-def test_a_command_that_is_not_right_writes_nothing(
-    place: Place, tmp_path: Path, words: tuple[str, ...], typed: str, code: int
-) -> None:
-    fill(place.vault)
-    place.vault.lock()
-    done = run(place, "export", str(tmp_path / "out.age"), *words, typed=typed)
-    assert done.returncode == code, done.stderr
-    assert "Traceback" not in done.stderr
-    assert [path.name for path in tmp_path.iterdir()] == ["vault"]
+    ):
+        code, said = command.run("export", str(tmp_path / "out.age"), *words, typed=typed)
+        assert code == expected, (words, said)
+        assert said
+        assert [path.name for path in tmp_path.iterdir()] == ["vault"]
 
 
 # ---- nothing in clear on the disk ----------------------------------------------------------------
@@ -258,19 +337,17 @@ def export_under_watch(root: Path, log: Path, *, leak: bool) -> None:
     vault = directory.unlock(directory.clinicians()[0].entity, PASSPHRASE)
     (patient,) = [p.entity for p in vault.patients() if p.number == "TD-7"]
     shim.record(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND))
-    secret = AgeSecret(passphrase=SECRET)
 
-    def paint(copy: Any) -> bytes:
+    def paint(copy: RecordCopy) -> bytes:
         pdf = record_pdf_without_window(copy)
         if leak:
             (root / "tmp" / "leak").write_bytes(pdf + NAME.encode())
         return pdf
 
-    for form in ("fhir", "pdf"):
-        export_record(
-            vault, patient, root / f"out.{form}", form, secret,  # type: ignore[arg-type]
-            at_ms=AT, paint=paint,
-        )  # fmt: skip
+    by_passphrase = AgeSecret(passphrase=SECRET)
+    export_record(vault, patient, root / "out.p", "pdf", FOR_ME, at_ms=AT, paint=paint)
+    if not leak:
+        export_record(vault, patient, root / "out.f", "fhir", by_passphrase, at_ms=AT, paint=paint)
     shim.record(-1)
     vault.lock()
 

@@ -7,6 +7,7 @@ output; it has no key of the vault, and it is told nothing on its command line.
 """
 
 import contextlib
+import re
 import subprocess
 import sys
 from typing import Final
@@ -21,6 +22,12 @@ AGE_START: Final = b"age-encryption.org/v1\n"
 BY_PASSPHRASE: Final = "passphrase"  # noqa: S105 - the word, not one
 """Said in the audit in the place of a recipient."""
 _WITHIN_S: Final = 600.0
+_SCRYPT: Final = re.compile(rb"age-encryption\.org/v1\n-> scrypt [A-Za-z0-9+/]+ ([0-9]{1,2})\n")
+_TOO_MUCH: Final = "Excessive work"
+_TRIES: Final = 4
+_ENOUGH_WORK: Final = 17
+"""128 MiB and about a second: what an idle PC of the last ten years takes without being asked."""
+_MOST_WORK: Final = 22
 
 
 class NoSuchRecipient(KnownError):
@@ -103,21 +110,38 @@ def open_age(sealed: bytes, passphrase: str) -> bytes:
     Raises:
         ExportUnreadable: Another passphrase, sealed for a recipient, or damaged.
     """
-    try:
-        plain: bytes = pyrage.passphrase.decrypt(sealed, passphrase)
-    except pyrage.DecryptError as error:
-        raise ExportUnreadable("age") from error
-    return plain
+    for tries_left in reversed(range(_TRIES)):
+        try:
+            plain: bytes = pyrage.passphrase.decrypt(sealed, passphrase)
+        except pyrage.DecryptError as error:
+            # It times this PC first, and a busy moment makes honest work look like an attack.
+            if tries_left and _TOO_MUCH in str(error) and work_factor(sealed) <= _MOST_WORK:
+                continue
+            raise ExportUnreadable("age") from error
+        return plain
+    raise ExportUnreadable("age")
+
+
+def work_factor(sealed: bytes) -> int:
+    """Return the base-2 logarithm of scrypt's N that a file was sealed with; 0 for a recipient's."""
+    found = _SCRYPT.match(sealed)
+    return int(found[1]) if found else 0
 
 
 def _seal(job: _Job) -> bytes:
-    sealed: bytes
     if job.secret.recipient:
         who = pyrage.x25519.Recipient.from_str(job.secret.recipient)
-        sealed = pyrage.encrypt(job.plain, [who])
-    else:
+        sealed: bytes = pyrage.encrypt(job.plain, [who])
+        return sealed
+    # The library chooses the work by timing 4 ms: when the PC is busy just then, far too little.
+    best = b""
+    for _ in range(_TRIES):
         sealed = pyrage.passphrase.encrypt(job.plain, job.secret.passphrase)
-    return sealed
+        if work_factor(sealed) > work_factor(best):
+            best = sealed
+        if work_factor(best) >= _ENOUGH_WORK:
+            break
+    return best
 
 
 def main() -> None:
