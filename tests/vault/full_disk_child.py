@@ -38,6 +38,15 @@ def room_comes_back(vault: Vault, folder: Path) -> None:
     assert vault.look_at_space().level == "low"
 
 
+def photos_stop_first(vault: Vault) -> None:
+    """Long before it is full, as a disk of 4 MB is, photos stop; notes do not."""
+    try:
+        vault.put_photo(CONSULTATION, b"j" * 100, b"p", 1, 1, source="page", at_ms=5).result()
+    except NoRoomForPhotos as error:
+        say("photo stopped:", error.code)
+    vault.photo_stop_bytes = 0
+
+
 def main() -> None:
     folder = Path(sys.argv[1])
     directory = VaultDirectory(folder / "vault", reserve_bytes=1024 * 1024)
@@ -48,12 +57,7 @@ def main() -> None:
         device=DeviceIdentity.generate(new_id()),
         argon=Argon2Cost(64, 1, 1),
     )
-    # Long before it is full, as a disk of 4 MB is, photos stop; notes do not.
-    try:
-        vault.put_photo(CONSULTATION, b"j" * 100, b"p", 1, 1, source="page", at_ms=5).result()
-    except NoRoomForPhotos as error:
-        say("photo stopped:", error.code)
-    vault.photo_stop_bytes = 0
+    photos_stop_first(vault)
     note, other = new_id(), new_id()
     vault.journal_draft(note, CONSULTATION, NoteText("before"), 1).result()
     assert vault.roll_draft(note).result() is not None
