@@ -47,6 +47,12 @@ def photos_stop_first(vault: Vault) -> None:
     vault.photo_stop_bytes = 0
 
 
+def unlocked(directory: VaultDirectory, who: Clinician) -> Vault:
+    vault = directory.unlock(who.entity, PASSPHRASE)
+    vault.photo_stop_bytes = 0
+    return vault
+
+
 def main() -> None:
     folder = Path(sys.argv[1])
     directory = VaultDirectory(folder / "vault", reserve_bytes=1024 * 1024)
@@ -87,8 +93,7 @@ def main() -> None:
     vault.lock()
 
     fill(folder)
-    vault = directory.unlock(who.entity, PASSPHRASE)
-    vault.photo_stop_bytes = 0
+    vault = unlocked(directory, who)
     found = vault.note_of(CONSULTATION)
     assert found is not None
     assert found.text == shorter
@@ -96,8 +101,7 @@ def main() -> None:
     vault.lock()
 
     (folder / "filler").unlink()
-    vault = directory.unlock(who.entity, PASSPHRASE)
-    vault.photo_stop_bytes = 0
+    vault = unlocked(directory, who)
     assert not vault.notes_only
     vault.journal_draft(other, CONSULTATION, NoteText("after"), 6).result()
     fill(folder)
