@@ -96,8 +96,7 @@ def main() -> None:
     vault = unlocked(directory, who)
     found = vault.note_of(CONSULTATION)
     assert found is not None
-    assert found.text == shorter
-    assert found.is_signed
+    assert (found.text, found.is_signed) == (shorter, True)
     vault.lock()
 
     (folder / "filler").unlink()
