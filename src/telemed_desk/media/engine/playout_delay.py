@@ -11,8 +11,9 @@ from typing import Final
 
 MIN_TARGET_MS: Final = 20.0
 MAX_TARGET_MS: Final = 500.0
-_MARGIN_MS: Final = 12.0
-"""The speaker takes 10 ms at a time."""
+_MARGIN_MS: Final = 16.0
+"""The speaker takes 10 ms at a time, and the delay may stand 6 ms below its target before it is
+stretched (``_SLOWER_MS``): with less, frames no later than was measured are missed again and again."""
 _BASE_MS: Final = 2_500.0
 _SHORT_MS: Final = 1_500.0
 _SHORT_MOST: Final = 200
