@@ -16,16 +16,22 @@ from telemed_protocol.segment import GENESIS_HASH, next_log_hash, parse_segment
 from tests.server.rig import Desk, ServerProcess, unpack
 
 PATIENCE_S = 150.0
+PACE_S = 0.02
+"""Between two requests of one client: enough to be always at it, on a machine that does other things."""
 _TURNED_AWAY = {503, 507}
 
 
 @dataclass
 class History:
-    """Everything that was answered. ``pulls`` by reader, each in the order in which it came."""
+    """Everything that was answered. ``pulls`` by reader, each in the order in which it came.
+
+    ``is_over``: nobody waits for an answer any more (a test that failed).
+    """
 
     receipts: dict[bytes, Receipt] = field(default_factory=dict)
     pulls: dict[str, list[PulledSegment]] = field(default_factory=dict)
     odd: list[str] = field(default_factory=list)
+    is_over: bool = False
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def note(self, segment_hash: bytes, receipt: Receipt) -> None:
@@ -66,8 +72,10 @@ def faults_of(history: History) -> list[str]:
 class _Client:
     """One thread's. Asks its own server first, and another whenever that does not answer."""
 
-    def __init__(self, name: str, servers: Sequence[ServerProcess], token: str) -> None:
-        self.name = name
+    def __init__(
+        self, name: str, servers: Sequence[ServerProcess], token: str, seen: History
+    ) -> None:
+        self.name, self._seen = name, seen
         self._urls = [server.url for server in servers]
         self._headers = {"Authorization": f"Bearer {token}"}
 
@@ -90,26 +98,29 @@ class _Client:
                 if answer.status_code not in _TURNED_AWAY:
                     return answer
             assert time.monotonic() < until, "nobody answers"
+            assert not self._seen.is_over
             self._urls.append(self._urls.pop(0))
             time.sleep(0.05)
 
 
 class Writer(_Client):
-    """Pushes a lane of ``count`` segments, each until it has its receipt."""
+    """Pushes a lane, one segment after the other, until it is told to stop; each until it is kept."""
 
     def __init__(
-        self, servers: Sequence[ServerProcess], desk: Desk, lane: int, count: int, seen: History
+        self,
+        servers: Sequence[ServerProcess],
+        desk: Desk,
+        lane: int,
+        stop: threading.Event,
+        seen: History,
     ) -> None:
-        super().__init__(f"writer {lane}", servers, desk.token)
-        prev, self._segments = GENESIS_HASH, []
-        for n in range(1, count + 1):
-            segment = desk.seal(lane, n, prev)
-            prev = segment.hash
-            self._segments.append(segment)
-        self._seen = seen
+        super().__init__(f"writer {lane}", servers, desk.token, seen)
+        self._desk, self._lane, self._stop = desk, lane, stop
 
     def work(self, http: httpx.Client) -> None:
-        for segment in self._segments:
+        n, prev = 1, GENESIS_HASH
+        while not self._stop.wait(PACE_S):
+            segment = self._desk.seal(self._lane, n, prev)
             wire = segment.wire
             pushed = self.ask(
                 lambda url, wire=wire: http.post(  # type: ignore[misc]
@@ -118,27 +129,31 @@ class Writer(_Client):
             )
             assert pushed.status_code in {200, 201}, pushed.content
             self._seen.note(segment.hash, unpack(pushed, Receipt))
+            n, prev = n + 1, segment.hash
 
 
 class Reader(_Client):
-    """Pulls by cursor until it has ``total`` segments."""
+    """Pulls by cursor, until the writers have stopped and it has as many segments as they kept."""
 
     def __init__(
         self,
         name: str,
         servers: Sequence[ServerProcess],
         desk: Desk,
-        total: int,
+        stopped: threading.Event,
         seen: History,
     ) -> None:
-        super().__init__(name, servers, desk.token)
-        self._total = total
+        super().__init__(name, servers, desk.token, seen)
+        self._stopped = stopped
         self._log = seen.pulls.setdefault(name, [])
 
     def work(self, http: httpx.Client) -> None:
         cursor = 0
-        until = time.monotonic() + PATIENCE_S
-        while len(self._log) < self._total:
+        until = 0.0
+        while not self._stopped.is_set() or len(self._log) < len(self._seen.receipts):
+            if self._stopped.is_set():
+                until = until or time.monotonic() + PATIENCE_S
+                assert time.monotonic() < until, f"{self.name} has {len(self._log)}"
             after = cursor
             answer = self.ask(
                 lambda url, after=after: http.get(  # type: ignore[misc]
@@ -148,6 +163,5 @@ class Reader(_Client):
             page = unpack(answer, PulledSegments).segments
             self._log.extend(page)
             cursor = page[-1].sseq if page else cursor
-            assert time.monotonic() < until, f"{self.name} has {len(self._log)}"
             if not page:
-                time.sleep(0.01)
+                self._stopped.wait(PACE_S)

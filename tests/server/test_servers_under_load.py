@@ -5,10 +5,12 @@ is shown histories that cannot be true.
 """
 
 import copy
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Self
 
 import pytest
 
@@ -17,37 +19,29 @@ from telemed_protocol.segment import GENESIS_HASH, next_log_hash, parse_segment
 from telemed_server import keeper
 from tests.server.history import PATIENCE_S, History, Reader, Writer, faults_of
 from tests.server.rig import WIDE, Desk, ServerProcess
-from tests.support.postgres import Postgres
+from tests.support.postgres import running
 
 LANES = 5
-EACH = 24
 
 
 class Load:
-    """Five lanes of one desk, written through both processes, and two readers."""
+    """Five lanes of one desk, written through both processes, and two readers, until finished."""
 
     def __init__(self, a: ServerProcess, b: ServerProcess) -> None:
         self.seen = History()
         self.desk = Desk.founding(a)
+        self._servers = [a, b]
         self._threads = ThreadPoolExecutor(LANES + 2)
-        total = LANES * EACH
-        clients = [
-            Writer([a, b] if lane % 2 else [b, a], self.desk, lane, EACH, self.seen)
-            for lane in range(LANES)
-        ]
-        readers = [
-            Reader("reader a", [a, b], self.desk, total, self.seen),
-            Reader("reader b", [b, a], self.desk, total, self.seen),
-        ]
-        self._running: list[Future[None]] = [
-            self._threads.submit(client.run) for client in (*clients, *readers)
-        ]
+        self._stop, self._stopped = threading.Event(), threading.Event()
+        self._writers: list[Future[None]] = []
+        self._readers: list[Future[None]] = []
 
-    def until(self, receipts: int) -> None:
-        """Wait until so many segments have their receipt."""
+    def go_on(self, count: int = 15) -> None:
+        """Wait until so many more segments have their receipt."""
+        goal = len(self.seen.receipts) + count
         until = time.monotonic() + PATIENCE_S
-        while len(self.seen.receipts) < receipts:
-            for client in self._running:
+        while len(self.seen.receipts) < goal:
+            for client in (*self._writers, *self._readers):
                 if client.done():
                     client.result()
             assert time.monotonic() < until, f"{len(self.seen.receipts)} receipts"
@@ -55,43 +49,60 @@ class Load:
 
     def finish(self) -> list[str]:
         """Wait for everybody; returns what is wrong with the history."""
-        for client in self._running:
-            client.result(PATIENCE_S)
+        self.go_on()
+        self._stop.set()
+        for writer in self._writers:
+            writer.result(PATIENCE_S)
+        self._stopped.set()
+        for reader in self._readers:
+            reader.result(PATIENCE_S)
+        return faults_of(self.seen)
+
+    def __enter__(self) -> Self:
+        for lane in range(LANES):
+            servers = self._servers if lane % 2 else self._servers[::-1]
+            writer = Writer(servers, self.desk, lane, self._stop, self.seen)
+            self._writers.append(self._threads.submit(writer.run))
+        for name, servers in (("reader a", self._servers), ("reader b", self._servers[::-1])):
+            reader = Reader(name, servers, self.desk, self._stopped, self.seen)
+            self._readers.append(self._threads.submit(reader.run))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._stopped.set()
+        self.seen.is_over = True
         self._threads.shutdown()
         self.desk.close()
-        assert len(self.seen.receipts) == LANES * EACH
-        assert all(len(log) == LANES * EACH for log in self.seen.pulls.values())
-        return faults_of(self.seen)
 
 
 def test_no_number_is_lost_doubled_or_reordered_when_servers_and_database_die(
     tmp_path: Path,
 ) -> None:
-    own = Postgres()
-    try:
-        store = own.create().start().fresh()
-        a = ServerProcess(tmp_path / "a", *WIDE, store=store).start()
-        b = ServerProcess(tmp_path / "b", *WIDE, store=store).start()
-        load = Load(a, b)
-        load.until(20)
-        a.kill()
-        load.until(45)
-        a.start()
-        own.stop(crash=True)
-        own.start()
-        load.until(75)
-        b.kill()
-        own.stop()
-        own.start()
-        b.start()
-        assert load.finish() == []
-        for server in (a, b):
-            assert server.stop() == 0
-            assert b"Traceback" not in server.log.read_bytes()
+    with running() as own:
+        store = own.fresh()
+        a = ServerProcess(tmp_path / "a", *WIDE, store=store)
+        b = ServerProcess(tmp_path / "b", *WIDE, store=store)
+        with a, b, Load(a, b) as load:
+            load.go_on()
+            a.kill()
+            load.go_on()
+            a.start()
+            load.go_on()
+            own.stop(crash=True)
+            own.start()
+            load.go_on()
+            b.kill()
+            own.stop()
+            own.start()
+            b.start()
+            assert load.finish() == []
+            for server in (a, b):
+                assert server.stop() == 0
+                assert b"Traceback" not in server.log.read_bytes()
         report = keeper.check(store)
-        assert (report.faults, report.segments) == ([], LANES * EACH)
-    finally:
-        own.remove()
+        assert (report.faults, report.segments) == ([], len(load.seen.receipts))
+        assert report.segments == len(load.seen.pulls["reader a"])
 
 
 # ---- the checker is checked ---------------------------------------------------------------------
