@@ -59,7 +59,9 @@ class DesksList(QWidget):
 
     def _desk(self, desk: DeskRow) -> QWidget:
         words = column(
-            ElidedText(desk.title, "strong"), ElidedText(desk.words, "caption", "second"), gap=0
+            ElidedText(desk.title, "strong"),
+            Text(desk.words, "caption", "second", wrap=True),
+            gap=0,
         )
         line = row(Icon(desk.icon, "ink3"), gap=sizes.M, pad=_PAD)
         line.addLayout(words, 1)

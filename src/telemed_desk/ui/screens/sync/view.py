@@ -3,7 +3,7 @@
 from functools import partial
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QFrame, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QWidget
 
 from telemed_desk.ui.screens.sync.desks_view import DesksList
 from telemed_desk.ui.screens.sync.presenter import Row, State
@@ -84,7 +84,7 @@ class SyncView(QWidget):
         self.problem = Banner("warn")
         columns = row(gap=sizes.CARD_PAD)
         columns.addWidget(self._list_card(), 1)
-        columns.addLayout(self._side())
+        columns.addWidget(self._side())
         whole = column(self.head, self.problem, gap=sizes.CARD_PAD, pad=(sizes.XL,) * 4)
         whole.addLayout(columns, 1)
         self.setLayout(whole)
@@ -107,7 +107,7 @@ class SyncView(QWidget):
         self.list_card.add(panel(foot, footer="true"))
         return self.list_card
 
-    def _side(self) -> QVBoxLayout:
+    def _side(self) -> QWidget:
         self.desks = Card(t("sync.desks"))
         self.desks.setFixedWidth(sizes.SYNC_SIDE)
         self.add = Button(t("sync.add_desk"), icon="plus")
@@ -133,7 +133,9 @@ class SyncView(QWidget):
             entry.addWidget(Text(t(f"sync.meaning.{key}"), "body", "second", wrap=True), 1)
             lines.addLayout(entry)
         meaning.add(lines)
-        return column(self.desks, meaning, None, gap=sizes.CARD_PAD)
+        side = scroll(panel(column(self.desks, meaning, None, gap=sizes.CARD_PAD)))
+        side.setFixedWidth(sizes.SYNC_SIDE + sizes.L)
+        return side
 
     def show_state(self, state: State) -> None:
         """Show it."""
