@@ -55,10 +55,14 @@ class Ends:
         await self._far.say(line)
         return _read(await self._far.line(LONG_S))
 
-    async def carried(self) -> int:
-        """Return how many bytes of IP packets entered the link so far, both ways."""
-        counters: dict[str, Counters] = await self.link.counters()
-        return sum(way.in_bytes for way in counters.values())
+    async def carried(self) -> dict[str, int]:
+        """Return bytes of IP packets that entered the link so far, each way, and packets lost."""
+        seen: dict[str, Counters] = await self.link.counters()
+        return {
+            "up": seen["ab"].in_bytes,
+            "down": seen["ba"].in_bytes,
+            "overflowed": seen["ab"].overflowed + seen["ba"].overflowed,
+        }
 
 
 def _read(line: str) -> dict[str, Any]:
@@ -99,7 +103,11 @@ async def upload(
         before = await both.carried()
         cutting = asyncio.create_task(_cut_again_and_again(both)) if cut else None
         figures = await both.answer()
-        figures["carried"] = await both.carried() - before
+        after = await both.carried()
+        figures |= {name: after[name] - before[name] for name in after}
+        figures["carried"] = figures["up"] + figures["down"]
+        queue = (await both.link.counters())["ab"].longest_queue_ms
+        figures["queue_ms"] = queue
         if cutting is not None:
             cutting.cancel()
             with contextlib.suppress(asyncio.CancelledError):

@@ -97,7 +97,7 @@ def bytes_a_note(result: PartResult) -> None:
 
 def thin_link(result: PartResult) -> None:
     """Notes over 64 kbit/s and 600 ms."""
-    notes = 10_000 if result.full else 1_000
+    notes = 10_000 if result.full else 3_000
     seen = asyncio.run(links.upload(notes, seed=result.round))
     result.figures |= {
         "goodput": seen["payload"] / seen["seconds"] / THIN_BYTES_PER_S,
@@ -109,7 +109,9 @@ def thin_link(result: PartResult) -> None:
     }
     result.words = (
         f"{notes:,} notes in {seen['seconds']:.0f} s, {seen['payload'] / notes:.0f} B each sealed, "
-        f"{seen['segments']} segments, {seen['carried'] / notes:.0f} B each of IP packets both ways"
+        f"{seen['segments']} segments, {seen['up'] / notes:.0f} B up and {seen['down'] / notes:.0f} B "
+        f"down each of IP packets, {seen['overflowed']} packets dropped, longest queue "
+        f"{seen['queue_ms']:.0f} ms"
     )
 
 

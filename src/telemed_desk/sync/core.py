@@ -173,7 +173,7 @@ class SyncCore:
                 self._pending = event
                 self._dry.clear()
             case HeadAnnounced(sseq):
-                self._pulls.announced(sseq)
+                self._pulls.announced(sseq, self._now_ms, sending=self._lanes.sending)
             case LinkChanged(up):
                 self._pulls.socket_up = up
                 if up:
@@ -224,11 +224,13 @@ class SyncCore:
         lane.refusals = 0
         lane.backoff.reset()
         self._lanes.forget(event.hash)
-        self._pulls.sent(event.sseq, event.cursor_sseq)
+        sending = self._lanes.sending
+        self._pulls.sent(event.sseq, event.cursor_sseq, now_ms, sending=sending)
         self._contact(now_ms)
 
     def _pulled(self, event: Pulled, now_ms: int) -> None:
-        self._pulls.pulled(event.cursor_sseq, event.head, now_ms)
+        sending = self._lanes.sending
+        self._pulls.pulled(event.cursor_sseq, event.head, now_ms, sending=sending)
         self._behind = self._behind and self._pulls.more_to_come
         self._quarantined += event.quarantined
         if event.need_members or self._keyless:

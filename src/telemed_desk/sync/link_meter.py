@@ -11,7 +11,7 @@ SMALLEST_SEGMENT: Final = 8 * 1024
 FIRST_SEGMENT: Final = 16 * 1024
 LARGEST_SEGMENT: Final = 48 * 1024
 """Below what the server takes (64 KiB) by what packing may still add."""
-SECONDS_PER_SEGMENT: Final = 2
+SECONDS_PER_SEGMENT: Final = 3
 FLAPPING_WINDOW: Final = 16 * 1024
 STEADY_WINDOW: Final = 64 * 1024
 FAST_WINDOW: Final = 256 * 1024

@@ -7,7 +7,7 @@ from telemed_desk.sync.link_meter import LARGEST_SEGMENT
 from telemed_desk.sync.ports import PendingBatch, SegmentStore
 from telemed_protocol.errors import KnownError
 from telemed_protocol.identity import DeviceIdentity
-from telemed_protocol.op import Op
+from telemed_protocol.op import Op, encode_op
 from telemed_protocol.segment import (
     COMPRESSION_DICTIONARY,
     MAX_SEGMENT_BYTES,
@@ -18,8 +18,10 @@ from telemed_protocol.segment import (
 
 TARGET_WIRE_BYTES: Final = LARGEST_SEGMENT
 """A segment is split above this: one cut of a weak line costs at most so much again."""
-_PLAIN_PER_WIRE: Final = 3
-"""Notes pack to about a third; what packs worse is split in halves until it fits."""
+_FIRST_PACKING: Final = 3.0
+"""Notes pack to a third or better; what packs worse is split in halves until it fits."""
+_BEST_PACKING: Final = 12.0
+_CAUTION: Final = 0.9
 
 
 class KeyMissing(KnownError):
@@ -58,6 +60,8 @@ class Sealer:
         self._store = store
         self._identity = identity
         self._clinic = clinic
+        self._packing: dict[int, float] = {}
+        """By lane: how many plain bytes became one on the wire the last time."""
 
     def seal_pending(
         self, epoch: int, target_bytes: int = TARGET_WIRE_BYTES, lanes: tuple[int, ...] = ()
@@ -79,7 +83,8 @@ class Sealer:
             raise KeyMissing
         sealed: list[SealedSegment] = []
         stuck: set[int] = set()
-        for batch in self._store.pending_batches(target_bytes * _PLAIN_PER_WIRE):
+        packing = min((self._packing.get(n, _FIRST_PACKING) for n in lanes), default=_FIRST_PACKING)
+        for batch in self._store.pending_batches(int(target_bytes * packing)):
             if batch.lane in stuck or (lanes and batch.lane not in lanes):
                 continue
             segments, complete = self._seal_batch(batch, epoch, key, target_bytes)
@@ -107,6 +112,9 @@ class Sealer:
         if len(segment.wire) > MAX_SEGMENT_BYTES:
             return [], False
         self._store.keep_sealed(segment, batch.ops)
+        plain = sum(len(encode_op(op)) for op in batch.ops)
+        packing = _CAUTION * plain / len(segment.wire)
+        self._packing[batch.lane] = max(_FIRST_PACKING, min(packing, _BEST_PACKING))
         return [segment], True
 
     def _seal(self, lane: int, ops: tuple[Op, ...], epoch: int, key: bytes) -> SealedSegment:

@@ -90,7 +90,7 @@ class ServerClient:
         )
         self._ca_file = ca_file
         self._monotonic = monotonic
-        self._buffers = SendBuffers()
+        self._buffers = SendBuffers(monotonic)
         self._token = ""
         self._token_until = 0.0
         self._token_lock = asyncio.Lock()
@@ -182,7 +182,9 @@ class ServerClient:
 
     async def put_part(self, photo: bytes, part: int, data: bytes) -> AttachmentState:
         """Send a part; a repeat is harmless."""
+        left = self._monotonic()
         answer = await self._signed("PUT", f"{_original(photo)}/{part}", data)
+        self._buffers.carried(len(data), self._monotonic() - left)
         return _read(answer, AttachmentState)
 
     async def original_state(self, photo: bytes) -> AttachmentState:
@@ -281,7 +283,7 @@ class ServerClient:
                 *(method, path),
                 content=body,
                 headers=headers,
-                extensions={"trace": self._buffers.look},
+                extensions={"trace": self._buffers.trace()},
             ) as answer:
                 data = await _body(answer)
         except httpx.RequestError as error:
