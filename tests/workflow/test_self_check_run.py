@@ -11,6 +11,7 @@ from telemed_desk.clinical.ladder import Rung
 from telemed_desk.devices.checks.probe import other_pc_measures
 from telemed_desk.devices.findings import Finding, Group, Outcome
 from telemed_desk.devices.limits import GUIDED_CHECKS, LIMITS
+from telemed_desk.workflow import self_check
 from telemed_desk.workflow.check_plan import BUDGETS, Budget, CheckMode, checks_of
 from telemed_desk.workflow.self_check import LATE, CheckPorts, SelfCheck, SelfCheckState
 
@@ -215,6 +216,30 @@ async def test_a_slow_link_gets_the_longer_time_for_the_same_bytes(bench: Bench)
         budget = BUDGETS[CheckMode.STANDARD]
         assert check.state.until_ms == bench.now_ms + budget.slow_link_seconds * 1000
     assert budget.slow_link_seconds > budget.seconds
+
+
+@pytest.mark.parametrize(
+    ("server", "longer"),
+    [(LIMITS["N1"].passed(), True), (LIMITS["N1"].failed(), False)],
+)
+async def test_a_link_whose_rate_is_long_in_coming_is_taken_for_slow(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, server: Finding, longer: bool
+) -> None:
+    monkeypatch.setattr(self_check, "SLOW_NOTICE_S", 0.3)
+    monkeypatch.setitem(BUDGETS, CheckMode.STANDARD, Budget(0.7, 60.0, 1))
+    bench.own["N1"] = server
+    bench.held = ("N8.down", "N8.up", "N9", *bench.held)
+    check = bench.make()
+    check.start(CheckMode.STANDARD)
+    async with asyncio.timeout(20):
+        if longer:
+            while check.state.until_ms != bench.now_ms + 60_000:  # noqa: ASYNC110 - no event of its own
+                await asyncio.sleep(0.01)
+            bench.let_go()
+        await check.wait()
+    found = {finding.check: finding for finding in check.state.findings}
+    assert (found["N8.up"].outcome is Outcome.PASS) is longer
+    assert (found["N8.up"].cause == LATE) is not longer
 
 
 @pytest.mark.parametrize(("minutes", "counts"), [(29, True), (31, False)])

@@ -41,6 +41,8 @@ _NO_LEAVE: Final = "The speed is an estimate over HTTPS: the server gave no leav
 _DIED: Final = "The speed is an estimate over HTTPS: the measurement broke off."
 
 _log = structlog.get_logger("link_speed")
+_giving_back: Final[set[asyncio.Task[None]]] = set()
+"""A task that nobody holds may be collected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +113,7 @@ class LinkSpeed:
         answer = await self._ask(thorough=False)
         if isinstance(answer, Refusal):
             return None
-        try:
-            figures = await self._measure("watch", answer)
-        finally:
-            await self._end(answer.session)
+        figures = await self._with_leave("watch", answer)
         if figures is None or figures.outcome != "measured":
             return None
         self.moved_bytes += figures.moved_bytes
@@ -127,10 +126,7 @@ class LinkSpeed:
             if answer.code == "other_pc_checks":
                 return other_pc_measures()
             return only_estimated(_NO_LEAVE, "Check again in a few minutes.")
-        try:
-            figures = await self._measure(plan, answer)
-        finally:
-            await self._end(answer.session)
+        figures = await self._with_leave(plan, answer)
         if figures is None:
             return only_estimated(_DIED, "Check again in a minute.")
         self.moved_bytes += figures.moved_bytes
@@ -140,6 +136,18 @@ class LinkSpeed:
         if not answer.port:
             return only_estimated(_NO_RESPONDER, _NO_RESPONDER_ACTION)
         return only_estimated(_BLOCKED)
+
+    async def _with_leave(self, plan: PlanName, grant: ProbeGrant) -> LinkFigures | None:
+        """Measure, and give the leave back; whoever cancels does not wait for that."""
+        try:
+            figures = await self._measure(plan, grant)
+        except asyncio.CancelledError:
+            giving = asyncio.create_task(self._end(grant.session))
+            _giving_back.add(giving)
+            giving.add_done_callback(_giving_back.discard)
+            raise
+        await self._end(grant.session)
+        return figures
 
     async def _measure(self, plan: PlanName, grant: ProbeGrant) -> LinkFigures | None:
         """Have the media process measure; None when it did not come to an end."""
@@ -184,7 +192,8 @@ class LinkSpeed:
 
     async def _end(self, session: bytes) -> None:
         """Give the leave back; should that fail, it ends by itself."""
-        with contextlib.suppress(httpx.HTTPError):
+        # RuntimeError: the client was closed meanwhile.
+        with contextlib.suppress(httpx.HTTPError, RuntimeError):
             await self._post("/v1/probe/end", ProbeEnd(session), END_S)
 
     async def _post(self, path: str, message: msgspec.Struct, limit_s: float) -> httpx.Response:

@@ -28,7 +28,9 @@ from telemed_desk.workflow.check_plan import (
 _log = structlog.get_logger("self_check")
 
 ALL_GROUPS = frozenset(Group)
-MARGIN_S = 0.2
+SLOW_NOTICE_S = 2.0
+"""So long before the end it is seen that a link must be slow: a fast one is measured by then."""
+MARGIN_S = 0.3
 """What stopping the probes and judging may take of a mode's time."""
 _SPEED_CHECKS = frozenset(finding.check for finding in other_pc_measures())
 OTHER_PC = other_pc_measures()[0].cause
@@ -266,7 +268,11 @@ class SelfCheck:
             self._add(finding)
             self._allow_more(mode, limit)
 
-        await self._ports.network(mode, found, self._devices_done)
+        noticing = asyncio.create_task(self._notice_slow(mode, limit))
+        try:
+            await self._ports.network(mode, found, self._devices_done)
+        finally:
+            noticing.cancel()
         self._out_of(checks_of(frozenset({Group.NETWORK})))
 
     def _out_of(self, checks: Sequence[str]) -> None:
@@ -277,12 +283,25 @@ class SelfCheck:
 
     def _allow_more(self, mode: CheckMode, limit: asyncio.Timeout) -> None:
         """A slow link needs longer for the same few bytes."""
+        if is_slow(self.state.findings):
+            self._more_time(mode, limit)
+
+    async def _notice_slow(self, mode: CheckMode, limit: asyncio.Timeout) -> None:
+        """Take a link for slow whose server answers and whose rate is still not known by now."""
+        now = asyncio.get_running_loop().time()
+        await asyncio.sleep(max(0.0, (limit.when() or now) - now - SLOW_NOTICE_S))
+        known = {f.check: f.outcome for f in self.state.findings}
+        answers = known.get("N1", Outcome.FAIL) is not Outcome.FAIL
+        if answers and _SPEED_CHECKS.isdisjoint(known):
+            self._more_time(mode, limit)
+
+    def _more_time(self, mode: CheckMode, limit: asyncio.Timeout) -> None:
         budget, when = BUDGETS[mode], limit.when()
-        if when is None or budget.slow_link_seconds <= budget.seconds:
-            return
         started_ms = self.state.started_ms or 0
         until_ms = started_ms + round(budget.slow_link_seconds * 1000)
-        if is_slow(self.state.findings) and self.state.until_ms != until_ms:
+        if when is None or budget.slow_link_seconds <= budget.seconds:
+            return
+        if self.state.until_ms != until_ms:
             limit.reschedule(when + budget.slow_link_seconds - budget.seconds)
             self._set(replace(self.state, until_ms=until_ms))
 
