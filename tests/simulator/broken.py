@@ -11,7 +11,7 @@ from telemed_desk.sync.hands import StoreHands
 from telemed_desk.sync.membership import verified_chain
 from telemed_desk.sync.ports import Cursor, LaneHead
 from telemed_desk.vault.fold import fold
-from telemed_desk.vault.rows import Rows, sort_key
+from telemed_desk.vault.rows import Rows
 from telemed_protocol.api import AddMember, PulledSegments, Receipt
 from telemed_protocol.clock import HybridClock
 from telemed_protocol.identity import DeviceIdentity
@@ -103,21 +103,12 @@ class LastWriteWins(SimStore):
         return rows
 
 
-class NewestAllergies(SimStore):
-    """Of two lists of allergies the newer one replaces the other."""
-
-    def folded(self, entity: bytes) -> Rows:
-        ops = sorted(self.by_entity.get(entity, ()), key=sort_key)
-        lists = [op for op in ops if b"allergies" in op.payload]
-        return fold(entity, [op for op in ops if op not in lists[:-1]])
-
-
 class ArrivalOrder(SimStore):
     """Records depend on the order in which ops arrived."""
 
     def folded(self, entity: bytes) -> Rows:
         ops = self.by_entity.get(entity, [])
-        rows = fold(entity, ops)
+        rows = fold(entity, ops, self.numbers())
         for row in rows.get("patient", ()):
             row["remarks"] += str([op.number for op in ops])
         return rows
@@ -128,7 +119,7 @@ class EditsSigned(SimStore):
 
     def folded(self, entity: bytes) -> Rows:
         ops = self.by_entity.get(entity, [])
-        return fold(entity, [op for op in ops if op.kind != "note.sign"])
+        return fold(entity, [op for op in ops if op.kind != "note.sign"], self.numbers())
 
 
 class WallClockOnly(HybridClock):

@@ -25,7 +25,6 @@ from tests.simulator.broken import (
     LateNumber,
     LosesOps,
     NeverAsksForKeys,
-    NewestAllergies,
     NoDedup,
     NumberNotReserved,
     NumbersAtOnce,
@@ -45,6 +44,7 @@ from tests.simulator.broken import (
     one_side,
     only_chains,
 )
+from tests.simulator.record_bugs import RECORD_BUGS
 from tests.simulator.world import Parts, Plan
 
 
@@ -100,7 +100,6 @@ BUGS: tuple[Bug, ...] = (
         Parts(store=LastOfOneName, patches=((receiving.LogReader, "_check_twin", nothing),)),
         Plan(desks=3, actions=60, clone=True),
     ),
-    Bug("newest-allergies", Parts(store=NewestAllergies), Plan(desks=3, actions=40, lost=0.2)),
     Bug("arrival-order", Parts(store=ArrivalOrder), CALM),
     Bug("signed-note-edited", Parts(store=EditsSigned), Plan(desks=3, actions=60)),
     Bug(
@@ -169,6 +168,7 @@ BUGS: tuple[Bug, ...] = (
         Parts(patches=((hands_module, "grown_chain", believes_members),)),
         _lies("stranger"),
     ),
+    *(Bug(*each) for each in RECORD_BUGS),
 )
 
 

@@ -1,22 +1,20 @@
-"""What clinicians do: book, claim, write, sign, correct a phone number, take a photo."""
+"""What clinicians do: book, claim, write, sign, add below, correct a phone number, take a photo.
+
+Allergies and medicines are in ``patients.py``.
+"""
 
 from typing import Any
 
-import msgspec
-
 from telemed_desk.clinical.notes import NoteText
-from telemed_desk.vault.fold_note import signed_bytes, text_of
+from telemed_desk.vault.fold_note import addendum_bytes, signed_bytes, text_of
 from telemed_desk.vault.payloads import NoteRevise, read_payload
-from telemed_desk.vault.rows import Row
 from telemed_protocol.op import OpId
 from tests.simulator.cast import CLINICIAN_KEYS
 from tests.simulator.desk import SimDesk
+from tests.simulator.patients import PATIENTS, Draft, change_entry, change_field, row_of
 
-Draft = tuple[str, bytes, tuple[OpId, ...], dict[str, object]]
-PATIENTS = tuple(bytes([0x70, i]) * 8 for i in range(3))
 CONSULTATIONS = tuple(bytes([0x80, i]) * 8 for i in range(4))
 NOTES = tuple(bytes([0x90, i]) * 8 for i in range(4))
-_heads = msgspec.msgpack.Decoder(tuple[OpId, ...])
 
 
 def act(desk: SimDesk) -> None:
@@ -24,7 +22,12 @@ def act(desk: SimDesk) -> None:
     world = desk.world
     if not desk.alive:
         return
-    weights = {"book": 1, "state": 3, "note": 6, "sign": 1, "patient": 2, "allergy": 2, "photo": 1}
+    weights = {
+        "book": 1, "state": 2, "claim": 2, "note": 6, "sign": 1, "below": 1, "field": 2, "entry": 4,
+        "photo": 1,
+    }  # fmt: skip
+    if world.plan.records:
+        weights |= {"field": 8, "entry": 24}
     if world.plan.skew:
         weights["future"] = 1
     if world.plan.bulk:
@@ -33,11 +36,6 @@ def act(desk: SimDesk) -> None:
     drafts = _DRAFTS[what](desk)
     if drafts:
         desk.record(*drafts)
-
-
-def _row(desk: SimDesk, table: str, entity: bytes) -> Row | None:
-    rows: list[Row] = desk.store.folded(entity).get(table, [])
-    return rows[0] if rows else None
 
 
 def _book(desk: SimDesk) -> list[Draft]:
@@ -72,7 +70,7 @@ def _revision(desk: SimDesk, note: bytes) -> Draft | None:
     """Edit one section of what this desk shows, or resolve a conflict by taking all of it over."""
     world = desk.world
     rows = desk.store.folded(note)
-    row = _row(desk, "note", note)
+    row = row_of(desk, "note", note)
     consultation = CONSULTATIONS[NOTES.index(note)]
     text = NoteText()
     parents: tuple[OpId, ...] = ()
@@ -134,7 +132,7 @@ def _many(desk: SimDesk) -> list[Draft]:
 
 def _sign(desk: SimDesk) -> list[Draft]:
     note = desk.world.random.choice(NOTES)
-    row = _row(desk, "note", note)
+    row = row_of(desk, "note", note)
     if row is None or row["signed_ms"] is not None or row["leaves"] > 1:
         return []
     text = NoteText(row["subjective"], row["objective"], row["assessment"], row["plan"])
@@ -154,19 +152,39 @@ def _sign(desk: SimDesk) -> list[Draft]:
     return [("note.sign", note, (head,), payload)]
 
 
-def _patient(desk: SimDesk) -> list[Draft]:
+def _claim(desk: SimDesk) -> list[Draft]:
+    """Take a consultation; half of the time somebody who is seen to have it is taken over from."""
     rng = desk.world.random
-    field = rng.choice(("given_name", "phone", "remarks"))
-    return [("patient.set", rng.choice(PATIENTS), (), {field: desk.world.word()})]
+    consultation = rng.choice(CONSULTATIONS)
+    rows = desk.store.folded(consultation).get("claim", [])
+    held = [OpId(r["device"], r["number"]) for r in rows if r["outcome"] == "holds"]
+    parents = tuple(held) if rng.random() < 0.5 else ()
+    at_ms = desk.wall_ms()
+    claim: Draft = ("consult.claim", consultation, parents, {"at_ms": at_ms})
+    then = ("in-call", "writing", "signed")[: rng.randrange(4)]
+    return [
+        claim,
+        *(("consult.state", consultation, (), {"state": s, "at_ms": at_ms}) for s in then),
+    ]
 
 
-def _allergy(desk: SimDesk) -> list[Draft]:
-    patient = desk.world.random.choice(PATIENTS)
-    row = _row(desk, "patient", patient)
-    known: list[str] = msgspec.msgpack.decode(row["allergies"]) if row else []
-    heads = _heads.decode(row["allergy_heads"]) if row else ()
-    payload = {"allergies": [*known, desk.world.word()]}
-    return [("patient.set", patient, heads, payload)]
+def _below(desk: SimDesk) -> list[Draft]:
+    shown = [(note, row_of(desk, "note", note)) for note in NOTES]
+    signed = [(note, row) for note, row in shown if row is not None and row["signed_ms"]]
+    if not signed:
+        return []
+    note, row = desk.world.random.choice(signed)
+    text = NoteText(row["subjective"], row["objective"], row["assessment"], row["plan"])
+    words, at_ms, key = desk.world.word(), desk.wall_ms(), CLINICIAN_KEYS[desk.index]
+    payload: dict[str, object] = {
+        "consultation": row["consultation"],
+        "of": text.sha256(),
+        "at_ms": at_ms,
+        "text": words,
+        "signature": key.sign(addendum_bytes(note, text.sha256(), at_ms, words)),
+        "key": key.public_key().public_bytes_raw(),
+    }
+    return [("note.addendum", note, (), payload)]
 
 
 def _photo(desk: SimDesk) -> list[Draft]:
@@ -194,8 +212,10 @@ _DRAFTS = {
     "note": _note,
     "many": _many,
     "sign": _sign,
-    "patient": _patient,
-    "allergy": _allergy,
+    "claim": _claim,
+    "below": _below,
+    "field": change_field,
+    "entry": change_entry,
     "photo": _photo,
     "future": _future,
 }

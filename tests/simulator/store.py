@@ -3,7 +3,7 @@
 ``test_store_contract.py`` holds it against the real vault. The fold is the vault's own.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ import msgspec
 
 from telemed_desk.sync.ports import Cursor, HeldBack, LaneHead, PendingBatch
 from telemed_desk.vault.fold import fold
+from telemed_desk.vault.fold_claims import CLAIM
 from telemed_desk.vault.payloads import lane_of
 from telemed_desk.vault.problems import VaultDamaged
 from telemed_desk.vault.rows import Rows
@@ -52,6 +53,7 @@ class SimStore:
         self.trouble = trouble
         self.ops: dict[OpId, Op] = {}
         self.by_entity: dict[bytes, list[Op]] = {}
+        self.claimed_in: dict[OpId, tuple[bytes, int, int]] = {}
         self.unsealed: dict[OpId, int] = {}
         self.newest_own = 0
         self.segments: dict[tuple[bytes, int, int], Known] = {}
@@ -96,6 +98,7 @@ class SimStore:
         self._know(Known(segment, own=True))
         for op_id in ids:
             del self.unsealed[op_id]
+        self._note_claims(segment, [self.ops[op_id] for op_id in ids])
 
     def _play_ack(self, segment_hash: bytes, sseq: int, _stored_ms: int) -> None:
         for known in self._own():
@@ -143,6 +146,23 @@ class SimStore:
             known.sseq, known.stored = sseq, True
         for op in ops:
             self._apply(op)
+        self._note_claims(segment, ops)
+
+    def _note_claims(self, segment: SealedSegment, ops: Iterable[Op]) -> None:
+        """A claim's number is that of the segment it came in."""
+        header = segment.header
+        for op in ops:
+            if op.kind == CLAIM:
+                self.claimed_in.setdefault(op.op_id, (header.device, header.lane, header.n))
+
+    def numbers(self) -> dict[OpId, int]:
+        """The server's numbers of the claims, as far as this desk knows them."""
+        found = {}
+        for op_id, key in self.claimed_in.items():
+            known = self.segments.get(key)
+            if known is not None and known.sseq is not None:
+                found[op_id] = known.sseq
+        return found
 
     def _apply(self, op: Op) -> None:
         there = self.ops.get(op.op_id)
@@ -211,7 +231,7 @@ class SimStore:
 
     def folded(self, entity: bytes) -> Rows:
         """What the screens show of an entity."""
-        return fold(entity, self.by_entity.get(entity, ()))
+        return fold(entity, self.by_entity.get(entity, ()), self.numbers())
 
     def projection(self) -> bytes:
         """Everything that the screens show, as bytes that two desks can compare."""

@@ -50,6 +50,7 @@ class Plan:
     restore: bool = False
     clone: bool = False
     removal: bool = False
+    records: bool = False  # they mostly write one patient's record
     skew: bool = False
     bulk: bool = False
     liar: str = ""
