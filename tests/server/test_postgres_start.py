@@ -1,6 +1,7 @@
 """What stands in the way of a start over PostgreSQL is said in words that help, without a password."""
 
 import asyncio
+import os
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
@@ -10,12 +11,15 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
-from telemed_server import tables
+from telemed_protocol.api import PulledSegments, Receipt
+from telemed_protocol.segment import GENESIS_HASH
+from telemed_server import keeper, tables
 from telemed_server.address import ENVIRONMENT, StoreAddress, parse_address, store_address
 from telemed_server.errors import (
     BadSetting,
     DatabaseAway,
     DatabaseForgets,
+    DatabaseFull,
     DatabaseNewer,
     DatabaseNotOurs,
     DatabaseOlder,
@@ -25,7 +29,7 @@ from telemed_server.errors import (
 from telemed_server.places import keepers_engine, open_store
 from telemed_server.schema import metadata
 from telemed_server.settings import Settings
-from tests.server.rig import WIDE, Desk, ServerProcess, problem_of, run_cli
+from tests.server.rig import WIDE, Desk, ServerProcess, problem_of, run_cli, unpack
 from tests.support.postgres import LOCKED, PASSWORD, Postgres, url_of
 
 
@@ -159,29 +163,35 @@ async def test_eight_servers_that_start_at_once_make_the_tables_once(
         assert compare_metadata(MigrationContext.configure(db), metadata) == []
 
 
-def test_a_full_disk_is_said_and_passes(
-    postgres: Postgres, store: StoreAddress, tmp_path: Path
-) -> None:
-    """PostgreSQL itself says it is full; a trigger stands in for the disk, everything else is real."""
-    with ServerProcess(tmp_path / "x", *WIDE, store=store) as server:
-        desk = Desk.founding(server)
-        with postgres.connect(store.database) as db:
-            db.execute(
-                "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS "
-                "$$ BEGIN RAISE EXCEPTION USING ERRCODE = 'disk_full'; END $$"
-            )
-            db.execute(
-                "CREATE TRIGGER full_disk BEFORE INSERT ON segments EXECUTE FUNCTION full_disk()"
-            )
-        wire = desk.seal(1, 1).wire
-        answer = desk.post("/v1/segments", wire)
-        assert (answer.status_code, problem_of(answer)) == (507, "disk_full")
-        assert answer.headers["Retry-After"] == "60"
-        assert desk.get("/v1/segments").status_code == 200  # reading goes on
-        with postgres.connect(store.database) as db:
-            db.execute("DROP TRIGGER full_disk ON segments")
-        assert desk.post("/v1/segments", wire).status_code == 201
-        desk.close()
+def test_a_full_disk_is_said_and_passes(tmp_path: Path) -> None:
+    own = Postgres().on_a_disk_of_its_own()
+    try:
+        store = own.create().start().fresh()
+        with ServerProcess(tmp_path / "x", *WIDE, store=store) as server:
+            desk = Desk.founding(server)
+            own.fill_disk()
+            prev, n = GENESIS_HASH, 0
+            status = 201
+            while status == 201:  # until the pages that the table has are full
+                n += 1
+                assert n < 200
+                segment = desk.seal(1, n, prev, text=os.urandom(12_000).hex())
+                answer = desk.post("/v1/segments", segment.wire)
+                prev, status = segment.hash, answer.status_code
+            assert (status, problem_of(answer)) == (507, "disk_full")
+            assert answer.headers["Retry-After"] == "60"
+            pulled = unpack(desk.get("/v1/segments"), PulledSegments)  # reading goes on
+            assert pulled.head == n - 1
+            fresh = replace(store, database="template1")
+            with pytest.raises(DatabaseFull):
+                open_store(fresh)
+            own.free_disk()
+            again = desk.post("/v1/segments", segment.wire)
+            assert (again.status_code, unpack(again, Receipt).sseq) == (201, n)
+            desk.close()
+        assert keeper.check(store).faults == []
+    finally:
+        own.remove()
 
 
 async def test_a_database_that_goes_away_is_told_apart_and_found_again(tmp_path: Path) -> None:

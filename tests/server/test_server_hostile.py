@@ -15,7 +15,18 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from telemed_protocol.room import DeskHello, PageHello, Ping, Refused, SeatFrame, encode_frame
+from telemed_protocol.ids import to_base64url
+from telemed_protocol.room import (
+    Admit,
+    DeskHello,
+    EndSeat,
+    PageHello,
+    Ping,
+    Refused,
+    SeatFrame,
+    ToPage,
+    encode_frame,
+)
 from telemed_server import attachment_routes, desk_routes, open_routes
 from telemed_server.cli import main
 from tests.server.rig import (
@@ -187,6 +198,7 @@ async def test_odd_boxes_are_refused_and_the_line_stays(
     await page.close()
 
 
+@pytest.mark.parametrize("server", ["sqlite"], indirect=True)  # the store has no part in it
 async def test_a_silent_socket_is_let_go(server: ServerProcess, desk: Desk) -> None:
     page = await open_page(server, cookie_of(join(server, desk.make_link())), hello=False)
     assert await page.closed() == 4408
@@ -203,6 +215,29 @@ async def test_numbers_that_no_database_holds_are_harmless(
         line = await open_desk(desk, after={"x": after, "": after})
         await line.send(Ping(1.0))
         await line.close()
+
+
+async def test_texts_that_no_database_takes_name_no_seat(server: ServerProcess) -> None:
+    asker = Desk.founding(server)
+    socket = await open_desk(asker)
+    for text in (
+        "",
+        "\x00",
+        "a" * 31 + "\x00",
+        "\u00e9" * 32,
+        "\U0001f512" * 9,
+        "A" * 32,
+        "f" * 5000,
+    ):
+        for frame in (
+            Admit(text),
+            EndSeat(text),
+            ToPage(text, to_base64url(b"\x01" + bytes(40)), "m"),
+        ):
+            await socket.send(frame)
+            assert (await socket.next(Refused)).code == "no_such_seat"
+    await socket.close()
+    asker.close()
 
 
 @pytest.fixture

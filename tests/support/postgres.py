@@ -60,6 +60,28 @@ class Postgres:
                 "--clear-groups",
             ]
         self.log = self.folder / "log"
+        self._full = self.folder / "full"
+        self._preload = ""
+
+    def on_a_disk_of_its_own(self) -> Self:
+        """Have :meth:`fill_disk` work; before the start."""
+        library = self.folder / "full_disk.so"
+        source = Path(__file__).with_name("full_disk.c")
+        subprocess.run(
+            ["gcc", "-O1", "-shared", "-fPIC", "-o", str(library), str(source), "-ldl"],
+            check=True,
+            timeout=START_S,
+        )
+        library.chmod(0o755)
+        self._preload = str(library)
+        return self
+
+    def fill_disk(self) -> None:
+        """From now on no table can grow: the system says ENOSPC."""
+        self._full.touch()
+
+    def free_disk(self) -> None:
+        self._full.unlink()
 
     def create(self) -> Self:
         """Make the cluster. ``locked`` needs a password, ``keeper`` does not."""
@@ -79,7 +101,10 @@ class Postgres:
         return self
 
     def _environment(self) -> dict[str, str]:
-        return {"PATH": os.environ["PATH"], "LC_ALL": "C", "TZ": "UTC"}
+        always = {"PATH": os.environ["PATH"], "LC_ALL": "C", "TZ": "UTC"}
+        if not self._preload:
+            return always
+        return always | {"LD_PRELOAD": self._preload, "FULL_DISK_FLAG": str(self._full)}
 
     def start(self, **settings: str) -> Self:
         """Start, and wait until it answers."""
