@@ -198,6 +198,13 @@ async def test_opening_brings_a_photo_and_puts_right_one_that_was_damaged(tmp_pa
             seen.clear()
             assert (await opening.opened(photo, lambda got, _of: seen.append(got))).jpeg == picture
             assert seen
+            # Only the PC that took it says where it is: once it says so, everybody can have it.
+            assert opened.state == ""
+            mine = await PhotoOpening(None, a.vault, a.client).opened(  # type: ignore[arg-type]
+                photo, lambda *_: None
+            )
+            assert mine.state == "sent"
+            assert mine.receipt_ms is not None
             # From here on it needs nobody.
             tap.cut()
             assert (await opening.opened(photo, lambda *_: None)).jpeg == picture

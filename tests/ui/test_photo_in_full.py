@@ -10,6 +10,7 @@ from pytestqt.qtbot import QtBot
 
 from telemed_desk.sync.problems import OriginalNotThere
 from telemed_desk.ui.gallery_call import frames
+from telemed_desk.ui.gallery_days import NOW_MS
 from telemed_desk.ui.screens.call.photo import OpenPhoto, PhotoPresenter
 from telemed_desk.ui.screens.call.photo_screen import PhotoScreen
 from telemed_desk.ui.screens.call.photo_view import Thumbnail
@@ -68,6 +69,25 @@ def test_the_preview_stands_until_the_photo_is_here() -> None:
     assert (last.jpeg, last.words, last.working) == (b"full", "", False)
     presenter.close()
     assert states[-1] is None
+
+
+@pytest.mark.parametrize(
+    ("state", "receipt_ms", "said"),
+    [
+        ("on-this-pc", None, "Saved on this PC"),
+        ("waiting", None, "On its way"),
+        ("sent", NOW_MS, "Sent, confirmed 09:24"),
+        ("needs-help", None, "Needs help"),
+        ("", None, ""),
+    ],
+)
+def test_an_opened_photo_says_where_it_is_in_one_word(
+    state: str, receipt_ms: int | None, said: str
+) -> None:
+    port, presenter, _ = opened()
+    port.show(OpenedPhoto(TILE.entity, b"full", state=state, receipt_ms=receipt_ms))
+    assert presenter.state is not None
+    assert presenter.state.words == said
 
 
 @pytest.mark.parametrize("problem", [OriginalNotThere(), PhotoForged("content")])

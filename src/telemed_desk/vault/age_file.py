@@ -95,6 +95,7 @@ def seal_age(plain: bytes, secret: AgeSecret) -> bytes:
             capture_output=True,
             check=False,
             timeout=_WITHIN_S,
+            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),  # of Windows' consoles
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         # From nothing: the exception would carry the plain text on its way to a log.

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from telemed_desk.sync.originals import OriginalFetcher
 from telemed_desk.sync.server_client import ServerClient
-from telemed_desk.vault import Photo, Vault
+from telemed_desk.vault import Photo, SyncState, Vault
 from telemed_desk.vault.problems import PhotoDamaged, UnknownRecord
 from telemed_desk.workflow.clock import wall_ms
 from telemed_desk.workflow.core_thread import CoreThread
@@ -23,6 +23,9 @@ class OpenedPhoto:
         received: Bytes that are here of ``size``; 0 of 0 when nothing had to be fetched.
         size: How large the sealed file is.
         problem: Why it cannot be shown.
+        state: Where it is, of one that this PC took: ``on-this-pc``, ``waiting``, ``sent`` or
+            ``needs-help``; empty for one that came from another PC.
+        receipt_ms: When the server confirmed the whole of it, Unix ms.
     """
 
     photo: bytes
@@ -30,6 +33,8 @@ class OpenedPhoto:
     received: int = 0
     size: int = 0
     problem: KnownError | None = None
+    state: str = ""
+    receipt_ms: int | None = None
 
 
 class PhotoOpening:
@@ -39,9 +44,17 @@ class PhotoOpening:
         core: The core thread.
         vault: Unlocked.
         client: Speaks to the clinic's server.
+        stuck: Photos that do not go by themselves any more.
     """
 
-    def __init__(self, core: CoreThread, vault: Vault, client: ServerClient) -> None:
+    def __init__(
+        self,
+        core: CoreThread,
+        vault: Vault,
+        client: ServerClient,
+        stuck: Callable[[], frozenset[bytes]] = frozenset,
+    ) -> None:
+        self._stuck = stuck
         self._core = core
         self._vault = vault
         self._fetcher = OriginalFetcher(vault, client, wall_ms)
@@ -74,6 +87,13 @@ class PhotoOpening:
                 # A file that was damaged here is replaced by the server's, if that is the photo.
                 await self._fetcher.fetch(photo, progress)
                 jpeg = await asyncio.to_thread(self._vault.read_photo, photo)
+            known = await asyncio.to_thread(self._vault.sync_of, photo)
         except KnownError as error:
             return OpenedPhoto(photo, problem=error)
-        return OpenedPhoto(photo, jpeg)
+        if known is None:
+            return OpenedPhoto(photo, jpeg)
+        state = known.state.value
+        held = self._vault.push_held is not None or photo in self._stuck()
+        if held and known.state is not SyncState.SENT:
+            state = "needs-help"
+        return OpenedPhoto(photo, jpeg, state=state, receipt_ms=known.receipt_ms)

@@ -129,7 +129,7 @@ class Session(VisitIntentions, NoteIntentions):
             urgent=self._socket.push,
             bulk=vault,
         )
-        self.photos = PhotoOpening(core, vault, client)
+        self.photos = PhotoOpening(core, vault, client, self._status.stuck_photos)
 
     @property
     def forged_boxes(self) -> int:

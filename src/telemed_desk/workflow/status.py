@@ -76,6 +76,10 @@ class StatusModel:
         """The note being written: when it was last on disk, and whether typing is ahead of it."""
         self._set(saved_ms=at_ms, unsaved=unsaved, save_problem=problem)
 
+    def stuck_photos(self) -> frozenset[bytes]:
+        """Photos whose file needs a person."""
+        return self.status.sync.stuck if self.status.sync is not None else frozenset()
+
     def space(self, left: SpaceLeft) -> None:
         """Somebody looked how much room the disk has."""
         before = self.status.space

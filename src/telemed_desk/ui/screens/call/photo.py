@@ -88,7 +88,15 @@ class PhotoPresenter:
                 )
             )
         elif opened.jpeg:
-            self._set(replace(self.state, jpeg=opened.jpeg, words="", working=False))
+            said = _state_words(opened)
+            self._set(replace(self.state, jpeg=opened.jpeg, words=said, working=False))
         else:
             got, of = words.size(opened.received), words.size(opened.size)
             self._set(replace(self.state, words=t("call.photo.fetching", got=got, of=of)))
+
+
+def _state_words(opened: OpenedPhoto) -> str:
+    """Say where the photo is, in the words of the Sync screen; nothing of another PC's."""
+    if opened.receipt_ms is not None:
+        return t("sync.state.sent_at", time=words.clock(opened.receipt_ms))
+    return t(f"sync.state.{opened.state}") if opened.state else ""
