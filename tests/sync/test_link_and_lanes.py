@@ -8,6 +8,7 @@ from telemed_desk.sync.events import (
     Effect,
     Failed,
     Failure,
+    HeadAnnounced,
     LinkChanged,
     OpsPending,
     Pull,
@@ -29,6 +30,7 @@ from telemed_desk.sync.link_meter import (
     SMALLEST_SEGMENT,
     LinkMeter,
 )
+from telemed_desk.sync.pulls import HOLD_MS
 
 
 def queued(lane: int, n: int = 1, size: int = 100) -> Queued:
@@ -169,3 +171,40 @@ def test_the_core_seals_smaller_after_cuts() -> None:
     core.handle(Sent(queued(1).hash, 1, 1, 1), now + 3_000)
     seal = sealed_by(core.handle(OpsPending(50, 90_000, (2,)), now + 3_001))
     assert seal.target_bytes == SMALLEST_SEGMENT
+
+
+def test_two_segments_of_a_lane_share_the_line_and_one_of_the_queue() -> None:
+    lanes = Lanes()
+    lanes.enqueue(tuple(queued(1, n) for n in (1, 2, 3)))
+    lanes.enqueue((queued(0, 1), queued(0, 2)))
+    assert lanes.send(0, window_bytes=64_000) == [queued(0, 1), queued(1, 1), queued(1, 2)]
+    assert lanes.send(0, window_bytes=64_000) == []
+
+
+def test_one_that_came_early_goes_again_alone_and_is_no_refusal() -> None:
+    core = connected()
+    effects = core.handle(Sealed((queued(1, 1), queued(1, 2)), 0, 0), 0)
+    first, second = (e for e in effects if isinstance(e, Send))
+    early = Failed(second, Failure.EARLY, "TD-NET-004")
+    assert [e for e in core.handle(early, 10) if isinstance(e, Send)] == []
+    assert core.status().problem == ""
+    effects = core.handle(Sent(first.segment.hash, 1, 1, 1), 20)
+    assert [e for e in effects if isinstance(e, Send)] == [second]
+    core.handle(early, 30)
+    assert core.status().problem == "TD-NET-004", "nothing stands before it: the server lost some"
+
+
+def test_own_segments_are_not_fetched_while_their_receipts_are_awaited() -> None:
+    core = connected()
+    effects = core.handle(Sealed((queued(1, 1), queued(1, 2)), 0, 0), 0)
+    first = next(e.segment for e in effects if isinstance(e, Send))
+    effects = core.handle(HeadAnnounced(1), 100)
+    assert [e for e in effects if isinstance(e, Pull)] == []
+    core.handle(Sent(first.hash, 1, 1, 1), 200)
+    core.handle(HeadAnnounced(3), 300)
+    (wait,) = [e for e in core.handle(Tick(), 400) if isinstance(e, WaitUntil)]
+    assert wait.at_ms == 300 + HOLD_MS, "another desk wrote in between: asked for soon"
+    assert [e for e in core.handle(Tick(), 300 + HOLD_MS) if isinstance(e, Pull)]
+    core = connected()
+    effects = core.handle(HeadAnnounced(1), 100)
+    assert [e for e in effects if isinstance(e, Pull)], "nothing is being sent: asked for at once"
