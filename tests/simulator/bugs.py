@@ -68,7 +68,7 @@ OLDER = Plan(desks=2, actions=60, lost=0.1, restore=True)
 REMOVAL = Plan(desks=4, actions=40, lost=0.2, removal=True, unattended=True)
 
 
-SLOW_REMOVAL = Plan(desks=4, actions=80, lost=0.2, removal=True, unattended=True)
+CROWD = Plan(desks=6, actions=30, removal=True, unattended=True)
 LAGGING = Plan(desks=6, actions=30, liar="omit", partitions=True)
 
 
@@ -133,7 +133,7 @@ BUGS: tuple[Bug, ...] = (
         REMOVAL,
     ),
     Bug("sealed-as-before", Parts(hands=SealsAsBefore), REMOVAL),
-    Bug("older-answer-taken", Parts(core=TakesOlderAnswers), SLOW_REMOVAL),
+    Bug("older-answer-taken", Parts(core=TakesOlderAnswers), CROWD),
     Bug(
         "new-key-for-the-removed",
         Parts(patches=((removal, "removal_of", keys_for_all),)),

@@ -128,7 +128,7 @@ class SimStore:
             raise BugError("a second key for an epoch")
 
     def _play_members(self, records: list[SignedRecord]) -> None:
-        if records == self.records[: len(records)]:
+        if records and records == self.records[: len(records)]:
             return
         if records[: len(self.records)] != self.records:
             raise BugError("a member chain that does not continue the stored one")

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from telemed_desk.clinical.notes import NoteText
-from telemed_desk.vault import SyncState, Vault
+from telemed_desk.vault import OpDraft, SyncState, Vault
 from telemed_protocol.errors import BugError
 from telemed_protocol.ids import new_id
 from telemed_protocol.membership import MemberRecord, SignedRecord, sign_record
@@ -209,10 +209,40 @@ def test_clinic_keys_and_the_member_chain_only_grow(place: Place) -> None:
         vault.keep_member_records([SignedRecord(b"other", bytes(64))])
     with pytest.raises(BugError):
         vault.keep_member_records([])
+    gone = MemberRecord(1, CLINIC, 2, record.hash, "add", device.public, 0, device.device)
+    longer = [record, sign_record(gone, device)]
+    vault.keep_member_records(longer)
+    vault.keep_member_records([record])  # an older answer that comes late
+    assert vault.member_records() == longer
     vault.set_clinic(CLINIC).result()
     with pytest.raises(BugError):
         vault.set_clinic(bytes(16)).result()
     vault.lock()
     vault = place.unlock()
-    assert vault.member_records() == [record]
+    assert vault.member_records() == longer
     assert vault.clinic == CLINIC
+
+
+def test_a_code_that_a_removed_desk_may_know_lets_nobody_in(place: Place) -> None:
+    vault = place.vault
+    draft = OpDraft("member.invite", new_id(), {"secret": b"x" * 15, "expires_ms": 50})
+    vault.commit(draft).result()
+    assert len(vault.invitations(1, epoch=0)) == 1
+    seal_all(vault)  # under epoch 0, whose key every desk of before the removal has
+    assert len(vault.invitations(1, epoch=0)) == 1
+    assert vault.invitations(1, epoch=1) == []
+    fresh = OpDraft("member.invite", new_id(), {"secret": b"y" * 15, "expires_ms": 50})
+    vault.commit(fresh).result()
+    assert [i.secret for i in vault.invitations(1, epoch=1)] == [b"y" * 15]
+
+
+def test_when_a_desk_was_heard_last_is_when_its_newest_entry_was_recorded(place: Place) -> None:
+    vault = place.vault
+    own = vault.identity.device
+    assert vault.newest_entry_ms(new_id()) is None
+    before = vault.newest_entry_ms(own)
+    vault.commit(patient_set(new_id(), remarks="x")).result()
+    after_it = vault.newest_entry_ms(own)
+    assert before is not None
+    assert after_it is not None
+    assert before <= after_it

@@ -211,7 +211,7 @@ class VaultSegments(VaultCore):
                 sa.select(table.c.record, table.c.signature).order_by(table.c.n)
             ).all()
             old = [SignedRecord(row.record, row.signature) for row in stored]
-            if records == old[: len(records)]:
+            if records and records == old[: len(records)]:
                 return
             if records[: len(old)] != old:
                 raise BugError("a member chain that does not continue the stored one")
