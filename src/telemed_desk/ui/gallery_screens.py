@@ -14,6 +14,7 @@ from telemed_desk.ui.gallery_check import check_scenes
 from telemed_desk.ui.gallery_claims import claim_scenes
 from telemed_desk.ui.gallery_days import NOW_MS, at, booked, waiting
 from telemed_desk.ui.gallery_desks import desks_scenes
+from telemed_desk.ui.gallery_export import export_scenes
 from telemed_desk.ui.gallery_people import people_scenes
 from telemed_desk.ui.gallery_pin import pin_scenes
 from telemed_desk.ui.gallery_search import search_scenes
@@ -368,6 +369,7 @@ SCENES: dict[str, Scene] = {
 }
 SCENES |= claim_scenes(framed)
 SCENES |= desks_scenes(framed, STATUS, SYNC_ITEMS)
+SCENES |= export_scenes(framed)
 SCENES |= search_scenes(framed, SCENES["02-today"])
 SCENES |= pin_scenes(framed, SCENES["02-today"])
 SCENES |= people_scenes(framed, SCENES["04-call"], SCENES["02-today"])
