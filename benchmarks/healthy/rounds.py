@@ -98,11 +98,15 @@ def _row(name: str, rounds: Sequence[Round]) -> str:
 
 
 def _cried(rounds: Sequence[Round]) -> list[str]:
+    counted: dict[str, int] = Counter()
     lines = []
     for one in rounds:
         for found in cries(one.check.seen.findings):
-            value = "" if found.value is None else f" {found.value:g} {found.unit}"
-            beside = f" ({one.why_busy})" if one.why_busy else ""
-            said = f"{found.check} {found.outcome}{value}: {found.cause}"
-            lines.append(f"* round {one.number}{beside}: {said}")
+            if one.kept:
+                value = "" if found.value is None else f" {found.value:g} {found.unit}"
+                said = f"{found.check} {found.outcome}{value}: {found.cause}"
+                lines.append(f"* round {one.number}: {said}")
+            else:
+                counted[f"{found.check} {found.outcome}: {found.cause}"] += 1
+    lines += [f"* {n} times on a busy machine: {said}" for said, n in counted.items()]
     return lines or ["Nothing."]

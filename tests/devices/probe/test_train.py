@@ -8,9 +8,12 @@ from dataclasses import replace
 
 import pytest
 
+from telemed_desk.devices import findings
+from telemed_desk.devices.checks.probe import probe_findings
+from telemed_desk.devices.probe.figures import LinkFigures
 from telemed_desk.devices.probe.plan import QUICK, STANDARD, THOROUGH, WATCH
 from telemed_desk.devices.probe.train import Train
-from telemed_protocol.probe import Report
+from telemed_protocol.probe import OVERHEAD_BYTES, Report
 from tests.devices.probe.simulated_link import Outcome, Simulation, Way
 
 SEEDS = range(int(os.environ.get("TELEMED_SEEDS", "2")))
@@ -243,3 +246,28 @@ def test_time_that_is_gone_comes_off_the_measurement_and_never_more_than_half() 
     assert outcome.seconds < QUICK.limit_s - 1.2 + 0.4
     for train in (outcome.figures.up, outcome.figures.down):
         assert train.capacity_bps == pytest.approx(1.5e6, rel=0.05)
+
+
+@pytest.mark.parametrize(("sends_bps", "ended"), [(10e6, "cap"), (1.5e6, "sender")])
+def test_a_pc_that_sends_less_than_it_means_to_does_not_blame_the_link(
+    sends_bps: float, ended: str
+) -> None:
+    """Nothing queues and nothing is lost; the packets leave late."""
+    train = Train(STANDARD.train, 0.0, rtt_s=0.02, transit_s=0.01)
+    now, number, size = 0.0, 0.0, 0.0
+    while train.phase != "done" and now < 60:
+        now += 0.01
+        sent = min(train.rate_bps, sends_bps) / 8 * 0.01
+        number, size = number + sent / (train.packet_bytes + OVERHEAD_BYTES), size + sent
+        us = round(now * 1e6)
+        packets = int(number)
+        train.hear(now, Report(1, train.stage, packets, us - 10_000, us, packets + 1, round(size)))
+        train.tick(now)
+    figures = train.figures()
+    assert (figures.ended, figures.at_least) == (ended, True)
+    assert figures.capacity_bps == pytest.approx(min(sends_bps, STANDARD.train.cap_bps), rel=0.05)
+    told = {
+        f.check: f for f in probe_findings(LinkFigures("direct", "measured", 20, figures, figures))
+    }
+    known = told["N8.up"].outcome is not findings.Outcome.CANNOT_TELL
+    assert known is (ended == "cap")

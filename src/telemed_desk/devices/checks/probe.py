@@ -16,6 +16,7 @@ from telemed_desk.devices.probe.figures import LinkFigures, TrainFigures, VoiceF
 _AGAIN: Final = "Check again in a minute."
 _BUSY: Final = "Another PC of the clinic is measuring the link just now."
 ENDED_WORDS: Final = {
+    "sender": "One end was too busy to send as fast as the link may carry.",
     "starved": "The link stopped answering while it was measured.",
     "bytes": "The link was not filled within what this check may send.",
     "time": "The link was not filled within the time of this check.",

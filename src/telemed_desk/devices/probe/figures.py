@@ -13,7 +13,8 @@ class TrainFigures:
         full_delay_ms: How much later packets arrive while it is full.
         call_delay_ms: How much later while it carries four fifths, as a call would have it.
         loss_ratio: Lost while it was not full.
-        ended: ``held`` (filled and measured), ``cap``, ``bytes``, ``time`` or ``starved``.
+        ended: ``held`` (filled and measured), ``cap``, ``sender`` (nothing was in the way, but this PC
+            did not get to send that fast), ``bytes``, ``time`` or ``starved``.
     """
 
     capacity_bps: float | None = None

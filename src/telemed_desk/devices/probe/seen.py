@@ -8,6 +8,11 @@ from typing import Final, NamedTuple
 from telemed_protocol.probe import Report
 
 RECENT_S: Final = 0.25
+MORE_LOSS: Final = 0.08
+LOSS_PACKETS: Final = 40
+LOSS_WITHIN_S: Final = 0.1
+GUESSED_LOST, GUESSED_OF = 2, 40
+"""Taken as seen before anything is: one in twenty."""
 _US: Final = 1e-6
 
 
@@ -70,6 +75,24 @@ def lost_share(window: Sequence[Sample]) -> float:
         return 0.0
     sent = window[-1].number - window[0].number
     return 1 - (window[-1].packets - window[0].packets) / sent if sent > 0 else 0.0
+
+
+def loses_more(samples: Sequence[Sample], cleared: tuple[int, int]) -> bool:
+    """Tell whether the newest packets get lost more often than those before, beyond chance.
+
+    Args:
+        samples: All so far.
+        cleared: Sent, and arrived, while the link was not full.
+    """
+    last, (before, arrived) = samples[-1], cleared
+    for sample in reversed(samples):
+        sent = last.number - sample.number
+        if sent >= LOSS_PACKETS and last.received_s - sample.received_s >= LOSS_WITHIN_S:
+            lost = 1 - (last.packets - sample.packets) / sent
+            usual = (before - arrived + GUESSED_LOST) / (before + GUESSED_OF)
+            chance = math.sqrt(usual * (1 - usual) * (1 / sent + 1 / (before + GUESSED_OF)))
+            return lost > usual + MORE_LOSS + 2 * chance
+    return False
 
 
 def filled_bps(window: Sequence[Sample], rate_bps: float, loss: float, seen: int) -> float:

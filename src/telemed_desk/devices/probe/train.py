@@ -16,10 +16,14 @@ from telemed_desk.clinical.ladder import USABLE_SHARE
 from telemed_desk.devices.probe.figures import TrainFigures
 from telemed_desk.devices.probe.plan import SLOW_BPS, START_BPS, TrainPlan
 from telemed_desk.devices.probe.seen import (
+    LOSS_PACKETS,
+    MORE_LOSS,
     Sample,
     Seen,
     filled_bps,
+    loses_more,
     lost_share,
+    sent_slope_bps,
     share_carried,
     slope_bps,
 )
@@ -44,15 +48,11 @@ ENOUGH_PACKETS: Final = 250
 """A lossy link is looked at for longer, unless so many were sent: chance is its largest error."""
 FULL_WITHIN_S: Final = 0.12
 SILENCE_S: Final = 0.3
-MORE_LOSS: Final = 0.08
-LOSS_PACKETS: Final = 40
-LOSS_WITHIN_S: Final = 0.1
-GUESSED_LOST, GUESSED_OF = 2, 40
-"""Taken as seen before anything is: one in twenty."""
 SETTLE_IN_S: Final = 0.2
 JUDGE_S: Final = 0.4
 JUDGE_PACKETS: Final = 12
 NOT_FULL: Final = 0.92
+TOP_TRIES: Final = 3
 TOO_FAST: Final = 1.6
 WELL_KNOWN: Final = 80
 MOST_FALSE_ALARMS: Final = 4
@@ -189,14 +189,23 @@ class Train:
             or self._seen.queue_s(seen[-1:]) > 1.5 * sign_s
         ):
             return  # it begins to queue: another step would fill a slow link for seconds
+        if at_cap:
+            self._top(seen)
+            return
         self._clear(seen)
         self._step_packets = STEP_PACKETS
-        if at_cap:
-            self._held = (slope_bps(seen), True, 1000 * self._seen.median_queue_s(seen))
-            self._finish("cap")
-            return
         factor = LONG_STEP_FACTOR if self._rtt_s > LONG_RTT_S else STEP_FACTOR
         self._enter("ramp", now, min(self.rate_bps * factor, float(self._plan.cap_bps)))
+
+    def _top(self, seen: Sequence[Sample]) -> None:
+        """Believe the cap once it was really sent: a busy PC sends less than it means to."""
+        newest = [s for s in seen if s.received_s > seen[-1].received_s - self._plan.top_s]
+        sent = sent_slope_bps(newest) >= NOT_FULL * self._plan.cap_bps
+        if not sent and seen[-1].received_s - seen[0].received_s < TOP_TRIES * self._plan.top_s:
+            return
+        self._clear(seen)
+        self._held = (slope_bps(newest), True, 1000 * self._seen.median_queue_s(newest))
+        self._finish("cap" if sent else "sender")
 
     def _clear(self, seen: Sequence[Sample]) -> None:
         """Note a time in which the link was not full."""
@@ -220,7 +229,7 @@ class Train:
         queues = self._seen.queue_s(recent) > self._queue_sign_s
         if len(recent) >= 3 and seen_s > within_s / 2 and queues:
             return True
-        return self._step_packets == STEP_PACKETS and self._loses_more(last)
+        return self._step_packets == STEP_PACKETS and loses_more(self._seen.samples, self._cleared)
 
     def _packet_s(self) -> float:
         rate = self._seen.arriving_bps() or self.rate_bps
@@ -232,17 +241,6 @@ class Train:
             return now - self._began_at > self._rtt_s + 2 * self._silence_s + 3 * self._packet_s()
         allowed_s = max(self._silence_s, 0.2 + 2 * self._queue_sign_s, 4 * self._packet_s())
         return now - self._seen.samples[-1].heard_at > allowed_s
-
-    def _loses_more(self, last: Sample) -> bool:
-        for sample in reversed(self._seen.samples):
-            sent = last.number - sample.number
-            if sent >= LOSS_PACKETS and last.received_s - sample.received_s >= LOSS_WITHIN_S:
-                lost = 1 - (last.packets - sample.packets) / sent
-                before, arrived = self._cleared
-                usual = (before - arrived + GUESSED_LOST) / (before + GUESSED_OF)
-                chance = math.sqrt(usual * (1 - usual) * (1 / sent + 1 / (before + GUESSED_OF)))
-                return lost > usual + MORE_LOSS + 2 * chance
-        return False
 
     def _overload(self, arriving_bps: float) -> float:
         """Return what keeps a link full that lets this much arrive."""
