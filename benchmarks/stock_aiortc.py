@@ -256,7 +256,8 @@ class StockPeer:
             task.cancel()
         if self._connection is not None:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._connection.close(), 3)
+                async with asyncio.timeout(3):
+                    await self._connection.close()
         if self._player is not None and self._player.played:
             silent = self._player.silent / self._player.played
             self._recorder.stats.append({"concealed_ratio": silent})

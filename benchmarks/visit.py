@@ -157,9 +157,8 @@ async def _hold_visit(desk: HeadlessDesk) -> tuple[dict[str, float], int]:
         desk.session.start_visit(waiting.seat)
         await until(lambda: moments.memory, "the window's memory", WAIT_S)
         moments.note("desk", await asyncio.to_thread(_first_picture, moments.memory))
-        told: dict[str, Any] = json.loads(
-            await asyncio.wait_for(patient.page.emitted.get(), WAIT_S)
-        )
+        async with asyncio.timeout(WAIT_S):
+            told: dict[str, Any] = json.loads(await patient.page.emitted.get())
         moments.note("page", float(told["firstPicture"]))
         await until(lambda: "connected" in moments.at, "connected", WAIT_S)
         await desk.on_core(moments.close)
@@ -223,7 +222,8 @@ async def _offers(repeats: int) -> list[float]:
         for number in range(repeats):
             begun = time.perf_counter()
             process.send(control.StartCall(f"yardstick-{number}", offer=True))
-            made = await asyncio.wait_for(offers.get(), WAIT_S)
+            async with asyncio.timeout(WAIT_S):
+                made = await offers.get()
             times.append((made - begun) * 1000)
             process.send(control.EndCall(f"yardstick-{number}"))
     finally:
