@@ -20,8 +20,7 @@ from telemed_desk.ui.screens.record.export_view import ExportDialog
 from telemed_desk.ui.screens.record.extras import ExportPart, PhotoStrip, RecordExtras
 from telemed_desk.ui.shell.window import Shell
 from telemed_desk.vault.age_file import AgeSecret
-from telemed_desk.vault.problems import DiskFull
-from telemed_desk.vault.record_export import Exported, exports_of
+from telemed_desk.vault.record_export import Exported, PlaceRefused, exports_of
 from telemed_desk.workflow.core_thread import CoreThread
 from telemed_desk.workflow.exporting import ExportResult, Format
 from telemed_desk.workflow.photo_opening import PhotoOpening
@@ -118,8 +117,8 @@ def test_no_place_chosen_writes_nothing_and_a_failure_can_be_tried_again() -> No
     assert desk.port.asked == []
     desk.chosen = "/there/r.age"
     desk.presenter.write(GOOD, GOOD)
-    desk.port.done(ExportResult(problem=DiskFull()))
-    assert desk.state.problem == DiskFull.sentence
+    desk.port.done(ExportResult(problem=PlaceRefused()))
+    assert desk.state.problem == PlaceRefused.sentence
     assert not desk.state.working
     desk.presenter.write(GOOD, GOOD)
     assert len(desk.port.asked) == 2

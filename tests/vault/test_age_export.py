@@ -33,8 +33,13 @@ from telemed_desk.vault.age_file import (
 )
 from telemed_desk.vault.commands import main
 from telemed_desk.vault.passphrase import TriesGuard
-from telemed_desk.vault.problems import DiskFull, ExportUnreadable, UnknownRecord
-from telemed_desk.vault.record_export import copy_record, export_record, exports_of
+from telemed_desk.vault.problems import ExportUnreadable, UnknownRecord
+from telemed_desk.vault.record_export import (
+    PlaceRefused,
+    copy_record,
+    export_record,
+    exports_of,
+)
 from telemed_protocol.ids import new_id
 from tests.support.disk.disk import Shim, build_shim, read_events
 from tests.vault.vault_kit import PASSPHRASE, Place, booking, patient_set
@@ -153,6 +158,10 @@ def test_what_cannot_be_written_leaves_no_file(place: Place, tmp_path: Path) -> 
             vault, patient, tmp_path / "n", "fhir", AgeSecret(recipient="age1no"), at_ms=AT,
             paint=no_paint,
         )  # fmt: skip
+    with pytest.raises(PlaceRefused):
+        export_record(
+            vault, patient, tmp_path / "pulled" / "r", "fhir", FOR_ME, at_ms=AT, paint=no_paint
+        )
     vault.lock()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["r.age", "vault"]
     assert exports_of(place.unlock()) == []
@@ -168,7 +177,7 @@ def test_a_file_that_does_not_get_its_name_leaves_nothing_and_is_in_the_log(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "replace", full)
-    with pytest.raises(DiskFull):
+    with pytest.raises(PlaceRefused):
         export_record(vault, patient, tmp_path / "r", "fhir", FOR_ME, at_ms=AT, paint=no_paint)
     assert [path.name for path in tmp_path.iterdir()] == ["vault"]
     # Never the reverse: a file that nobody knows of.

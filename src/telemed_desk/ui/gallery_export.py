@@ -15,7 +15,7 @@ from telemed_desk.ui.screens.record.export_view import ExportDialog
 from telemed_desk.ui.screens.record.extras import ExportPart, PhotoStrip
 from telemed_desk.ui.screens.record.presenter import RecordPresenter
 from telemed_desk.ui.screens.record.view import RecordView
-from telemed_desk.vault.problems import DiskFull
+from telemed_desk.vault.record_export import PlaceRefused
 from telemed_desk.workflow.exporting import AgeSecret, ExportResult, Format, LastExport
 from telemed_desk.workflow.finding import SearchResult
 
@@ -25,7 +25,7 @@ PHOTOS = 7
 
 
 class _Writes:
-    """Answers at once that the disk is full."""
+    """Answers at once that the place does not take it."""
 
     def export(
         self,
@@ -36,7 +36,7 @@ class _Writes:
         done: Callable[[ExportResult], None],
     ) -> None:
         """Write nothing."""
-        done(ExportResult(problem=DiskFull()))
+        done(ExportResult(problem=PlaceRefused()))
 
 
 def _record(framed: Framed) -> Scene:
@@ -85,7 +85,7 @@ def _recipient(presenter: ExportPresenter) -> None:
     presenter.write("age1wrong", "")
 
 
-def _full(presenter: ExportPresenter) -> None:
+def _refused(presenter: ExportPresenter) -> None:
     presenter.write("granite otter velvet lantern", "granite otter velvet lantern")
 
 
@@ -96,5 +96,5 @@ def export_scenes(framed: Framed) -> dict[str, Scene]:
         "15-record-photos": record,
         "16-export": _dialog(record, lambda _presenter: None),
         "16-export-recipient": _dialog(record, _recipient),
-        "16-export-full": _dialog(record, _full),
+        "16-export-refused": _dialog(record, _refused),
     }

@@ -5,6 +5,7 @@ bytes are written. Each export is a fact of the log, recorded before the file ge
 whose record, in what form, sealed for whom, and the file's hash. It travels to every PC of the clinic.
 """
 
+import contextlib
 import hashlib
 import os
 import secrets
@@ -33,9 +34,20 @@ from telemed_desk.vault.connection import known_errors
 from telemed_desk.vault.problems import PhotoDamaged, UnknownRecord
 from telemed_desk.vault.values import OpDraft, Photo
 from telemed_desk.vault.vault import Vault
+from telemed_protocol.errors import KnownError
 from telemed_protocol.ids import new_id
 
 Format = Literal["fhir", "pdf"]
+
+
+class PlaceRefused(KnownError):
+    """The place that was chosen for the file does not take it."""
+
+    code = "TD-EXP-004"
+    sentence = "The sealed record could not be written to that place. Nothing was left there."
+    next_step = "Choose another place: this one may be full, locked, or was pulled out."
+
+
 SUFFIX: Final[dict[Format, str]] = {"fhir": ".ndjson.age", "pdf": ".pdf.age"}
 Paint = Callable[[RecordCopy], bytes]
 """Draws a record as a PDF, in memory."""
@@ -146,7 +158,8 @@ def export_record(
     Raises:
         FileExistsError: There is a file of that name; nothing was written.
         UnknownRecord: The patient is not on this PC.
-        SealingFailed, DiskFull, DiskTrouble: Nothing is left behind.
+        SealingFailed, PlaceRefused: Nothing is left behind.
+        DiskFull, NotesOnly, VaultLocked: It could not be recorded, so it was not written.
     """
     if out.exists():
         raise FileExistsError(out.name)
@@ -165,18 +178,21 @@ def export_record(
         },
     )
     part = out.with_name(f"{out.name}.{secrets.token_hex(4)}.part")
-    with known_errors():
-        try:
-            with part.open("xb") as file:
-                part.chmod(0o600)
-                file.write(sealed)
-                file.flush()
-                os.fsync(file.fileno())
-            # Recorded first: there may be a record of a file that never came to be, never the reverse.
-            vault.commit(fact).result()
-            part.replace(out)
-            fsync_directory(out.resolve().parent)
-        finally:
+    # The place may be a stick: what is wrong with it says nothing of this PC's own disk.
+    try:
+        with part.open("xb") as file:
+            part.chmod(0o600)
+            file.write(sealed)
+            file.flush()
+            os.fsync(file.fileno())
+        # Recorded first: there may be a record of a file that never came to be, never the reverse.
+        vault.commit(fact).result()
+        part.replace(out)
+        fsync_directory(out.resolve().parent)
+    except OSError as error:
+        raise PlaceRefused(f"errno {error.errno}") from error
+    finally:
+        with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
     return Exported(out, len(sealed), copy.photos_missing)
 
