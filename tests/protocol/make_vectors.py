@@ -17,9 +17,12 @@ from telemed_protocol.codes import EnrolCode
 from telemed_protocol.identity import DeviceIdentity, auth_message, wrap_for
 from telemed_protocol.joinlink import Card, Direction, JoinLink
 from telemed_protocol.membership import (
+    RECOVERY,
+    KeyCheck,
     MemberAction,
     MemberChain,
     MemberRecord,
+    key_digest,
     sign_record,
     wrap_info,
 )
@@ -154,6 +157,38 @@ def members() -> Vector:
     return {"clinic": CLINIC.hex(), "records": records}
 
 
+def members_vouched() -> Vector:
+    """Records that vouch for keys, and the recovery sheet: found, add, revoke."""
+    chain, code = MemberChain(), EnrolCode("TMK", bytes(range(2, 17)))
+    sheet = DeviceIdentity.of_sheet(code)
+    first, second = ALICE.founding_key(CLINIC), EPOCH_KEY
+    records = []
+    for action, member, by, epoch, key in (
+        ("found", ALICE, ALICE, 0, first),
+        ("add", sheet, ALICE, 0, first),
+        ("revoke", ALICE, sheet, 1, second),
+    ):
+        record = MemberRecord(
+            *(1, CLINIC, len(chain.records) + 1, chain.head, action),
+            *(member.public, epoch, by.device),
+            keys=(KeyCheck(epoch, key_digest(CLINIC, epoch, key)),),
+            role=RECOVERY if action == "add" else "",
+            at_ms=1_790_000_000_000,
+        )
+        signed = sign_record(record, by)
+        chain.extend(signed)
+        records.append({"record": signed.record.hex(), "signature": signed.signature.hex()})
+    return {
+        "clinic": CLINIC.hex(),
+        "code": code.text,
+        "sheet": [part.hex() for part in (sheet.device, sheet.signing_seed, sheet.receiving_seed)],
+        "keys": [first.hex(), second.hex()],
+        "six_digits_of_abc": code.comparison(b"abc"),
+        "head": chain.head.hex(),
+        "records": records,
+    }
+
+
 def sample_op() -> Op:
     """A draft's revision."""
     return Op(
@@ -282,6 +317,7 @@ MAKERS = {
     "codes": codes,
     "identity": identity,
     "members": members,
+    "members-vouched": members_vouched,
     "segment": segment,
     "link": link,
     "talk": talk,

@@ -8,9 +8,9 @@ import pytest
 from telemed_protocol import room
 from telemed_protocol.codes import EnrolCode
 from telemed_protocol.errors import ForgeryError
-from telemed_protocol.identity import DevicePublic, verify
+from telemed_protocol.identity import DeviceIdentity, DevicePublic, verify
 from telemed_protocol.joinlink import Direction, JoinLink
-from telemed_protocol.membership import MemberChain, SignedRecord, wrap_info
+from telemed_protocol.membership import RECOVERY, MemberChain, SignedRecord, wrap_info
 from telemed_protocol.segment import open_segment, parse_segment, verify_segment
 from telemed_protocol.talk import decode_from_desk, decode_from_page, encode_talk
 from tests.protocol.make_vectors import (
@@ -70,6 +70,20 @@ def test_the_member_chain_verifies_and_ends_with_one_member() -> None:
     assert chain.members == {ALICE.device: ALICE.public}
     assert isinstance(chain.public_of(BOB.device), DevicePublic)
     assert chain.epoch == 1
+
+
+def test_a_chain_that_vouches_for_keys_verifies_and_the_sheet_is_made_of_its_code() -> None:
+    vector, chain = stored("members-vouched"), MemberChain()
+    for record in vector["records"]:
+        chain.extend(
+            SignedRecord(bytes.fromhex(record["record"]), bytes.fromhex(record["signature"]))
+        )
+    sheet = DeviceIdentity.of_sheet(EnrolCode.parse(vector["code"]))
+    assert chain.members == {sheet.device: sheet.public}
+    assert chain.role_of(sheet.device) == RECOVERY
+    for epoch, key in enumerate(vector["keys"]):
+        assert chain.vouches_for(epoch, bytes.fromhex(key))
+        assert not chain.vouches_for(epoch, bytes(32))
 
 
 def test_the_segment_opens() -> None:
