@@ -17,6 +17,7 @@ from telemed_desk.vault.atomic import copy_of, fsync_directory, write_durably
 from telemed_desk.vault.backups import BACKUPS_NAME, BackupFolder
 from telemed_desk.vault.connection import assert_safe_sqlite, known_errors
 from telemed_desk.vault.core import ATTACHMENTS_NAME, DATABASE_NAME
+from telemed_desk.vault.journal import JOURNAL_NAME
 from telemed_desk.vault.keys import MasterKey
 from telemed_desk.vault.opening import make_database, open_vault
 from telemed_desk.vault.passphrase import TriesGuard, judge_passphrase, passphrase_bytes
@@ -87,8 +88,9 @@ class VaultDirectory:
 
     def exists(self) -> bool:
         """Whether there is any part of a vault here, even one that lost its slot file."""
+        names = (DATABASE_NAME, JOURNAL_NAME, BACKUPS_NAME)
         parts = [self._slots, *(copy_of(self._slots, n) for n in range(1, COPIES + 1))]
-        return any(part.exists() for part in [*parts, self.path / DATABASE_NAME])
+        return any(part.exists() for part in [*parts, *(self.path / name for name in names)])
 
     def clinicians(self) -> list[SlotInfo]:
         """Return who can unlock, the last one first.
