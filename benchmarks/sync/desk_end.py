@@ -79,8 +79,8 @@ class Line:
         )
 
     def _on_link(self, state: LinkState, _rtt_ms: float | None) -> None:
-        self.up = state is LinkState.UP
-        if state is not LinkState.CONNECTING:
+        was_up, self.up = self.up, state is LinkState.UP
+        if was_up != self.up:
             self.driver.link_changed(up=self.up)
 
     @contextlib.asynccontextmanager

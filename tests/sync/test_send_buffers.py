@@ -1,76 +1,113 @@
-"""How much of an upload lies where nothing can overtake it."""
+"""How much of an upload is on its way, where nothing can overtake it."""
 
+import asyncio
 import socket
 
-from telemed_desk.sync.send_buffers import FIRST_BYTES, LEAST_BYTES, MOST_BYTES, SendBuffers
+from telemed_desk.sync.send_buffers import (
+    LEAST_BYTES,
+    MOST_BYTES,
+    PIECE_BYTES,
+    SendBuffers,
+    Settable,
+    unacknowledged,
+)
 
 
-class Socket:
-    """Remembers what it was told."""
+class Line:
+    """A line that takes what it is given and acknowledges when it is told to; keeps time."""
 
     def __init__(self) -> None:
-        self.size = 0
+        self.now_s = 0.0
+        self.waiting = 0
+        self.most = 0
         self.closed = False
+        self.buffers = SendBuffers(lambda: self.now_s, lambda _one: self.waiting)
+        self.buffers.add(self)
 
     def fileno(self) -> int:
         return -1 if self.closed else 1
 
     def setsockopt(self, level: int, option: int, value: int, /) -> None:
-        assert (level, option) == (socket.SOL_SOCKET, socket.SO_SNDBUF)
-        if self.closed:
-            raise OSError("closed")
-        self.size = value
+        """Not needed here."""
+
+    async def carry(self, body: bytes, bytes_per_s: float) -> bytes:
+        """Carry a body as a thin line does: something is acknowledged whenever nothing more comes."""
+        came = b""
+        with self.buffers.upload(body) as pieces:
+            acknowledging = asyncio.create_task(self._acknowledge())
+            async for piece in pieces:
+                came += piece
+                self.waiting += len(piece)
+                self.most = max(self.most, self.waiting)
+            acknowledging.cancel()
+            self.waiting = 0
+            self.now_s += len(body) / bytes_per_s
+        return came
+
+    async def _acknowledge(self) -> None:
+        while True:
+            await asyncio.sleep(0)
+            self.waiting = max(0, self.waiting - 100)
 
 
-def settled(bytes_per_s: float, rtt_s: float) -> int:
-    """The size after many uploads over a line: never faster than the line or the buffer allow."""
-    buffers, one = SendBuffers(), Socket()
-    buffers.add(one, rtt_s)
-    for _ in range(60):
-        rate = min(bytes_per_s, one.size / rtt_s)
-        buffers.carried(16_000, 16_000 / rate + rtt_s)
-    return one.size
+async def test_a_body_arrives_whole_and_little_of_it_is_on_its_way() -> None:
+    line, body = Line(), bytes(range(256)) * 200
+    assert await line.carry(body, 8_000) == body
+    assert line.most < LEAST_BYTES + PIECE_BYTES
 
 
-def test_a_thin_long_line_gets_little_more_than_a_round_trip() -> None:
-    assert settled(8_000, 0.6) < 8_000 * 1.5
-    assert settled(2_000, 0.6) == LEAST_BYTES
+async def test_the_limit_follows_the_line_within_its_bounds() -> None:
+    line = Line()
+    assert line.buffers.limit == LEAST_BYTES
+    await line.carry(bytes(100), 1e9)
+    assert line.buffers.limit == LEAST_BYTES, "too small to say anything"
+    for _ in range(20):
+        await line.carry(bytes(10_000), 50_000)
+    assert 40_000 < line.buffers.limit <= 50_000
+    for _ in range(20):
+        await line.carry(bytes(10_000), 1e9)
+    assert line.buffers.limit == MOST_BYTES
+    for _ in range(30):
+        await line.carry(bytes(10_000), 1_000)
+    assert line.buffers.limit == LEAST_BYTES
 
 
-def test_a_fast_line_is_not_held_back_however_long_it_is() -> None:
-    for rtt_s in (0.02, 0.1, 0.25):
-        assert settled(100_000, rtt_s) > 100_000 * rtt_s * 0.5
-
-
-def test_sizes_stay_in_their_bounds_and_closed_connections_are_let_go() -> None:
-    buffers, one, other = SendBuffers(), Socket(), Socket()
-    buffers.add(one, 0.1)
-    assert one.size == FIRST_BYTES
-    buffers.carried(100, 0.0)  # too small to say anything
-    assert one.size == FIRST_BYTES
-    one.closed = True
-    buffers.carried(10**9, 0.0)
-    buffers.add(other, 0.1)
-    assert other.size == MOST_BYTES
+async def test_uploads_that_share_the_line_do_not_make_it_look_slow() -> None:
+    line = Line()
+    for _ in range(20):
+        with line.buffers.upload(bytes(20_000)), line.buffers.upload(bytes(20_000)):
+            line.now_s += 1.0
+    assert line.buffers.limit == 40_000
 
 
 class Stream:
     """What a request's trace is given when its connection is made."""
 
-    def __init__(self) -> None:
-        self.socket = Socket()
+    def __init__(self, made: Settable) -> None:
+        self._made = made
 
-    def get_extra_info(self, name: str) -> Socket | None:
-        return self.socket if name == "socket" else None
+    def get_extra_info(self, name: str) -> Settable | None:
+        return self._made if name == "socket" else None
 
 
 async def test_a_request_hands_its_connection_over() -> None:
-    now = [0.0]
-    buffers, stream = SendBuffers(lambda: now[0]), Stream()
-    look = buffers.trace()
-    await look("connection.connect_tcp.started", {})
-    now[0] = 0.6
-    await look("connection.connect_tcp.complete", {"return_value": stream})
-    assert stream.socket.size == FIRST_BYTES
-    buffers.carried(100_000, 1.0)
-    assert 129_000 < stream.socket.size <= 130_000
+    asked: list[Settable] = []
+
+    def waiting(one: Settable) -> int:
+        asked.append(one)
+        return 0
+
+    buffers, one = SendBuffers(waiting=waiting), Line()
+    await buffers.look("connection.connect_tcp.complete", {"return_value": Stream(one)})
+    with buffers.upload(b"body") as pieces:
+        assert [piece async for piece in pieces] == [b"body"]
+    assert asked == [one]
+
+
+def test_the_system_says_what_is_not_acknowledged() -> None:
+    near, far = socket.socketpair()
+    with near, far:
+        assert unacknowledged(near) == 0
+        near.send(bytes(1000))
+        assert unacknowledged(near) >= 0
+    assert unacknowledged(near) == 0, "closed"

@@ -1,27 +1,27 @@
-"""How much of an upload may wait in the system's buffers, where nothing can overtake it any more.
+"""How much of an upload may be on its way, where nothing can overtake it any more.
 
-TCP sends as much as the buffer holds, and a thin line then has seconds of it in its queue, or drops
-what does not fit there. A buffer of little more than the line carries in a round trip keeps it busy.
+TCP sends as much as its window lets it, and a thin line then has seconds of it in its queue, or drops
+what does not fit there. So a body is handed over piece by piece, while less than about a second of the
+line is unacknowledged. A queue change on another connection then waits for that much at most.
 """
 
+import asyncio
 import contextlib
 import socket
+import sys
 import time
-from collections import deque
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-FIRST_BYTES: Final = 6 * 1024
-"""Before anything is known of the line."""
-LEAST_BYTES: Final = 4 * 1024
+LEAST_BYTES: Final = 8 * 1024
+"""Also before anything is known of the line: 64 kbit/s and 600 ms hold 4.8 KB."""
 MOST_BYTES: Final = 4 * 1024 * 1024
-ROUND_TRIPS: Final = 1.5
-SPARE_S: Final = 0.4
-"""More than a round trip, or a buffer that was too small would never be found to be."""
-_FIRST_RTT_S: Final = 0.3
+SECONDS: Final = 1.0
+"""More than a round trip, or a limit that was too low would never be found to be."""
+PIECE_BYTES: Final = 1400
+_LOOK_S: Final = 0.02
 _TELLING_BYTES: Final = 4 * 1024
-_CONNECTS: Final = 5
-"""The shortest of so many: a connect that stood in the line's queue says too much."""
 
 
 class Settable(Protocol):
@@ -36,58 +36,86 @@ class Settable(Protocol):
         ...
 
 
-class SendBuffers:
-    """The connections of one client; event loop only. ``monotonic`` in seconds."""
+def unacknowledged(one: Settable) -> int:
+    """Return how many bytes TCP holds that the other side has not confirmed; 0 when unknown."""
+    if sys.platform != "linux" or one.fileno() < 0:
+        return 0
+    import fcntl  # noqa: PLC0415 - does not exist on Windows
+    import termios  # noqa: PLC0415 - likewise
 
-    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+    with contextlib.suppress(OSError):
+        return int.from_bytes(fcntl.ioctl(one.fileno(), termios.TIOCOUTQ, bytes(4)), sys.byteorder)
+    return 0
+
+
+@dataclass(eq=False, slots=True)
+class _Upload:
+    """One of those that have the line now; ``sharing`` = how many they were at most."""
+
+    sharing: int = 1
+
+
+class SendBuffers:
+    """The connections of one client; event loop only.
+
+    Args:
+        monotonic: Seconds.
+        waiting: Bytes of a connection that are not acknowledged. Where the system does not tell,
+            connections get small buffers instead.
+    """
+
+    def __init__(
+        self,
+        monotonic: Callable[[], float] = time.monotonic,
+        waiting: Callable[[Settable], int] = unacknowledged,
+    ) -> None:
         self._monotonic = monotonic
+        self._waiting = waiting
         self._sockets: list[Settable] = []
         self._bytes_per_s = 0.0
-        self._connects: deque[float] = deque(maxlen=_CONNECTS)
+        self._uploads: list[_Upload] = []
 
     @property
-    def size(self) -> int:
-        """Bytes for each connection's buffer."""
-        if not self._bytes_per_s:
-            return FIRST_BYTES
-        rtt_s = min(self._connects, default=_FIRST_RTT_S)
-        wanted = self._bytes_per_s * (ROUND_TRIPS * rtt_s + SPARE_S)
-        return max(LEAST_BYTES, min(int(wanted), MOST_BYTES))
+    def limit(self) -> int:
+        """Bytes that may be unacknowledged, over all connections."""
+        return max(LEAST_BYTES, min(int(self._bytes_per_s * SECONDS), MOST_BYTES))
 
-    def trace(self) -> Any:
-        """Return a request's trace callback, which takes up the connection that it makes."""
-        began = self._monotonic()
+    async def look(self, event: str, info: dict[str, Any]) -> None:
+        """Take up each new connection: a request's trace callback."""
+        if event == "connection.connect_tcp.complete":
+            made = info["return_value"].get_extra_info("socket")
+            if made is not None:
+                self.add(made)
 
-        async def look(event: str, info: dict[str, Any]) -> None:
-            nonlocal began
-            if event == "connection.connect_tcp.started":
-                began = self._monotonic()
-            elif event == "connection.connect_tcp.complete":
-                made = info["return_value"].get_extra_info("socket")
-                if made is not None:
-                    self.add(made, self._monotonic() - began)
-
-        return look
-
-    def add(self, made: Settable, connect_s: float) -> None:
-        """Take up a connection that took so long to make: about a round trip."""
-        self._connects.append(connect_s)
+    def add(self, made: Settable) -> None:
+        """Take up a connection."""
         self._sockets = [s for s in self._sockets if s.fileno() >= 0]
         self._sockets.append(made)
-        self._bound(made)
+        if sys.platform != "linux":
+            with contextlib.suppress(OSError):
+                made.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self.limit)
 
-    def carried(self, size: int, seconds: float) -> None:
-        """Take note of an upload, answer included, and fit the buffers to it.
+    @contextlib.contextmanager
+    def upload(self, body: bytes) -> Iterator[AsyncIterator[bytes]]:
+        """Hand a body over piece by piece; the block ends with the server's answer."""
+        mine = _Upload()
+        self._uploads.append(mine)
+        for one in self._uploads:
+            one.sharing = max(one.sharing, len(self._uploads))
+        began = self._monotonic()
+        try:
+            yield self._pieces(body)
+            self._carried(len(body) * mine.sharing, self._monotonic() - began)
+        finally:
+            self._uploads.remove(mine)
 
-        Uploads that share the line each count with their part of it, and so does each buffer.
-        """
-        if size < _TELLING_BYTES:
-            return
-        rate = size / max(seconds, 0.001)
-        self._bytes_per_s = (self._bytes_per_s + rate) / 2 if self._bytes_per_s else rate
-        for one in self._sockets:
-            self._bound(one)
+    async def _pieces(self, body: bytes) -> AsyncIterator[bytes]:
+        for at in range(0, len(body), PIECE_BYTES):
+            while sum(map(self._waiting, self._sockets)) >= self.limit:  # noqa: ASYNC110 - the kernel
+                await asyncio.sleep(_LOOK_S)  # announces no acknowledgement
+            yield body[at : at + PIECE_BYTES]
 
-    def _bound(self, one: Settable) -> None:
-        with contextlib.suppress(OSError):  # closed meanwhile
-            one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self.size)
+    def _carried(self, size: int, seconds: float) -> None:
+        if size >= _TELLING_BYTES:
+            rate = size / max(seconds, 0.001)
+            self._bytes_per_s = (self._bytes_per_s + rate) / 2 if self._bytes_per_s else rate

@@ -143,10 +143,7 @@ class ServerClient:
 
     async def push(self, segment: SealedSegment) -> api.Receipt:
         """Hand over a segment; a repeat gives the same receipt again."""
-        left = self._monotonic()
-        receipt = _read(await self._signed("POST", "/v1/segments", segment.wire), api.Receipt)
-        self._buffers.carried(len(segment.wire), self._monotonic() - left)
-        return receipt
+        return _read(await self._signed("POST", "/v1/segments", segment.wire), api.Receipt)
 
     async def pull(self, after: int, limit: int) -> api.PulledSegments:
         """Fetch the log after a number; the caller verifies it."""
@@ -182,9 +179,7 @@ class ServerClient:
 
     async def put_part(self, photo: bytes, part: int, data: bytes) -> AttachmentState:
         """Send a part; a repeat is harmless."""
-        left = self._monotonic()
         answer = await self._signed("PUT", f"{_original(photo)}/{part}", data)
-        self._buffers.carried(len(data), self._monotonic() - left)
         return _read(answer, AttachmentState)
 
     async def original_state(self, photo: bytes) -> AttachmentState:
@@ -276,16 +271,18 @@ class ServerClient:
         headers = {"Accept": api.CONTENT_TYPE, "Accept-Encoding": "identity"}
         if body is not None:
             headers["Content-Type"] = api.CONTENT_TYPE
+            headers["Content-Length"] = str(len(body))
         if token:
             headers["Authorization"] = f"Bearer {token}"
         try:
-            async with self._http.stream(
-                *(method, path),
-                content=body,
-                headers=headers,
-                extensions={"trace": self._buffers.trace()},
-            ) as answer:
-                data = await _body(answer)
+            with self._buffers.upload(body or b"") as pieces:
+                async with self._http.stream(
+                    *(method, path),
+                    content=None if body is None else pieces,
+                    headers=headers,
+                    extensions={"trace": self._buffers.look},
+                ) as answer:
+                    data = await _body(answer)
         except httpx.RequestError as error:
             raise _translated(error) from error
         if answer.is_success:
