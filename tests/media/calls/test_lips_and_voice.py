@@ -22,8 +22,11 @@ from tests.support.sound import compare
 FILM = Film()
 OURS, BROWSER = "our engine", "chromium"
 SETTLED_S = 8.0
-BUSY_MS = 150.0
-"""What a machine with much other work may add; how well it does on a quiet one is in benchmarks/."""
+BUSY_SHARE = 0.85
+"""Of the processors: above it a call is no measurement, here as in benchmarks/."""
+BUSY_MS, STARVED_MS = 150.0, 600.0
+"""What a machine with much other work, or with more than it can do, may add; how well it does on a quiet
+one is in benchmarks/. Pictures that the encoder has no time for come late, and voice does not wait."""
 APART_MS = 300.0
 """Between two desks on a long link pictures wait for repairs, and voice waits for them by 80 ms at
 most: a late voice is worse than late lips."""
@@ -63,5 +66,6 @@ async def test_lips_and_voice_are_together_at_both_ends(
     figures = [line.get("lip_offset_ms") for line in call.a.stats]
     if other == OURS and link_spec == RURAL:
         most_ms = APART_MS
-    assert abs(to_us) <= most_ms + BUSY_MS, (to_us, figures)
-    assert abs(to_them) <= most_ms + BUSY_MS, (to_them, figures)
+    most_ms += BUSY_MS if call.busy_share <= BUSY_SHARE else STARVED_MS
+    assert abs(to_us) <= most_ms, (to_us, call.busy_share, figures)
+    assert abs(to_them) <= most_ms, (to_them, call.busy_share, figures)
