@@ -63,6 +63,8 @@ class Both:
         if self.rng.random() < 0.5:
             payload = {"state": "waiting", "at_ms": 5}
             drafts.append(OpDraft("consult.state", self.rng.choice(ENTITIES), payload))
+        if self.rng.random() < 0.5:
+            drafts.append(OpDraft("consult.claim", self.rng.choice(ENTITIES), {"at_ms": 5}))
         self.double.commit("record", tuple(self.vault.commit(*drafts).result(30)))
 
     def _seal(self) -> None:
@@ -105,7 +107,7 @@ class Both:
 
     def _foreign(self, *, number: int | None = None) -> None:
         self.foreign_ops += 1
-        kind = self.rng.choice(("patient.set", "patient.set", "future.thing"))
+        kind = self.rng.choice(("patient.set", "consult.claim", "consult.claim", "future.thing"))
         op = Op(
             OP_VERSION,
             OTHER.device,
@@ -116,7 +118,7 @@ class Both:
             READER_VERSION + (kind == "future.thing"),
             self.rng.choice(ENTITIES),
             (),
-            pack_payload({"remarks": str(self.rng.random())}),
+            pack_payload({"remarks": str(self.rng.random()), "at_ms": 5}),
         )
         lane = self.rng.choice((1, 2))
         head = self.vault.log_head_of(OTHER.device, lane)
@@ -183,6 +185,10 @@ class Both:
         """Every question of the port, asked of both."""
         ours, theirs = (answers(store) for store in self.stores)
         assert ours == theirs
+        for entity in ENTITIES:
+            here = [(c.claim, c.number, c.outcome.value) for c in self.vault.claims_of(entity)]
+            rows = self.double.folded(entity).get("claim", [])
+            assert here == [((r["device"], r["number"]), r["sseq"], r["outcome"]) for r in rows]
 
 
 def sealed(

@@ -8,13 +8,17 @@ import pytest
 
 from telemed_desk.clinical.claims import Outcome, holder_of
 from telemed_desk.clinical.consultations import ConsultationState, Way
+from telemed_desk.clinical.ladder import Rung
+from telemed_desk.clinical.queue import Waiting
 from telemed_desk.vault import OpDraft
 from telemed_desk.workflow.claiming import TOLD_FOR_MS, Claiming, holders, lost_visits
 from telemed_desk.workflow.day import read_records
+from telemed_desk.workflow.visit import Visit
 from telemed_protocol.ids import new_id
 from telemed_protocol.op import OP_VERSION, READER_VERSION, Op, pack_payload
 from tests.vault.test_vault_claims import pull, seal_own
 from tests.vault.vault_kit import Place, booking, make_place, patient_set
+from tests.workflow.test_need_path import Around
 
 THEM, THEIR_PC = b"t" * 16, b"B" * 16
 
@@ -112,3 +116,21 @@ def test_taking_over_names_who_is_seen_to_have_it(room: Room) -> None:
     assert held.by == room.place.clinician.entity
     assert [c.outcome for c in claims if c.by == THEM] == [Outcome.PASSED_ON]
     assert lost_visits(vault, room.place.clock()) == ()
+
+
+def test_starting_a_call_takes_the_visit(room: Room) -> None:
+    vault = room.place.vault
+    booked, patient = vault.consultation(room.visit), vault.patient(room.patient)
+    assert booked is not None
+    assert patient is not None
+    waiting = Waiting("seat", booked, patient, 0, present=True)
+    drafts = room.claiming.drafts(room.visit)
+    ports = Around().ports
+    visit = Visit(waiting, vault, ports, lambda _: None, start_rung=Rung.VIDEO, claim=drafts)
+    visit.start()
+    vault.commit(patient_set(room.patient, remarks="x")).result(30)
+    (claim,) = vault.claims_of(room.visit)
+    assert (claim.by, claim.outcome) == (room.place.clinician.entity, Outcome.HOLDS)
+    found = vault.consultation(room.visit)
+    assert found is not None
+    assert found.state is ConsultationState.IN_CALL
