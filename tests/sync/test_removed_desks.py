@@ -87,12 +87,18 @@ async def test_a_removed_desk_gets_nothing_new_and_keeps_what_it_never_sent(
             unsent = write_note(b, NOTE)
             drive_b.poke()
             drive_b.try_now()
-            await until(lambda: is_out(drive_b), "B is told that it was removed")
+            await until(
+                lambda: is_out(drive_b) and b.vault.unacknowledged(),
+                "B is told that it was removed",
+            )
             assert drive_b.status.waiting_ops == 5
         assert b.vault.note_text(unsent) == NOTE
         assert b.vault.note(after) is None
         with pytest.raises(DeskRemoved):
             await b.client.pull(0, 100)
+        (refused, *_) = b.vault.unacknowledged()
+        with pytest.raises(DeskRemoved):
+            await b.client.push(refused)
         # Were the server to hand it the log all the same, it could open nothing of it.
         later = [
             parse_segment(entry.wire)

@@ -273,6 +273,25 @@ def test_the_recovery_code_must_be_written_down_and_is_shown_once() -> None:
     assert desk.presenter.state.recovery_code == ""
 
 
+def test_joining_shows_six_digits_to_compare() -> None:
+    desk = SetUp()
+    desk.presenter.choose("join")
+    desk.presenter.submit(bad(way="join", code="TMD-1", clinic_name=""))
+    desk.port.progress("wait:482913")
+    assert "482 913" in desk.presenter.state.progress
+
+
+def test_the_clinics_recovery_sheet_is_shown_with_the_code_of_this_pc_and_forgotten() -> None:
+    desk = SetUp()
+    desk.presenter.submit(GOOD)
+    desk.port.done(Outcome("K7QM-2XVP", "TMK-9TRA"))
+    assert desk.presenter.state.sheet_code == "TMK-9TRA"
+    desk.presenter.written_down(yes=True)
+    desk.presenter.go_on()
+    assert desk.presenter.state.sheet_code == ""
+    assert "9TRA" not in repr(desk.states)
+
+
 def test_a_failed_set_up_comes_back_to_the_form_with_a_next_step() -> None:
     desk = SetUp()
     desk.presenter.submit(GOOD)

@@ -3,6 +3,7 @@
 import asyncio
 from pathlib import Path
 
+from telemed_desk.practice import founding_code
 from telemed_desk.sync.problems import DeskRemoved
 from telemed_desk.vault import OpDraft, Vault, VaultDirectory
 from telemed_desk.workflow.desks import DesksState, Member
@@ -11,7 +12,6 @@ from telemed_desk.workflow.set_up import NewDesk, SetUpResult, set_up
 from telemed_protocol.membership import MemberChain
 from tests.end_to_end.headless_desk import (
     HeadlessDesk,
-    new_vault,
     running_desk,
     running_server,
     until,
@@ -19,8 +19,14 @@ from tests.end_to_end.headless_desk import (
 from tests.sync.real_desk import PASSPHRASE
 
 
-async def set_up_with(folder: Path, url: str, code: str, told: list[str]) -> SetUpResult:
-    desk = NewDesk(url, code, "Nurse Mercy Jaribio", "Nurse", PASSPHRASE, pc_label="Room 5")
+async def set_up_with(
+    folder: Path, url: str, code: str, told: list[str], clinic: str = ""
+) -> SetUpResult:
+    desk = NewDesk(
+        *(url, code, "Nurse Mercy Jaribio", "Nurse", PASSPHRASE),
+        clinic_name=clinic,
+        pc_label="Room 5" if not clinic else "Room 4",
+    )
     return await set_up(VaultDirectory(folder), desk, told.append)
 
 
@@ -46,7 +52,11 @@ def problem_of(desk: HeadlessDesk) -> str:
 
 async def test_a_pc_is_compared_added_removed_and_told_so(tmp_path: Path) -> None:
     async with running_server(tmp_path) as server:
-        vault = await new_vault(tmp_path / "a", server)
+        founding = await asyncio.to_thread(founding_code, server.data)
+        made = await set_up_with(tmp_path / "a", server.origin, founding, [], "Mto Mawe")
+        vault = made.vault
+        assert vault is not None
+        assert made.sheet_code not in repr(made)
         async with running_desk(vault, server.origin, media=False) as first:
             # The founding desk made the clinic's recovery sheet in the same go.
             await until(lambda: sheets(first), "the recovery sheet is listed")
@@ -81,7 +91,18 @@ async def test_a_pc_is_compared_added_removed_and_told_so(tmp_path: Path) -> Non
                 assert joined.outbox().count == 1
                 assert joined.epoch_key(1) is None
             await until(lambda: vault.outbox().count == 0, "the clinic goes on under the new key")
+            vault_keys = [vault.epoch_key(0), vault.epoch_key(1)]
             assert state_of(first).problem is None
+        # Every PC is lost; there is the paper in the safe.
+        told = []
+        back = (await set_up_with(tmp_path / "c", server.origin, made.sheet_code, told)).vault
+        assert back is not None
+        assert "restore" in told
+        assert back.epoch_key(0) == vault_keys[0]
+        assert back.epoch_key(1) == vault_keys[1] is not None
+        async with running_desk(back, server.origin, media=False) as third:
+            await until(back.clinic_profile, "the clinic's records are read")
+            assert len(state_of(third).members) == 3
 
 
 def sheets_made(vault: Vault) -> bool:

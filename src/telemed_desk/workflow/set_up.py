@@ -7,7 +7,7 @@ already said yes; a vault that never got a clinic is moved away again.
 import asyncio
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from telemed_desk.clinical.people import Clinician
 from telemed_desk.sync.enrolment import (
@@ -55,8 +55,8 @@ class SetUpResult:
     """
 
     vault: Vault | None = None
-    recovery_code: str = ""
-    sheet_code: str = ""
+    recovery_code: str = field(default="", repr=False)
+    sheet_code: str = field(default="", repr=False)
     problem: KnownError | None = None
 
 
