@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from telemed_desk import core_dumps
 from telemed_desk.clinical.people import Clinician
 from telemed_desk.vault.age_file import AgeSecret, NoSuchRecipient, check_recipient
 from telemed_desk.vault.directory import VaultDirectory
@@ -65,6 +66,7 @@ def main(arguments: list[str], data: Path, paint: Paint) -> int:
         data: Where this user's desk keeps its data.
         paint: Draws a patient's record as a PDF.
     """
+    core_dumps.leave_none()
     parser = argparse.ArgumentParser(prog="telemed-desk vault", description=__doc__)
     parser.add_argument("--data", type=Path, default=data, help="folder of this desk's data")
     parser.add_argument("--clinician", default="", help="who unlocks; the last one if not said")
