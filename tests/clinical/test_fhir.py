@@ -232,6 +232,14 @@ def test_a_full_record_keeps_every_rule() -> None:
     assert len(of_kind(found, "AllergyIntolerance")) == 2
 
 
+def test_an_addendum_whose_signature_does_not_fit_is_there_and_says_so() -> None:
+    note = signed(NoteText("itches"), CopiedAddendum(DOCTOR, AT, "gone", fits=False))
+    _, added = of_kind(checked(record(CopiedVisit(consultation(), (note,)))), "Composition")
+    assert (added["status"], added["title"]) == (
+        "preliminary", "Addendum, its signature does not fit",
+    )  # fmt: skip
+
+
 def test_versions_that_wait_for_a_choice_are_all_there_and_none_is_final() -> None:
     note = Note(b"n" * 16, b"v" * 16, NoteText("250 mg"), 2, DOCTOR, AT, leaves=2)
     visit = CopiedVisit(

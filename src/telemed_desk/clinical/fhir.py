@@ -243,10 +243,10 @@ def _compositions(copy: RecordCopy, visit: CopiedVisit, copied: CopiedNote) -> I
         }
     for number, added in enumerate(copied.addenda):
         yield _composition(copy, visit, f"{note.entity.hex()}-addendum-{number + 1}") | {
-            "status": "final",
+            "status": "final" if added.fits else "preliminary",
             "date": _time(added.at_ms),
             "author": [_reference("Practitioner", added.author)],
-            "title": "Addendum",
+            "title": "Addendum" if added.fits else "Addendum, its signature does not fit",
             "relatesTo": [
                 {"code": "appends", "targetReference": _reference("Composition", note.entity)}
             ],

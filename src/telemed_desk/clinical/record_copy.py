@@ -9,11 +9,12 @@ from telemed_desk.clinical.people import Clinician, Patient
 
 @dataclass(frozen=True, slots=True)
 class CopiedAddendum:
-    """What was added below a signed note. ``at_ms`` is Unix ms UTC."""
+    """What was added below a signed note; ``fits`` tells of its signature. ``at_ms`` is Unix ms UTC."""
 
     author: bytes
     at_ms: int
     text: str = field(repr=False)
+    fits: bool = True
 
 
 @dataclass(frozen=True, slots=True)

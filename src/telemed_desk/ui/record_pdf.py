@@ -106,7 +106,8 @@ def _note(copy: RecordCopy, copied: CopiedNote) -> str:
                 parts.append(f"<p><b>{name}</b><br/>{_lines(written)}</p>")
     for added in copied.addenda:
         made = {"day": words.day(added.at_ms), "time": words.clock(added.at_ms)}
-        head = t("export.pdf.addendum", who=_name(copy, added.author), **made)
+        key = "export.pdf.addendum" if added.fits else "export.pdf.addendum.odd"
+        head = t(key, who=_name(copy, added.author), **made)
         parts.append(f"<p><b>{escape(head)}</b><br/>{_lines(added.text)}</p>")
     return "".join(parts)
 

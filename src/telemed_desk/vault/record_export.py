@@ -118,7 +118,7 @@ def _standing(vault: Vault, patient: bytes, kind: EntryKind) -> list[Entry]:
 def _note(vault: Vault, note: Note) -> CopiedNote:
     if note.is_signed:
         added = tuple(
-            CopiedAddendum(addendum.author, addendum.at_ms, addendum.text)
+            CopiedAddendum(addendum.author, addendum.at_ms, addendum.text, addendum.fits)
             for addendum in vault.addenda_of(note.entity)
         )
         return CopiedNote(note, (note.text,), added)
