@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from dataclasses import replace
 
+import msgspec
 import pytest
 
 from telemed_desk.clinical.ladder import Rung
 from telemed_desk.clinical.queue import Role
-from telemed_desk.media.control import ScreenState
+from telemed_desk.media.control import CallStats, ScreenState
 from telemed_desk.sync.guest_line import JoinRefused
 from telemed_desk.sync.problems import ServerUnreachable
 from telemed_desk.ui.gallery_call import NOW_MS, visit
@@ -204,6 +205,20 @@ def test_a_joined_desk_wants_less_picture_and_it_is_shown_as_chosen(desk: Desk) 
 def test_a_screen_that_is_shared_takes_the_stage(desk: Desk) -> None:
     desk.joined.joined(replace(JOINED, others_screen="screen"))
     assert desk.joined.state.stage.screen_memory == "screen"
+
+
+def test_a_picture_that_is_not_of_this_moment_is_said_to_be_so(desk: Desk) -> None:
+    def said(**figures: object) -> str:
+        stats = CallStats("c", 4, "", 80.0, 3e5, 3e5, 0.0, 0.0, 5e5)
+        desk.joined.joined(replace(JOINED, stats=msgspec.structs.replace(stats, **figures)))
+        return desk.joined.state.stage.stale
+
+    assert said() == ""  # none has come yet
+    assert said(shown_width=640, shown_fps=15.0) == ""
+    assert said(shown_width=640, shown_fps=15.0, picture_stands=True) == (
+        "Picture stands, part of it was lost"
+    )
+    assert said(shown_width=640, shown_fps=0.0) == "Last picture, not live"
 
 
 def test_a_refused_link_says_what_to_do_and_leads_back(desk: Desk) -> None:

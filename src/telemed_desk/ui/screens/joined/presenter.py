@@ -232,6 +232,16 @@ def _people(joined: JoinedState) -> str:
     return t("joined.people", names=", ".join([joined.clinician, *names]))
 
 
+def _not_live(joined: JoinedState) -> str:
+    """Say so when the picture on the stage is not of this moment: somebody may judge a wound by it."""
+    stats = joined.stats
+    if joined.phase != "connected" or stats is None:
+        return ""
+    if stats.picture_stands:
+        return t("call.stage.stands")
+    return t("call.stage.last_picture") if stats.shown_width and not stats.shown_fps else ""
+
+
 def _stage(joined: JoinedState) -> Stage:
     said = {
         "opening": t("joined.stage.opening"),
@@ -245,6 +255,7 @@ def _stage(joined: JoinedState) -> Stage:
         remote_memory=joined.remote_memory,
         local_memory="" if joined.camera_off else joined.local_memory,
         screen_memory=joined.others_screen,
+        stale=_not_live(joined),
         words=said if not joined.problem else "",
         show_local=joined.phase != "ended",
     )
