@@ -98,6 +98,21 @@ def spoil_last_page(path: Path) -> None:
     path.write_bytes(data)
 
 
+def test_an_old_one_that_cannot_be_removed_does_not_spoil_the_new_one(place: Place) -> None:
+    old = place.vault.back_up()
+    old.slots.unlink()
+    old.slots.mkdir()  # nothing that unlink removes
+    place.clock.now_ms += 60_000
+    new = place.vault.back_up()
+    folder = BackupFolder(place.directory.path / "backups")
+    assert [backup.path for backup in folder.all()] == [new.path, old.path]
+    old.slots.rmdir()
+    place.clock.now_ms += 60_000
+    assert folder.all()[0].path == new.path
+    newest = place.vault.back_up()
+    assert [backup.path for backup in folder.all()] == [newest.path], "tried again"
+
+
 def test_an_emptied_file_is_no_backup_and_the_one_before_it_is_the_ground(place: Place) -> None:
     older = place.vault.back_up()
     place.clock.now_ms += 3_600_000

@@ -129,10 +129,13 @@ class BackupFolder:
             total += backup.size
             if backup.at_ms in kept and (i < LEAST_KEPT or total <= self._cap_bytes):
                 continue
+            try:
+                backup.slots.unlink(missing_ok=True)
+                backup.path.unlink(missing_ok=True)
+            except OSError:
+                continue  # the new one is good all the same; this one is tried again with the next
             gone.append(backup)
             total -= backup.size
-            backup.path.unlink(missing_ok=True)
-            backup.slots.unlink(missing_ok=True)
         return gone
 
 
