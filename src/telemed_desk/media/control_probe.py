@@ -21,6 +21,7 @@ class RunLinkProbe(msgspec.Struct, frozen=True, tag_field="t", tag="run-link-pro
         host, port: Of the responder; port 0 = there is none.
         ice_servers: As for a call. With a relay among them the way leads through it, as a call's
             would; where no responder answers, from one address at the relay to another.
+        late_s: So much of the plan's time is gone already.
     """
 
     run: str
@@ -30,6 +31,7 @@ class RunLinkProbe(msgspec.Struct, frozen=True, tag_field="t", tag="run-link-pro
     host: str
     port: int
     ice_servers: list[IceServerSpec] = []
+    late_s: float = 0.0
 
 
 class LinkProbed(msgspec.Struct, frozen=True, tag_field="t", tag="link-probed"):

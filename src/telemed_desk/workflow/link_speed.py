@@ -30,6 +30,8 @@ SPEED_CHECKS: Final = ("N8.down", "N8.up", "N9")
 
 SPARE_S: Final = 8.0
 """Beyond what a plan takes: asking relays and responders that do not answer."""
+OPENING_S: Final = 0.5
+"""What opening a way takes at most before it comes off the plan's time."""
 ASK_S: Final = 5.0
 END_S: Final = 2.0
 _BLOCKED: Final = (
@@ -77,14 +79,19 @@ class LinkSpeed:
         self._hub = hub
         self._ice_servers = ice_servers
         self.moved_bytes = 0
+        self._ends_at: float | None = None
 
-    async def findings(self, plan: PlanName, *, rest_rtt_s: float) -> AsyncIterator[Finding]:
+    async def findings(
+        self, plan: PlanName, *, rest_rtt_s: float, ends_at: float | None = None
+    ) -> AsyncIterator[Finding]:
         """Measure; yield what was found.
 
         Args:
             plan: How much it may take.
             rest_rtt_s: Round trip of a request while the link is idle.
+            ends_at: When it has to be through, by the loop's clock; None = whenever the plan is.
         """
+        self._ends_at = ends_at
         reason: Finding | None = None
         if self._token:
             exact = await self._exact(plan)
@@ -163,8 +170,12 @@ class LinkSpeed:
 
         stops = [self._hub.listen(hear), self._hub.watch(ended.set, lambda: None)]
         host = grant.host or urlsplit(self._base_url).hostname or ""
+        late_s = 0.0
+        if self._ends_at is not None:
+            left_s = self._ends_at - asyncio.get_running_loop().time()
+            late_s = max(0.0, PLANS[plan].limit_s + OPENING_S - left_s)
         request = control.RunLinkProbe(
-            run, plan, grant.session, grant.key, host, grant.port, self._ice_servers
+            run, plan, grant.session, grant.key, host, grant.port, self._ice_servers, late_s
         )
         try:
             self._hub.send(request)

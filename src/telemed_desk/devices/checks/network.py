@@ -16,7 +16,13 @@ import httpx
 from telemed_desk.devices.checks.names import issuer_finding, name_finding
 from telemed_desk.devices.checks.path import path_findings
 from telemed_desk.devices.checks.portal import portal_finding
-from telemed_desk.devices.checks.reach import reach, reach_findings, unreachable
+from telemed_desk.devices.checks.reach import (
+    PINGS_AT_REST,
+    QUICK_PINGS,
+    reach,
+    reach_findings,
+    unreachable,
+)
 from telemed_desk.devices.checks.speed import speed_findings
 from telemed_desk.devices.findings import Finding
 from telemed_desk.devices.limits import LIMITS
@@ -73,7 +79,8 @@ async def network_findings(
     ]
     try:
         try:
-            seen = await reach(client, base_url, wall_clock)
+            pings = QUICK_PINGS if quick else PINGS_AT_REST
+            seen = await reach(client, base_url, wall_clock, pings=pings)
         except (httpx.HTTPError, TimeoutError) as error:
             yield unreachable(error)
             yield LIMITS["N4"].unknown("The server cannot be reached.")

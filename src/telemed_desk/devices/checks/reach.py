@@ -21,6 +21,7 @@ REACH_S: Final = 4.5
 PINGS_S: Final = 1.5
 """For all pings together: on a far link one or two tell enough."""
 PINGS_AT_REST: Final = 4
+QUICK_PINGS: Final = 2
 CLOCK_RESOLUTION_S: Final = 0.5
 """HTTP's Date is cut to whole seconds: on average half a second is missing."""
 _NOT_YET_VALID, _NO_LONGER_VALID = 9, 10
@@ -45,7 +46,11 @@ class Reach:
 
 
 async def reach(
-    client: httpx.AsyncClient, base_url: str, wall_clock: Callable[[], float] = time.time
+    client: httpx.AsyncClient,
+    base_url: str,
+    wall_clock: Callable[[], float] = time.time,
+    *,
+    pings: int = PINGS_AT_REST,
 ) -> Reach:
     """Ask the server for its health a few times; at most some six seconds.
 
@@ -56,16 +61,16 @@ async def reach(
     async with asyncio.timeout(REACH_S):
         issuer = await _first(client, base_url)
     first_s = time.monotonic() - started
-    pings: list[tuple[float, float | None]] = []
+    heard: list[tuple[float, float | None]] = []
     # whoever answered once is reachable, even if the link goes away in the middle of it
     with contextlib.suppress(TimeoutError, httpx.HTTPError):
         async with asyncio.timeout(PINGS_S):
-            for _ in range(PINGS_AT_REST):
-                pings.append(await _ping(client, base_url, wall_clock))  # noqa: PERF401 - those before a time-out count
-    if not pings:
+            for _ in range(pings):
+                heard.append(await _ping(client, base_url, wall_clock))  # noqa: PERF401 - those before a time-out count
+    if not heard:
         return Reach(first_s, first_s, None, issuer)
     # the quickest one knows best when, on the way, the server looked at its clock
-    rtt_s, ahead_s = min(pings, key=lambda ping: ping[0])
+    rtt_s, ahead_s = min(heard, key=lambda ping: ping[0])
     return Reach(first_s, rtt_s, ahead_s, issuer)
 
 

@@ -28,8 +28,7 @@ FIRST_LOOK_BYTES = 16 * 1024
 AIM_S = 1.5
 """A transfer is chosen to take about this long, within its cap."""
 QUICK_AIM_S = 0.8
-LONG_LOOK_S = 0.5
-"""A first look that took longer is a measurement already: a quick check has no time for a second."""
+"""Less exact; a quick check has no time for more."""
 LIMIT_S = 6.0
 SHORT_S = 0.2
 PING_EVERY_S = 0.1
@@ -115,7 +114,7 @@ class _Probe:
         self._base = base_url
         self._headers = {"Authorization": f"Bearer {token}"}
         self._rest_rtt_s = rest_rtt_s
-        self._quick = quick
+        self._aim_s = QUICK_AIM_S if quick else AIM_S
 
     async def down(self, cap: int) -> _Transfer:
         """Measure towards this PC."""
@@ -126,14 +125,8 @@ class _Probe:
         return await self._way(self._post, cap)
 
     async def _way(self, transfer: Callable[[int], Awaitable[float]], cap: int) -> _Transfer:
-        if not self._quick:
-            first_bps = await self._first_look(transfer)
-            return await self._beside_pings(transfer(_size_for(first_bps, cap, AIM_S)))
-        began = time.monotonic()
-        looked = await self._beside_pings(self._first_look(transfer), after_s=SHORT_S)
-        if time.monotonic() - began > LONG_LOOK_S:
-            return looked
-        return await self._beside_pings(transfer(_size_for(looked.bps, cap, QUICK_AIM_S)))
+        first_bps = await self._first_look(transfer)
+        return await self._beside_pings(transfer(_size_for(first_bps, cap, self._aim_s)))
 
     async def _first_look(self, transfer: Callable[[int], Awaitable[float]]) -> float:
         """Return a rough rate from one small transfer, timed as a whole.
@@ -187,17 +180,13 @@ class _Probe:
         seconds = receipt.seconds if receipt.seconds > SHORT_S else max(receipt.seconds, ours_s)
         return receipt.size * 8 / seconds if seconds > 0 else float(RATE_CAP_BPS)
 
-    async def _beside_pings(self, transfer: Awaitable[float], *, after_s: float = 0.0) -> _Transfer:
-        """Await a transfer with pings on another connection; their median is the loaded delay.
-
-        A transfer that is over before ``after_s`` has none beside it.
-        """
-        began = time.monotonic()
+    async def _beside_pings(self, transfer: Awaitable[float]) -> _Transfer:
+        """Await a transfer with pings on another connection; their median is the loaded delay."""
         rtts: list[float] = []
-        pings = asyncio.create_task(self._ping_on(rtts, after_s))
+        pings = asyncio.create_task(self._ping_on(rtts))
         try:
             bps = await transfer
-            if not rtts and time.monotonic() - began >= after_s:
+            if not rtts:
                 # A transfer shorter than a round trip: the ping sent with it is still the answer.
                 await asyncio.wait([pings], timeout=max(1.0, 3 * self._rest_rtt_s))
         finally:
@@ -205,9 +194,8 @@ class _Probe:
             await asyncio.gather(pings, return_exceptions=True)
         return _Transfer(bps, 1000 * statistics.median(rtts) if rtts else None)
 
-    async def _ping_on(self, rtts: list[float], after_s: float) -> None:
+    async def _ping_on(self, rtts: list[float]) -> None:
         """Ping until cancelled; at least one answer is waited for by the caller."""
-        await asyncio.sleep(after_s)
         while True:
             asked = time.monotonic()
             try:

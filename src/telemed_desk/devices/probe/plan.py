@@ -59,13 +59,16 @@ class ProbePlan:
         by_s = min(max(0.0, by_s), LEAST_SHARE * self.limit_s)
         return replace(
             self,
+            voice_s=self.voice_s if by_s == 0 else LEAST_VOICE_SHARE * self.voice_s,
             limit_s=self.limit_s - by_s,
             slow_limit_s=self.slow_limit_s - by_s,
-            together=self.together or by_s > 0,
+            together=self.together or by_s > TOGETHER_S,
         )
 
 
 LEAST_SHARE: Final = 0.5
+LEAST_VOICE_SHARE: Final = 0.75
+TOGETHER_S: Final = 1.0
 START_BPS: Final = 48_000
 """Slow enough that a link of 30 kbit/s and 700 ms holds less than a second of it when it is noticed."""
 SLOW_BPS: Final = 600_000

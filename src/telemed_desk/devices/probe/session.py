@@ -35,7 +35,7 @@ BUSY_SILENCE_S: Final = 1.0
 """Reports of one train come behind the packets of the other."""
 REPORT_SHARE: Final = 0.1
 """Of the way down, what reports may take while the way up is measured."""
-LEAST_REPORT_MS, MOST_REPORT_MS = 20, 100
+LEAST_REPORT_MS, NEAR_REPORT_MS, MOST_REPORT_MS = 20, 40, 100
 VOICE_BYTES, VOICE_EVERY_S = 160, 0.02
 THIN_VOICE_BYTES, THIN_VOICE_EVERY_S = 88, 0.06
 """What our voice sends, and what it sends on a link that hardly carries it."""
@@ -77,6 +77,7 @@ class ProbeSession:
         self._tally = self._rest = VoiceTally()
         self._voice = VoiceTally()
         self._voice_every_s = VOICE_EVERY_S
+        self._least_voice_s = min(LEAST_VOICE_S, plan.voice_s)
         self._ping_number = 0
         self._waiting: list[Direction] = ["up"] if loop else ["down", "up"]
         self._running: list[TrainRun] = []
@@ -267,7 +268,8 @@ class ProbeSession:
     def _report_ms(self) -> int:
         """Reports must not fill a narrow way down."""
         if any(run.direction == "down" for run in self._running):
-            return MOST_REPORT_MS
+            near = min(self._rest.rtts_s) <= AT_ONCE_RTT_S
+            return NEAR_REPORT_MS if near else MOST_REPORT_MS
         down = self._trains.get("down")
         capacity = down.figures().capacity_bps if down is not None else None
         if not capacity:
@@ -278,7 +280,7 @@ class ProbeSession:
     def _run_trains(self, now: float) -> list[bytes]:
         out: list[bytes] = []
         spare = KEPT_BYTES + sum(run.to_come_bytes for run in self._running if not run.done)
-        late = now > self._ends_at() - LEAST_VOICE_S
+        late = now > self._ends_at() - self._least_voice_s
         for run in self._running:
             if late:
                 run.train.stop("time")
@@ -318,7 +320,7 @@ class ProbeSession:
     # ---- voice ----------------------------------------------------------------------------------
 
     def _speak(self, now: float) -> list[bytes]:
-        ends_at = max(self._ends_at(), self._stage_at + LEAST_VOICE_S)
+        ends_at = max(self._ends_at(), self._stage_at + self._least_voice_s)
         if now < min(ends_at, self._stage_at + self._plan.voice_s):
             out = self._ping(now, THIN_VOICE_BYTES if self._thin else VOICE_BYTES)
             if out:

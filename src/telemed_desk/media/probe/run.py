@@ -35,7 +35,7 @@ async def run_link_probe(message: RunLinkProbe, send: Callable[[FromMedia], obje
 
 
 async def _measure(message: RunLinkProbe) -> LinkFigures:
-    begun = time.monotonic()
+    begun = time.monotonic() - message.late_s
 
     def plan() -> ProbePlan:
         return PLANS[message.plan].shorter(time.monotonic() - begun - OPENING_S)
