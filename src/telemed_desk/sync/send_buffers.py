@@ -20,12 +20,20 @@ MOST_BYTES: Final = 4 * 1024 * 1024
 SECONDS: Final = 1.0
 """More than a round trip, or a limit that was too low would never be found to be."""
 PIECE_BYTES: Final = 1400
+STALL_S: Final = 30.0
+"""A line that confirmed nothing for so long gets the rest at once: then its time limits count."""
 _LOOK_S: Final = 0.02
+_CLOSED: Final = 7
+"""Linux's number for a TCP connection that is over."""
 _TELLING_BYTES: Final = 4 * 1024
 
 
 class Settable(Protocol):
     """A socket, as far as it is needed here."""
+
+    def getsockopt(self, level: int, option: int, length: int, /) -> bytes:
+        """Return an option's bytes."""
+        ...
 
     def fileno(self) -> int:
         """Return its number; -1 when it is closed."""
@@ -44,6 +52,9 @@ def unacknowledged(one: Settable) -> int:
     import termios  # noqa: PLC0415 - likewise
 
     with contextlib.suppress(OSError):
+        # The count of one that was reset stays as it was; nobody will confirm that.
+        if one.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == _CLOSED:
+            return 0
         return int.from_bytes(fcntl.ioctl(one.fileno(), termios.TIOCOUTQ, bytes(4)), sys.byteorder)
     return 0
 
@@ -110,9 +121,14 @@ class SendBuffers:
             self._uploads.remove(mine)
 
     async def _pieces(self, body: bytes) -> AsyncIterator[bytes]:
+        patience_s = STALL_S
         for at in range(0, len(body), PIECE_BYTES):
-            while sum(map(self._waiting, self._sockets)) >= self.limit:  # noqa: ASYNC110 - the kernel
-                await asyncio.sleep(_LOOK_S)  # announces no acknowledgement
+            until = self._monotonic() + patience_s
+            while sum(map(self._waiting, self._sockets)) >= self.limit:
+                if self._monotonic() >= until:
+                    patience_s = 0.0
+                    break
+                await asyncio.sleep(_LOOK_S)  # nobody announces an acknowledgement
             yield body[at : at + PIECE_BYTES]
 
     def _carried(self, size: int, seconds: float) -> None:
