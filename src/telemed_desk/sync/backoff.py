@@ -2,8 +2,8 @@
 
 from typing import Final
 
-RETRY_MS: Final = (2_000, 5_000, 15_000, 60_000, 300_000, 900_000, 3_600_000)
-"""2 s, 5 s, 15 s, 1, 5, 15 min, then each hour: a link that is gone for a day costs a few bytes."""
+RETRY_MS: Final = (5_000, 15_000, 60_000, 300_000, 900_000, 3_600_000)
+"""5 s, 15 s, 1, 5, 15 min, then each hour: a link that is gone for a day costs a few bytes."""
 
 
 class Backoff:
