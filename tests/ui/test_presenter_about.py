@@ -17,7 +17,8 @@ from telemed_desk.ui.gallery_search import (
     UNFINISHED,
     WAMBUI,
 )
-from telemed_desk.ui.screens.record.about import AboutPresenter, AboutState, value_of
+from telemed_desk.ui.screens.record.about import AboutPresenter, AboutState
+from telemed_desk.ui.screens.record.field_values import value_of
 from telemed_desk.ui.screens.record.presenter import RecordPresenter, State
 from telemed_desk.vault.problems import DiskFull
 from telemed_desk.workflow.finding import Record
@@ -157,6 +158,21 @@ def test_a_field_is_saved_over_what_was_seen_and_taken_back_over_that(cards: Car
     cards.port.answer()
     cards.presenter.undo()
     assert cards.port.asked[-1] == ("change", {"phone": "+254 700 000 127"}, {"phone": (FACT,)})
+
+
+def test_a_value_that_arrives_while_one_is_typed_is_not_written_over_unseen(cards: Cards) -> None:
+    before, after = (OpId(b"d" * 16, 9),), (OpId(b"e" * 16, 4),)
+    cards.presenter.read(NYAMBURA, replace(ABOUT, seen={"phone": before, "remarks": before}))
+    cards.presenter.begin("phone")
+    arrived = replace(NYAMBURA, phone="+254 700 000 555")
+    cards.presenter.read(arrived, replace(ABOUT, seen={"phone": after, "remarks": after}))
+    cards.presenter.begin("phone")
+    cards.presenter.change("phone", "+254 700 000 199")
+    assert cards.port.asked[-1] == ("change", {"phone": "+254 700 000 199"}, {"phone": before})
+    cards.presenter.change("phone", "+254 700 000 200")
+    assert cards.port.asked[-1][2] == {"phone": after}
+    cards.presenter.change("remarks", "deaf")
+    assert cards.port.asked[-1][2] == {"remarks": after}
 
 
 def test_a_year_that_cannot_be_is_said_at_its_field_and_not_saved(cards: Cards) -> None:

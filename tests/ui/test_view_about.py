@@ -101,11 +101,16 @@ def test_fields_are_saved_when_they_are_left(view: RecordView, qtbot: QtBot) -> 
     heard = Heard()
     details = view.about.details
     details.changed.connect(heard)
+    begun = Heard()
+    details.begun.connect(begun)
     assert not details.fields["phone"].isVisible()
     view.about.show_state(replace(state_of(view), editing=True))
     edit = details.fields["phone"].edit
     assert edit.isVisible()
-    edit.setText("+254 700 000 199")
+    edit.setText("+254 700 000 19")
+    assert begun.said == []
+    qtbot.keyClicks(edit, "9")
+    assert begun.said == [("phone",)]
     qtbot.keyClick(edit, Qt.Key.Key_Return)
     assert ("phone", "+254 700 000 199") in heard.said
 

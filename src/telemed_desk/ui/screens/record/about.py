@@ -9,16 +9,21 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
 from telemed_desk.clinical.entries import Entry, EntryKind, compared
-from telemed_desk.clinical.people import FIELDS, Patient, Sex
+from telemed_desk.clinical.people import FIELDS, Patient
 from telemed_desk.ui import words
-from telemed_desk.ui.text import catalogue, has_text, t
+from telemed_desk.ui.screens.record.field_values import (
+    MOST_CHARACTERS,
+    read_of,
+    stored_of,
+    typed_of,
+    value_of,
+)
+from telemed_desk.ui.text import t
 from telemed_desk.vault import OtherValue
 from telemed_desk.workflow.patient_record import About
 from telemed_desk.workflow.record_writing import Done, Written
 from telemed_protocol.op import OpId
 
-FIRST_YEAR = 1900
-MOST_CHARACTERS = 400
 Say = Callable[[str, Callable[[], None] | None], None]
 """Shows a line for a while, with a way to take back what it tells."""
 
@@ -126,6 +131,7 @@ class AboutPresenter:
         self._about = About()
         self._undo: Callable[[], None] | None = None
         self._saved_ms = 0
+        self._begun: dict[str, tuple[OpId, ...]] = {}
         self.state = AboutState()
 
     def _set(self, **changes: object) -> None:
@@ -157,6 +163,7 @@ class AboutPresenter:
     def forget(self) -> None:
         """Another patient, or the PC locks."""
         self._patient, self._about, self._undo, self._saved_ms = None, About(), None, 0
+        self._begun = {}
         self._set(**{name: getattr(AboutState(), name) for name in AboutState.__slots__})
 
     # ---- intentions ----------------------------------------------------------------------------
@@ -194,10 +201,15 @@ class AboutPresenter:
         """Open the fields for writing, or close them."""
         self._set(editing=on)
 
+    def begin(self, name: str) -> None:
+        """Somebody types into a field: what arrives from now on they have not seen in it."""
+        self._begun.setdefault(name, self._about.seen.get(name, ()))
+
     def change(self, name: str, typed: str) -> None:
         """A field was left with this in it."""
         patient = self._patient
         if patient is None or typed == typed_of(name, getattr(patient, name)):
+            self._begun.pop(name, None)
             self._set_error(name, "")
             return
         value = value_of(name, typed, words.local(self._now_ms()).year)
@@ -253,15 +265,16 @@ class AboutPresenter:
         def done(written: Written) -> None:
             if not self._took(written) or written.fact is None:
                 return
-            seen = {name: (written.fact,)}
+            mine = {name: (written.fact,)}
             undo = None
             if back is not None:
                 undo = lambda: self._port.change(  # noqa: E731 - read once, beside its use
-                    patient, {name: back}, seen, self._quietly
+                    patient, {name: back}, mine, self._quietly
                 )
             self._may_undo(t("record.field.saved", field=t(f"record.field.{name}")), undo)
 
-        self._port.change(patient, {name: value}, self._about.seen, done)
+        seen = self._begun.pop(name, self._about.seen.get(name, ()))
+        self._port.change(patient, {name: value}, {name: seen}, done)
 
     def _may_undo(self, told: str, back: Callable[[], None] | None) -> None:
         self._undo = back
@@ -351,47 +364,3 @@ class AboutPresenter:
         saved = t("record.saved", time=words.clock(self._saved_ms))
         sync = self._about.sync
         return saved if sync is None else f"{saved} · {t(f'record.sync.{sync.state.value}')}"
-
-
-def read_of(name: str, value: Any) -> str:
-    """Return a field's value as it reads; an unknown year or sex is nothing."""
-    if name == "sex":
-        return "" if value == Sex.UNKNOWN else t(f"record.sex.{value}")
-    if name == "languages":
-        return ", ".join(
-            t(f"language.{code}") if has_text(f"language.{code}") else code for code in value
-        )
-    return str(value) if value else ""
-
-
-def typed_of(name: str, value: Any) -> str:
-    """Return a field's value as it is typed."""
-    return str(value) if name == "sex" else read_of(name, value)
-
-
-def stored_of(name: str, value: Any) -> Any:
-    """Return a field's value as it is recorded."""
-    if name == "languages":
-        return list(value)
-    return str(value) if name == "sex" else value
-
-
-def value_of(name: str, typed: str, year: int) -> Any:
-    """Return what was typed as it is recorded; None when it cannot be that."""
-    text = " ".join(typed.split())[:MOST_CHARACTERS]
-    if name == "year_of_birth":
-        if not text:
-            return 0
-        fits = (
-            text.isascii() and text.isdigit() and len(text) <= 4 and FIRST_YEAR <= int(text) <= year
-        )
-        return int(text) if fits else None
-    if name == "languages":
-        codes = {
-            compared(said): key.removeprefix("language.")
-            for key, said in catalogue().items()
-            if key.startswith("language.")
-        }
-        parts = [part for part in (piece.strip() for piece in text.split(",")) if part]
-        return [codes.get(compared(part), part) for part in parts]
-    return text

@@ -26,6 +26,7 @@ class DetailsCard(Card):
     """The fields: read, or written one by one; each is saved when it is left."""
 
     edit_asked = Signal(bool)
+    begun = Signal(str)
     changed = Signal(str, str)
 
     def __init__(self) -> None:
@@ -60,6 +61,7 @@ class DetailsCard(Card):
 
     def _field(self, name: str) -> Field:
         field = Field(t(f"record.field.{name}"))
+        field.edit.textEdited.connect(lambda _text: self.begun.emit(name))
         field.edit.editingFinished.connect(partial(self._left, name))
         self.fields[name] = field
         return field

@@ -5,7 +5,8 @@ from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QLineEdit, QSizePolicy, QWidget
 
 from telemed_desk.clinical.entries import EntryKind
-from telemed_desk.ui.screens.record.about import MOST_CHARACTERS, EntryLine
+from telemed_desk.ui.screens.record.about import EntryLine
+from telemed_desk.ui.screens.record.field_values import MOST_CHARACTERS
 from telemed_desk.ui.text import t
 from telemed_desk.ui.theme import sizes
 from telemed_desk.ui.widgets.buttons import Button

@@ -70,6 +70,7 @@ class SearchScreen:
         view.off.connect(lambda kind, number: about.take_off(EntryKind(kind), number))
         view.undone.connect(about.undo)
         view.details.edit_asked.connect(lambda on: about.edit(on=on))
+        view.details.begun.connect(about.begin)
         view.details.changed.connect(about.change)
         view.open_values.chosen.connect(about.choose)
         self.view.below_asked.connect(self.record_presenter.add_below)
