@@ -7,6 +7,8 @@ import random
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from telemed_desk.sync.driver import SyncDriver
@@ -14,7 +16,7 @@ from telemed_desk.sync.originals import OriginalFetcher
 from telemed_desk.sync.problems import OriginalNotThere, ServerUnreachable
 from telemed_desk.vault import SyncState
 from telemed_desk.vault.problems import NoRoomForPhotos, PhotoForged, UnknownRecord
-from telemed_desk.workflow.photo_opening import PhotoOpening
+from telemed_desk.workflow.photo_opening import PhotoNotShown, PhotoOpening
 from telemed_protocol.attachments import PART_BYTES, Announce, part_count
 from telemed_protocol.ids import new_id
 from tests.server.rig import WIDE, ServerProcess
@@ -179,20 +181,25 @@ async def test_altered_parts_are_refused_and_said(tmp_path: Path) -> None:
 
 
 async def test_opening_brings_a_photo_and_puts_right_one_that_was_damaged(tmp_path: Path) -> None:
-    picture = jpeg(8, 90_000)
+    noise = np.random.default_rng(8).integers(0, 255, (200, 300, 3)).astype(np.uint8)
+    picture = cv2.imencode(".jpg", noise, [cv2.IMWRITE_JPEG_QUALITY, 90])[1].tobytes()
     with ServerProcess(tmp_path / "server", *WIDE) as server:
         async with clinic(server, tmp_path) as (a, b, tap):
-            photo = take(a, picture)
+            photo, strange = take(a, picture), take(a, jpeg(9, 1_000))
             async with a.syncing() as driver:
                 await all_there(driver, a)
             async with b.syncing() as driver:
-                await until(lambda: bool(b.applied), "preview", timeout_s=60)
+                await until(lambda: len(b.applied) > 1, "previews", timeout_s=60)
                 await at_rest(driver, b)
             opening = PhotoOpening(None, b.vault, b.client)  # type: ignore[arg-type]  # no GUI here
             seen: list[int] = []
             opened = await opening.opened(photo, lambda got, _of: seen.append(got))
             assert (opened.jpeg, opened.problem) == (picture, None)
             assert seen
+            # Authentic, and yet nothing that any of our PCs would have made.
+            not_ours = await opening.opened(strange, lambda *_: None)
+            assert isinstance(not_ours.problem, PhotoNotShown)
+            assert not_ours.jpeg == b""
             file = b.vault._attachments.path_of(photo)
             file.write_bytes(file.read_bytes()[:-1])
             seen.clear()

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from telemed_desk.clinical.plain_jpeg import NotPlain, plain_jpeg_size
 from telemed_desk.sync.originals import OriginalFetcher
 from telemed_desk.sync.server_client import ServerClient
 from telemed_desk.vault import Photo, SyncState, Vault
@@ -11,6 +12,14 @@ from telemed_desk.vault.problems import PhotoDamaged, UnknownRecord
 from telemed_desk.workflow.clock import wall_ms
 from telemed_desk.workflow.core_thread import CoreThread
 from telemed_protocol.errors import KnownError
+
+
+class PhotoNotShown(KnownError):
+    """A photo that another PC recorded, authentic, and not of the form that ours write."""
+
+    code = "TD-PHO-003"
+    sentence = "This photo is in a form that is not safe to show here."
+    next_step = "Ask for it once more, and tell your IT contact which PC took it."
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +96,7 @@ class PhotoOpening:
                 # A file that was damaged here is replaced by the server's, if that is the photo.
                 await self._fetcher.fetch(photo, progress)
                 jpeg = await asyncio.to_thread(self._vault.read_photo, photo)
+            _check_plain(jpeg)
             known = await asyncio.to_thread(self._vault.sync_of, photo)
         except KnownError as error:
             return OpenedPhoto(photo, problem=error)
@@ -97,3 +107,10 @@ class PhotoOpening:
         if held and known.state is not SyncState.SENT:
             state = "needs-help"
         return OpenedPhoto(photo, jpeg, state=state, receipt_ms=known.receipt_ms)
+
+
+def _check_plain(jpeg: bytes) -> None:
+    try:
+        plain_jpeg_size(jpeg)
+    except NotPlain as error:
+        raise PhotoNotShown(str(error)) from error
