@@ -190,10 +190,11 @@ class SimDesk:
                     lambda page: self.hands.take_page(page, asked),
                 )
             case Refresh():
+                known = self.hands.members_known()
                 self._ask(
                     activity,
                     lambda: (*server.members(device), server.held(device)),
-                    lambda answer: self.hands.take_members(*answer),
+                    lambda answer: self.hands.take_members(*answer, known=known),
                 )
 
     def _seal(self, activity: Seal) -> Event:

@@ -183,6 +183,22 @@ def test_news_that_comes_while_an_older_answer_is_on_its_way_is_asked_for_again(
     assert Refresh() not in core.handle(Refreshed(), 5)
 
 
+def test_an_answer_from_before_the_own_removal_is_no_lie_and_a_shorter_chain_is() -> None:
+    store, hands = member(DESK_A)
+    known = hands.members_known()
+    store.keep_epoch_key(1, NEXT_KEY)
+    store.keep_member_records(AFTER_B.records)
+    store.record(1, "after the removal")
+    hands.seal()
+    assert not hands.take_members(THREE.records, [], known=known).keyless
+    assert store.records == AFTER_B.records
+    for told in (THREE.records[:2], [], THREE.records[::-1]):
+        with pytest.raises(ServerInconsistent, match="members"):
+            hands.take_members(told, [], known=known)
+    with pytest.raises(ServerInconsistent, match="members"):
+        hands.take_members(THREE.records, [], known=hands.members_known())
+
+
 def test_a_removed_desk_is_told_so_and_keeps_what_it_has() -> None:
     store, hands = member(DESK_B)
     op = store.record(1, "never sent")

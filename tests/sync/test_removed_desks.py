@@ -118,6 +118,7 @@ async def test_a_removed_desk_gets_nothing_new_and_keeps_what_it_never_sent(
             third = write_note(a, NOTE)
             drive_a.poke()
             await at_rest(drive_a, a)
+            drive_c.head_announced(100)  # there is no socket here, and the next look is in a minute
             await until(lambda: all(is_signed(c, n) for n in (before, after, third)), "all on C")
             assert chain_of(c).epoch == 2
             own = write_note(c, NOTE)

@@ -238,10 +238,13 @@ class SyncDriver:
             case Pull():
                 return await self._pull(hands)
             case Refresh():
+                known = await self._stored(hands.members_known)
                 records = await self._client.members()
                 wraps = await self._client.wraps()
                 held = await self._client.held()
-                return await self._stored(lambda: hands.take_members(records, wraps, held))
+                return await self._stored(
+                    lambda: hands.take_members(records, wraps, held, known=known)
+                )
             case Announce() | SendPart():
                 return await self._carry(activity)
 

@@ -159,12 +159,27 @@ class StoreHands:
             self.newest.done = True
         return Pulled(asked.cursor.sseq, self._head)
 
+    def members_known(self) -> int:
+        """Return how many member records this PC knows; take it before asking the server."""
+        self._look_at_own_chain()
+        return len(self._chain.records)
+
     def take_members(
-        self, records: list[SignedRecord], wraps: list[WrappedKey], held: Held | None = None
+        self,
+        records: list[SignedRecord],
+        wraps: list[WrappedKey],
+        held: Held | None = None,
+        *,
+        known: int | None = None,
     ) -> Refreshed:
         """Verify and keep the member chain, then the keys that were wrapped for this PC.
 
-        ``held`` is what the server has of this PC; None = not asked.
+        Args:
+            records: The chain as the server tells it.
+            wraps: Keys for this PC.
+            held: What the server has of this PC; None = not asked.
+            known: How many records were known when the server was asked: an answer may be older than
+                what this PC itself added since, and no older. None = as many as now.
 
         Raises:
             ServerInconsistent: The chain is not ours, grown; or a wrap does not open, or holds
@@ -172,7 +187,10 @@ class StoreHands:
             DeviceTwin: The server has other bytes under a number of ours.
             DeskRemoved: A member's record says so.
         """
-        chain = grown_chain(self._chain, records)
+        chain = self._chain
+        told = len(records)
+        if known is None or told < known or records != chain.records[:told]:
+            chain = grown_chain(chain, records)
         # The store may be ahead of this answer: a grant on this PC keeps its record there at once.
         if len(chain.records) > len(self._store.member_records()):
             self._store.keep_member_records(chain.records)
