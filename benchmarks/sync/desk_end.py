@@ -17,7 +17,13 @@ from typing import Any
 import msgspec
 
 from benchmarks.sync.far_end import write_wires
-from benchmarks.sync.history import DAY_MS, NEWEST_DAYS, ClinicHistory, note_drafts
+from benchmarks.sync.history import (
+    DAY_MS,
+    NEWEST_DAYS,
+    VISITS_A_DAY,
+    ClinicHistory,
+    note_drafts,
+)
 from telemed_desk.sync.desk_socket import DeskSocket, LinkState
 from telemed_desk.sync.driver import SyncDriver
 from telemed_desk.sync.enrolment import (
@@ -113,6 +119,8 @@ class DeskEnd:
         self._folder = folder
         self._desks: list[RealDesk] = []
         self._order = Order("")
+        self._end_ms = 0
+        self._took: list[float] = []
 
     def _desk(self, name: str, order: Order) -> RealDesk:
         desk = RealDesk(self._folder / f"{name}{len(self._desks)}", f"Dr {name} Mfano", order.url)
@@ -200,7 +208,7 @@ class DeskEnd:
 
     async def _changes(self, line: Line, order: Order) -> None:
         """Change the queue again and again, and time each until the server has it."""
-        self._took: list[float] = []
+        self._took = []
         rng = random.Random(order.seed)
         while order.changes:
             await asyncio.sleep(rng.uniform(2.0, 4.0))
@@ -251,15 +259,16 @@ class DeskEnd:
         assert key is not None
         assert a.vault.clinic is not None
         history = ClinicHistory(a.identity, a.vault.clinic, key, bytes(new_id()), order.seed)
-        wires = list(history.wires(order.visits, wall_ms() - 3_600_000))
+        self._end_ms = wall_ms()
+        wires = list(history.wires(order.visits, self._end_ms))
         path = self._folder / "history"
         write_wires(path, wires)
         return {"file": str(path), "segments": len(wires), "bytes": sum(map(len, wires))}
 
     async def _newest(self, order: Order) -> dict[str, Any]:
         b = self._desks[-1]
-        after = wall_ms() - 3_600_000 - NEWEST_DAYS * DAY_MS
-        wanted = min(order.visits, NEWEST_DAYS * 20)
+        after = self._end_ms - NEWEST_DAYS * DAY_MS
+        wanted = min(order.visits, NEWEST_DAYS * VISITS_A_DAY)
         line = Line(b)
         times: dict[str, float] = {}
         say({"begun": True})

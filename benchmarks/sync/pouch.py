@@ -71,7 +71,7 @@ def pouch(modules: Path, notes: int, seed: int) -> dict[str, Any]:
             timeout=900,
             check=True,
             cwd=folder,
-            env={"PATH": os.environ["PATH"], "NODE_PATH": str(modules), "HOME": folder},
+            env={"PATH": os.environ["PATH"], "NODE_PATH": str(modules.resolve()), "HOME": folder},
         )
     told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return told
