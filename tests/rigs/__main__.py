@@ -90,7 +90,8 @@ class Rigs:
         counts = {
             "desks killed": found.kills,
             "keys typed": found.typed,
-            "late by more than a second": found.late,
+            "keys lost": found.lost,
+            "losses older than a second": found.late,
         }
         return Outcome(counts, found.wrong)
 
