@@ -289,6 +289,27 @@ def test_a_busy_pc_is_not_taken_for_a_bad_clock(seed: int) -> None:
     assert found.outcome in (PASS, Outcome.CANNOT_TELL), found
 
 
+@pytest.mark.parametrize(
+    ("ppm", "stall_s", "outcome"),
+    [
+        (2400, 0.0, FAIL),
+        (2400, 0.3, Outcome.CANNOT_TELL),
+        (400, 0.3, Outcome.CANNOT_TELL),
+        (0, 0.3, PASS),
+        (80_000, 0.3, FAIL),
+    ],
+)
+def test_a_small_drift_on_a_pc_that_stalled_is_no_news(
+    ppm: float, stall_s: float, outcome: Outcome
+) -> None:
+    counts = np.arange(1, 301) * 480
+    times = counts / RATE / (1 + ppm / 1e6)
+    times[150:180] = np.maximum(times[150:180], times[150] + stall_s)
+    seen = SoundObservation("", noise(-70), 1.0, (), counts, times)
+    (found,) = [f for f in microphone_findings(seen) if f.check == "M8"]
+    assert found.outcome is outcome, found
+
+
 def test_quarters_of_a_second_in_which_all_came_late_say_nothing() -> None:
     counts = np.arange(1, 301) * 480
     times = counts / RATE

@@ -31,6 +31,10 @@ from telemed_desk.devices.problems import (
 
 MIN_FRAMES = 20
 """A second: less says too little of hum and noise."""
+STALLED_S = 0.1
+"""A microphone gives a block each 10 to 40 ms."""
+WRONG_RATE_PPM = 20_000
+"""A clock so far off is seen on any PC: it gives another rate than it says."""
 MUTED_CAUSE = "The microphone is muted in the system's sound settings."
 MUTED_ACTION = "Switch it on in the sound settings."
 LOW_CAUSE = "The microphone is set very low in the system's sound settings."
@@ -138,7 +142,10 @@ def _clock(heard: SoundObservation) -> Finding:
         drift = clock_drift(heard.counts, heard.times_s, RATE_HZ)
     if drift is None:
         return LIMITS["M8"].unknown("The microphone was not heard long enough to tell its speed.")
-    if drift.unsure_ppm > LIMITS["M8"].usable and drift.certain_ppm < LIMITS["M8"].good:
+    vague = drift.unsure_ppm > LIMITS["M8"].usable and drift.certain_ppm < LIMITS["M8"].good
+    # Sound that waits for a stalled PC may be lost without a word: a small drift is then no news.
+    stalled = drift.stalled_s > STALLED_S and LIMITS["M8"].good < drift.certain_ppm < WRONG_RATE_PPM
+    if vague or stalled:
         return LIMITS["M8"].unknown("This PC was too busy to tell the microphone's speed.")
     return LIMITS["M8"].judge(round(drift.certain_ppm))
 

@@ -22,10 +22,12 @@ class ClockDrift:
     Attributes:
         ppm: Positive = the device is fast.
         unsure_ppm: May be off by as much.
+        stalled_s: The longest time in which no block came.
     """
 
     ppm: float
     unsure_ppm: float
+    stalled_s: float = 0.0
 
     @property
     def certain_ppm(self) -> float:
@@ -73,7 +75,7 @@ def clock_drift(
             apart = float(when[third[-1]] - when[third[0]])
             alone = float(early[third[-1]] - early[third[0]]) / apart
             unsure = max(unsure, abs(alone - slope))
-    return ClockDrift(-slope * 1e6, unsure * 1e6)
+    return ClockDrift(-slope * 1e6, unsure * 1e6, float(np.diff(at).max()))
 
 
 def _slope(when: NDArray[np.float64], early: NDArray[np.float64]) -> float:
