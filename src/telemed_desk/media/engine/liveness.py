@@ -81,13 +81,15 @@ class Liveness:
 
     async def _tick(self) -> None:
         restarting: asyncio.Task[None] | None = None
+        held_up = False
         try:
             while not self._closed:
                 slept_ns = time.monotonic_ns()
                 await asyncio.sleep(_TICK_S)
                 now_ns = time.monotonic_ns()
-                if now_ns - slept_ns > _HELD_UP_NS:
-                    continue  # nobody was silent; the next look tells
+                held_up = now_ns - slept_ns > _HELD_UP_NS and not held_up
+                if held_up:
+                    continue  # nobody was silent; the next look tells, however late it is
                 if self._judge(now_ns) and (restarting is None or restarting.done()):
                     restarting = asyncio.create_task(self._try_restart())
                 self._on_tick(now_ns)
