@@ -23,3 +23,20 @@ def postgres() -> "Iterator[Postgres]":
 
     with running() as cluster:
         yield cluster
+
+
+@pytest.fixture(scope="session")
+def second_postgres() -> "Iterator[Postgres]":
+    from tests.support.postgres import running  # noqa: PLC0415 - as above
+
+    with running(mortal=True) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def mortal_postgres(second_postgres: "Postgres") -> "Iterator[Postgres]":
+    """A second PostgreSQL, which tests may crash and whose disk they may fill."""
+    yield second_postgres
+    second_postgres.free_disk()
+    if not second_postgres.is_running:
+        second_postgres.start()

@@ -192,7 +192,7 @@ def test_a_check_of_postgres_notices_a_changed_record(
 ) -> None:
     store = postgres.fresh()
     keeper.restore(filled[0], store)
-    with postgres.connect(store.database) as db:
+    with postgres.connect_to(store) as db:
         db.execute("UPDATE attachment_parts SET bytes = overlay(bytes PLACING '\\x00' FROM 9)")
         db.execute("UPDATE segments SET log_hash = decode(repeat('00', 32), 'hex') WHERE sseq = 2")
     report = keeper.check(store)

@@ -100,7 +100,7 @@ class Clinic:
             return int(
                 db.execute(
                     sa.text(
-                        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+                        "SELECT count(*) FROM pg_stat_activity WHERE usename = current_user"
                         " AND cardinality(pg_blocking_pids(pid)) > 0"
                     )
                 ).scalar_one()

@@ -35,7 +35,7 @@ from tests.support.postgres import LOCKED, PASSWORD, Postgres, url_of
 
 @pytest.fixture
 def store(postgres: Postgres) -> StoreAddress:
-    return postgres.fresh()
+    return postgres.fresh_database()
 
 
 @pytest.fixture(scope="module")
@@ -163,66 +163,58 @@ async def test_eight_servers_that_start_at_once_make_the_tables_once(
         assert compare_metadata(MigrationContext.configure(db), metadata) == []
 
 
-def test_a_full_disk_is_said_and_passes(tmp_path: Path) -> None:
-    own = Postgres().on_a_disk_of_its_own()
-    try:
-        store = own.create().start().fresh()
-        with ServerProcess(tmp_path / "x", *WIDE, store=store) as server:
-            desk = Desk.founding(server)
-            own.fill_disk()
-            prev, n = GENESIS_HASH, 0
-            status = 201
-            while status == 201:  # until the pages that the table has are full
-                n += 1
-                assert n < 200
-                segment = desk.seal(1, n, prev, text=os.urandom(12_000).hex())
-                answer = desk.post("/v1/segments", segment.wire)
-                prev, status = segment.hash, answer.status_code
-            assert (status, problem_of(answer)) == (507, "disk_full")
-            assert answer.headers["Retry-After"] == "60"
-            pulled = unpack(desk.get("/v1/segments"), PulledSegments)  # reading goes on
-            assert pulled.head == n - 1
-            fresh = replace(store, database="template1")
-            with pytest.raises(DatabaseFull):
-                open_store(fresh)
-            own.free_disk()
-            again = desk.post("/v1/segments", segment.wire)
-            assert (again.status_code, unpack(again, Receipt).sseq) == (201, n)
-            desk.close()
-        assert keeper.check(store).faults == []
-    finally:
-        own.remove()
+def test_a_full_disk_is_said_and_passes(mortal_postgres: Postgres, tmp_path: Path) -> None:
+    own = mortal_postgres
+    store, unused = own.fresh(), own.fresh()
+    with ServerProcess(tmp_path / "x", *WIDE, store=store) as server:
+        desk = Desk.founding(server)
+        own.fill_disk()
+        prev, n = GENESIS_HASH, 0
+        status = 201
+        while status == 201:  # until the pages that the table has are full
+            n += 1
+            assert n < 200
+            segment = desk.seal(1, n, prev, text=os.urandom(12_000).hex())
+            answer = desk.post("/v1/segments", segment.wire)
+            prev, status = segment.hash, answer.status_code
+        assert (status, problem_of(answer)) == (507, "disk_full")
+        assert answer.headers["Retry-After"] == "60"
+        pulled = unpack(desk.get("/v1/segments"), PulledSegments)  # reading goes on
+        assert pulled.head == n - 1
+        assert DatabaseFull.code in refused(unused)
+        own.free_disk()
+        again = desk.post("/v1/segments", segment.wire)
+        assert (again.status_code, unpack(again, Receipt).sseq) == (201, n)
+        desk.close()
+    assert keeper.check(store).faults == []
 
 
-async def test_a_database_that_goes_away_is_told_apart_and_found_again(tmp_path: Path) -> None:
-    own = Postgres()
-    try:
-        own.create().start()
-        store = own.fresh()
-        with ServerProcess(tmp_path / "x", *WIDE, store=store) as server:
-            assert (await asyncio.to_thread(httpx.get, f"{server.url}/healthz")).status_code == 200
-            second = open_store(store)
-            own.stop(crash=True)
-            sick = await asyncio.to_thread(httpx.get, f"{server.url}/healthz", timeout=60)
-            assert (sick.status_code, sick.json()["status"]) == (503, "degraded")
-            other = own.address(store.database)
-            with pytest.raises(DatabaseAway):
-                await asyncio.to_thread(open_store, other)
-            with pytest.raises(RequestRefused) as error:
-                await second.run(lambda db: db.exec_driver_sql("SELECT 1"), patience_s=0.0)
-            assert (error.value.status, error.value.problem) == (503, "database_away")
-            assert error.value.retry_after_s
-            second.close()
-            own.start()
+async def test_a_database_that_goes_away_is_told_apart_and_found_again(
+    mortal_postgres: Postgres, tmp_path: Path
+) -> None:
+    own = mortal_postgres
+    store = own.fresh()
+    with ServerProcess(tmp_path / "x", *WIDE, store=store) as server:
+        assert (await asyncio.to_thread(httpx.get, f"{server.url}/healthz")).status_code == 200
+        second = open_store(store)
+        own.stop(crash=True)
+        sick = await asyncio.to_thread(httpx.get, f"{server.url}/healthz", timeout=60)
+        assert (sick.status_code, sick.json()["status"]) == (503, "degraded")
+        with pytest.raises(DatabaseAway):
+            await asyncio.to_thread(open_store, store)
+        with pytest.raises(RequestRefused) as error:
+            await second.run(lambda db: db.exec_driver_sql("SELECT 1"), patience_s=0.0)
+        assert (error.value.status, error.value.problem) == (503, "database_away")
+        assert error.value.retry_after_s
+        second.close()
+        own.start()
+        well = await asyncio.to_thread(httpx.get, f"{server.url}/healthz", timeout=60)
+        tries = 0
+        while well.status_code != 200 and tries < 100:  # stale connections fail once each
             well = await asyncio.to_thread(httpx.get, f"{server.url}/healthz", timeout=60)
-            tries = 0
-            while well.status_code != 200 and tries < 100:  # stale connections fail once each
-                well = await asyncio.to_thread(httpx.get, f"{server.url}/healthz", timeout=60)
-                tries += 1
-            assert well.json()["status"] == "ok"
-            assert b"Traceback" not in server.log.read_bytes()
-    finally:
-        own.remove()
+            tries += 1
+        assert well.json()["status"] == "ok"
+        assert b"Traceback" not in server.log.read_bytes()
 
 
 # ---- addresses ----------------------------------------------------------------------------------

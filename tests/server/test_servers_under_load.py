@@ -19,7 +19,7 @@ from telemed_protocol.segment import GENESIS_HASH, next_log_hash, parse_segment
 from telemed_server import keeper
 from tests.server.history import PATIENCE_S, History, Reader, Writer, faults_of
 from tests.server.rig import WIDE, Desk, ServerProcess
-from tests.support.postgres import running
+from tests.support.postgres import Postgres
 
 LANES = 5
 
@@ -77,32 +77,32 @@ class Load:
 
 
 def test_no_number_is_lost_doubled_or_reordered_when_servers_and_database_die(
-    tmp_path: Path,
+    mortal_postgres: Postgres, tmp_path: Path
 ) -> None:
-    with running() as own:
-        store = own.fresh()
-        a = ServerProcess(tmp_path / "a", *WIDE, store=store)
-        b = ServerProcess(tmp_path / "b", *WIDE, store=store)
-        with a, b, Load(a, b) as load:
-            load.go_on()
-            a.kill()
-            load.go_on()
-            a.start()
-            load.go_on()
-            own.stop(crash=True)
-            own.start()
-            load.go_on()
-            b.kill()
-            own.stop()
-            own.start()
-            b.start()
-            assert load.finish() == []
-            for server in (a, b):
-                assert server.stop() == 0
-                assert b"Traceback" not in server.log.read_bytes()
-        report = keeper.check(store)
-        assert (report.faults, report.segments) == ([], len(load.seen.receipts))
-        assert report.segments == len(load.seen.pulls["reader a"])
+    own = mortal_postgres
+    store = own.fresh()
+    a = ServerProcess(tmp_path / "a", *WIDE, store=store)
+    b = ServerProcess(tmp_path / "b", *WIDE, store=store)
+    with a, b, Load(a, b) as load:
+        load.go_on()
+        a.kill()
+        load.go_on()
+        a.start()
+        load.go_on()
+        own.stop(crash=True)
+        own.start()
+        load.go_on()
+        b.kill()
+        own.stop()
+        own.start()
+        b.start()
+        assert load.finish() == []
+        for server in (a, b):
+            assert server.stop() == 0
+            assert b"Traceback" not in server.log.read_bytes()
+    report = keeper.check(store)
+    assert (report.faults, report.segments) == ([], len(load.seen.receipts))
+    assert report.segments == len(load.seen.pulls["reader a"])
 
 
 # ---- the checker is checked ---------------------------------------------------------------------

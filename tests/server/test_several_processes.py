@@ -233,7 +233,7 @@ async def test_a_killed_process_takes_its_desks_and_pages_with_it_after_a_while(
 async def test_a_bell_is_heard_by_others_and_rings_again_after_its_line_was_cut(
     postgres: Postgres,
 ) -> None:
-    store = postgres.fresh()
+    store = postgres.fresh_database()
     heard: list[set[bytes] | None] = []
     own: list[set[bytes] | None] = []
     here, there = PostgresBell(store), PostgresBell(store)

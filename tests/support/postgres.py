@@ -24,6 +24,7 @@ from telemed_server.address import StoreAddress
 
 START_S = 60
 OWNER = "keeper"
+COMMON = "postgres"
 LOCKED = "locked"
 PASSWORD = "four fictional lamps"
 
@@ -41,7 +42,7 @@ def programs() -> Path:
 
 
 class Postgres:
-    """One cluster. Databases are made by name; each test takes a fresh one."""
+    """One cluster. Each test takes a place of its own: a user with a schema of the same name."""
 
     def __init__(self) -> None:
         # Not pytest's folder: that belongs to root alone, and PostgreSQL must not be root.
@@ -81,7 +82,7 @@ class Postgres:
         self._full.touch()
 
     def free_disk(self) -> None:
-        self._full.unlink()
+        self._full.unlink(missing_ok=True)
 
     def create(self) -> Self:
         """Make the cluster. ``locked`` needs a password, ``keeper`` does not."""
@@ -134,7 +135,7 @@ class Postgres:
         until = time.monotonic() + START_S
         while True:
             try:
-                with self.connect("postgres"):
+                with self.connect(COMMON):
                     return self
             except psycopg.OperationalError:
                 assert self._process.poll() is None, self.log.read_text(errors="replace")
@@ -153,30 +154,55 @@ class Postgres:
         self.stop(crash=True)
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def connect(self, database: str) -> "psycopg.Connection[Any]":
-        """Connect as the owner of everything; every statement is its own transaction."""
+    def connect(self, database: str, user: str = OWNER) -> "psycopg.Connection[Any]":
+        """Connect; every statement is its own transaction."""
         return psycopg.connect(
-            host=str(self.folder), user=OWNER, dbname=database, autocommit=True, connect_timeout=5
+            host=str(self.folder), user=user, dbname=database, autocommit=True, connect_timeout=5
         )
+
+    def connect_to(self, store: StoreAddress) -> "psycopg.Connection[Any]":
+        """Connect to a test's own place, as its user."""
+        return self.connect(store.database, store.user)
 
     def address(self, database: str, user: str = OWNER, password: str = "") -> StoreAddress:
         """Return how a server reaches a database."""
         return StoreAddress(str(self.folder), 0, user, database, password)
 
     def fresh(self) -> StoreAddress:
-        """Make an empty database."""
-        self._count += 1
-        name = f"clinic{os.getpid()}x{self._count}"
-        with self.connect("postgres") as db:
+        """Make an empty place in the one database: a user who finds its own schema first.
+
+        A database of its own has three hundred files; making and deleting them is most of a test.
+        """
+        name = self._name()
+        with self.connect(COMMON) as db:
+            who = sql.Identifier(name)
+            db.execute(sql.SQL("CREATE ROLE {} LOGIN").format(who))
+            db.execute(sql.SQL("CREATE SCHEMA {} AUTHORIZATION {}").format(who, who))
+        return self.address(COMMON, user=name)
+
+    def fresh_database(self) -> StoreAddress:
+        """Make an empty database: for settings of a database, and for notices that are nobody else's."""
+        name = self._name()
+        with self.connect(COMMON) as db:
             db.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
         return self.address(name)
 
+    def _name(self) -> str:
+        self._count += 1
+        return f"clinic{os.getpid()}x{self._count}"
+
+    @property
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
 
 @contextlib.contextmanager
-def running() -> Iterator[Postgres]:
-    """Run a cluster for a while."""
+def running(*, mortal: bool = False) -> Iterator[Postgres]:
+    """Run a cluster for a while; ``mortal``: its disk can be filled."""
     cluster = Postgres()
     try:
+        if mortal:
+            cluster.on_a_disk_of_its_own()
         yield cluster.create().start()
     finally:
         cluster.remove()

@@ -2,28 +2,18 @@
 
 import asyncio
 import contextlib
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from telemed_desk.clinical.notes import Section
 from telemed_desk.sync.desk_socket import DeskSocket
 from telemed_server import keeper
 from tests.server.rig import WIDE, ServerProcess
-from tests.support.postgres import Postgres, running
+from tests.support.postgres import Postgres
 from tests.support.waiting import until
 from tests.sync.real_desk import RealDesk, at_rest
 from tests.sync.test_two_desks import NOTE, found, join, write_note
 
 PATIENCE_S = 90.0
-
-
-@pytest.fixture
-def own() -> Iterator[Postgres]:
-    """A cluster of this test's own, because it is crashed."""
-    with running() as cluster:
-        yield cluster
 
 
 def is_signed(desk: RealDesk, note: bytes) -> bool:
@@ -32,8 +22,9 @@ def is_signed(desk: RealDesk, note: bytes) -> bool:
 
 
 async def test_desks_at_two_processes_hold_the_same_whatever_dies(
-    own: Postgres, tmp_path: Path
+    mortal_postgres: Postgres, tmp_path: Path
 ) -> None:
+    own = mortal_postgres
     store = own.fresh()
     here = ServerProcess(tmp_path / "here", *WIDE, store=store)
     there = ServerProcess(tmp_path / "there", *WIDE, store=store)
