@@ -64,7 +64,9 @@ def report(rounds: Sequence[Round], facts: Sequence[str], wanted: int, about: st
     kept = [one for one in rounds if one.kept]
     busy = [one for one in rounds if not one.kept]
     green = sum(is_green(one) for one in kept)
-    sources = ", ".join(f"{name} ({n})" for name, n in Counter(one.source for one in rounds).items())
+    sources = ", ".join(
+        f"{name} ({n})" for name, n in Counter(one.source for one in rounds).items()
+    )
     lines = [
         "# All green on a healthy bench",
         "",
