@@ -61,6 +61,8 @@ class Removing:
         change = removal.removal_of(chain, self.device, desk.identity, key, desk.wall_ms())
         kept = verified_chain([*chain.records, change.record])
         self._later(lambda: self._post(change, kept, key))
+        if desk.world.random.random() < 0.4:
+            desk.feed(MembersChanged())  # a hint of something else: its answer may come late
 
     def _post(self, change: removal.AddMember, kept: MemberChain, key: bytes) -> None:
         world, me = self.desk.world, self.desk.identity.device
