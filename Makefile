@@ -3,7 +3,7 @@ SHELL := /bin/bash
 PY := .venv/bin/python
 .DEFAULT_GOAL := help
 
-.PHONY: help run tour test check simulate rigs bench bench-calls lock setup setup-tests setup-bench clean
+.PHONY: help run tour test check simulate rigs bench bench-calls bench-sync lock setup setup-tests setup-bench clean
 
 help:
 	@echo "make run    set up, then start the small server, the desk in practice mode and a patient link"
@@ -12,6 +12,7 @@ help:
 	@echo "make simulate SEEDS=2000   seeded histories of desks and a server, planted bugs"
 	@echo "make rigs STATES=50000 KILLS=2000 CALLS=20000 APPS=100 MUTATIONS=100000   crash and tampering rigs"
 	@echo "make bench  benchmarks       make bench-calls BENCH='--minutes 35'  calls beside Chromium's"
+	@echo "make bench-sync BENCH=--full   store and sync against their goals"
 	@echo "make lock   renew requirements/*.txt"
 
 setup:
@@ -47,6 +48,9 @@ bench: setup-bench
 
 bench-calls: setup-bench
 	@$(PY) -m benchmarks.calls $(BENCH)
+
+bench-sync: setup-bench
+	@$(PY) -m benchmarks.sync $(or $(BENCH),--quick)
 
 lock: setup-tests
 	@scripts/lock.sh

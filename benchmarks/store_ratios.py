@@ -99,6 +99,18 @@ def foreign_ops(count: int, seed: int = 7) -> list[Op]:
     return ops[:count]
 
 
+def as_of_another_pc(drafts: list[OpDraft], at_ms: int) -> list[Op]:
+    """Return facts as another PC would have recorded them."""
+    device, actor = bytes(new_id()), bytes(new_id())
+    return [
+        Op(
+            *(OP_VERSION, device, number, (at_ms << 16) + number, actor, draft.kind),
+            *(READER_VERSION, draft.entity, draft.parents, pack_payload(draft.payload)),
+        )
+        for number, draft in enumerate(drafts, 1)
+    ]
+
+
 def apply_and_search(count: int, folder: Path) -> dict[str, Pair]:
     """Apply ops in batches of 1,000, then ask for words; each time both, one after the other."""
     ops = foreign_ops(count)
