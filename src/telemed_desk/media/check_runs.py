@@ -1,7 +1,10 @@
 """The self-check's runs inside the media process: at most one of each kind, and a call ends them."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
+
+from msgspec.structs import replace
 
 from telemed_desk.media.camera_check import look_for_the_chart
 from telemed_desk.media.control import (
@@ -69,8 +72,10 @@ class CheckRuns:
                 trial = await asyncio.to_thread(_load_link_trial)
                 moved_bytes = await trial(message, self._send)
             elif isinstance(message, RunLinkProbe):
+                begun = time.monotonic()
                 probe = await asyncio.to_thread(_load_link_probe)
-                moved_bytes = await probe(message, self._send)
+                late_s = message.late_s + time.monotonic() - begun
+                moved_bytes = await probe(replace(message, late_s=late_s), self._send)
             elif isinstance(message, LookForChart):
                 await look_for_the_chart(message.run, self._station, self._send)
             else:
