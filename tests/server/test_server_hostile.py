@@ -124,6 +124,7 @@ def test_no_route_breaks_on_odd_bodies(desk: Desk, method: str, path: str) -> No
         assert "server" not in answer.headers
 
 
+@pytest.mark.parametrize("server", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(
     "path", ["/", "/v2", "/page/../cli.py", "/page/%2e%2e/cli.py", "/j/", "/%ff"]
 )
@@ -133,6 +134,7 @@ def test_unknown_paths_are_problems_too(server: ServerProcess, path: str) -> Non
     assert httpx.put(f"{server.url}/v1/links").status_code == 405
 
 
+@pytest.mark.parametrize("server", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(
     "raw",
     [
@@ -272,6 +274,7 @@ async def test_who_asks_too_often_is_told_how_long_to_wait(strict: ServerProcess
     desk.close()
 
 
+@pytest.mark.parametrize("server", ["sqlite"], indirect=True)
 def test_the_page_may_do_nothing_but_its_work(server: ServerProcess) -> None:
     for path in ("/j/AAAA", "/page/index.html"):
         answer = httpx.get(server.url + path)
