@@ -165,6 +165,7 @@ class LinkSpeed:
         def hear(message: control.FromMedia) -> None:
             if isinstance(message, control.LinkProbed) and message.run == run:
                 heard.append(message.figures)
+                ended.set()  # the relay's address is given back after that, and nobody waits for it
             elif isinstance(message, control.ChecksDone) and message.run == run:
                 ended.set()
 

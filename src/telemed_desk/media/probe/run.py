@@ -15,9 +15,8 @@ from telemed_desk.devices.probe.session import ProbeSession
 from telemed_desk.media.control import FromMedia, LinkProbed, RunLinkProbe
 from telemed_desk.media.media_loop import turn_servers
 from telemed_desk.media.probe.driver import SessionDriver
-from telemed_desk.media.probe.ways import Way, direct_way, loop_way, open_relay, relay_way
+from telemed_desk.media.probe.ways import Relay, Way, direct_way, loop_way, open_relay, relay_way
 from telemed_desk.media.transport.gathering import resolve
-from telemed_desk.media.transport.servers import TurnServer
 
 OPENING_S = 0.5
 """What opening a way may take; the rest comes off the measurement, so that the check ends in time."""
@@ -29,47 +28,46 @@ async def run_link_probe(message: RunLinkProbe, send: Callable[[FromMedia], obje
     Returns:
         How many bytes went over the network, both ways, headers included.
     """
-    figures = await _measure(message)
-    send(LinkProbed(message.run, figures))
+    begun = time.monotonic() - message.late_s
+    relay = await open_relay(turn_servers(message.ice_servers))
+    try:
+        figures = await _measure(message, relay, begun)
+        send(LinkProbed(message.run, figures))
+    finally:
+        if relay is not None:
+            await relay[1].give_back()
     return figures.moved_bytes
 
 
-async def _measure(message: RunLinkProbe) -> LinkFigures:
-    begun = time.monotonic() - message.late_s
-
+async def _measure(message: RunLinkProbe, relay: Relay | None, begun: float) -> LinkFigures:
     def plan() -> ProbePlan:
         return PLANS[message.plan].shorter(time.monotonic() - begun - OPENING_S)
 
     addresses = await _addresses(message.host, message.port)
     moved = 0
-    relay = await open_relay(turn_servers(message.ice_servers))
-    try:
-        if relay is not None:
-            for version, address in addresses:
-                if version == 4:
-                    async with relay_way(*relay, address) as way:
-                        figures = await _on(way, message, plan())
-                    moved += figures.moved_bytes
-                    if figures.outcome == "measured":
-                        return figures
-        for version, address in [] if _no_udp(relay, message) else addresses:
-            with contextlib.suppress(OSError):
-                async with direct_way(version, address) as way:
+    if relay is not None:
+        for version, address in addresses:
+            if version == 4:
+                async with relay_way(*relay, address) as way:
                     figures = await _on(way, message, plan())
                 moved += figures.moved_bytes
                 if figures.outcome == "measured":
                     return figures
-        if relay is not None:
-            async with loop_way(*relay) as through:
-                if through is not None:
-                    return await _on(through, message, plan())
-    finally:
-        if relay is not None:
-            await relay[1].give_back()
+    for version, address in [] if _no_udp(relay, message) else addresses:
+        with contextlib.suppress(OSError):
+            async with direct_way(version, address) as way:
+                figures = await _on(way, message, plan())
+            moved += figures.moved_bytes
+            if figures.outcome == "measured":
+                return figures
+    if relay is not None:
+        async with loop_way(*relay) as through:
+            if through is not None:
+                return await _on(through, message, plan())
     return LinkFigures(moved_bytes=moved)
 
 
-def _no_udp(relay: tuple[TurnServer, object] | None, message: RunLinkProbe) -> bool:
+def _no_udp(relay: Relay | None, message: RunLinkProbe) -> bool:
     """Tell whether to spare the time of asking straight over UDP, where the relay had no ear for it."""
     hurry = message.plan in ("watch", "quick")
     return hurry and relay is not None and relay[0].way != "udp"

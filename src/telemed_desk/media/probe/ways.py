@@ -117,7 +117,11 @@ class _End:
             await self.transport.client.delete()
 
 
-async def open_relay(servers: Sequence[TurnServer]) -> tuple[TurnServer, _End] | None:
+Relay = tuple[TurnServer, _End]
+"""A relay that gave an address, and that address."""
+
+
+async def open_relay(servers: Sequence[TurnServer]) -> Relay | None:
     """Get an address at a relay: over UDP if that works, else over TCP, else over TLS.
 
     All are asked at once, and whatever is not taken is given back.
