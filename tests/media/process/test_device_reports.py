@@ -2,7 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,7 @@ from telemed_desk.media import control
 from telemed_desk.media.camera_report import CameraReport
 from telemed_desk.media.sound_report import SoundReport
 from telemed_desk.media.station import Station
+from tests.support.devices.private_pulse import PrivatePulse
 
 TURNS = 8
 LIMIT_S = 30.0
@@ -17,6 +19,19 @@ LIMIT_S = 30.0
 Report = Callable[[Station, Callable[[control.FromMedia], object]], SoundReport | CameraReport]
 
 
+@pytest.fixture
+def pulse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A sound server: without one PortAudio would be asked, which looks around once for good, and
+    every later test of this process would find the devices of that moment.
+    """
+    server = PrivatePulse(tmp_path)
+    for name, value in server.environment.items():
+        monkeypatch.setenv(name, value)
+    yield
+    server.close()
+
+
+@pytest.mark.usefixtures("pulse")
 @pytest.mark.parametrize("report", [SoundReport, CameraReport])
 async def test_a_watch_that_is_ended_while_something_is_plugged_ends(report: Report) -> None:
     for turns in range(TURNS):  # of the loop, between the plug and the end
