@@ -27,11 +27,8 @@ from benchmarks.sync.history import (
 from telemed_desk.sync.desk_socket import DeskSocket, LinkState
 from telemed_desk.sync.driver import SyncDriver
 from telemed_desk.sync.enrolment import (
-    await_grant,
     found_clinic,
-    grant_pending,
     make_invitation,
-    request_enrolment,
 )
 from telemed_desk.sync.membership import verified_chain
 from telemed_desk.sync.server_client import ServerClient
@@ -39,6 +36,7 @@ from telemed_desk.sync.status import Phase
 from telemed_desk.vault import OpDraft, SyncState
 from telemed_protocol.ids import new_id
 from tests.support.waiting import until
+from tests.sync.let_in import let_in
 from tests.sync.real_desk import RealDesk, wall_ms
 
 BATCH = 1_000
@@ -225,17 +223,11 @@ class DeskEnd:
     async def _join(self) -> dict[str, Any]:
         a, b = self._desks[0], self._desk("B", self._order)
         code = await make_invitation(a.client, wall_ms() / 1000)
-        asked = await request_enrolment(b.client, code.text.lower(), b.identity)
-        waiting = asyncio.create_task(
-            await_grant(b.client, asked, b.identity, wait=lambda _s: asyncio.sleep(0.1))
-        )
         key = a.vault.epoch_key(0)
         assert key is not None
-        chain, _ = await grant_pending(
-            *(a.client, a.identity, verified_chain(a.vault.member_records()), [code], {0: key})
-        )
+        member = (a.client, a.identity, verified_chain(a.vault.member_records()))
+        chain, granted = await let_in(member, (b.client, b.identity), code, {0: key})
         await asyncio.to_thread(a.vault.keep_member_records, chain.records)
-        granted = await waiting
         b.vault.set_clinic(granted.clinic).result()
         await asyncio.to_thread(b.vault.keep_member_records, granted.chain.records)
         await asyncio.to_thread(b.vault.keep_epoch_key, 0, granted.keys[0])

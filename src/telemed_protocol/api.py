@@ -1,15 +1,17 @@
 """The server's HTTP interface for desks: msgpack bodies (``application/msgpack``), both ways.
 
-Errors are :class:`Problem` with the status beside each path below. All but the first four need
+Errors are :class:`Problem` with the status beside each path below. All but the first five need
 ``Authorization: Bearer <token>``.
 
 ========================  ====================================  =====================================
 ``POST`` /v1/clinics      :class:`FoundClinic` → 201 Enrolled     403 bad or used code
 ``POST`` /v1/enrol        :class:`EnrolRequest` → 202             404 no such invitation, 409, 429
 ``POST`` /v1/enrol/status :class:`EnrolQuery` → EnrolStatus      404
+``POST`` /v1/enrol/reveal :class:`EnrolReveal` → 202              404, 409 nobody answered, or another
 ``POST`` /v1/auth/...     challenge → Challenge; token → Token   401, 429
 ``POST`` /v1/invitations  :class:`Invite` → 201
 ``GET``  /v1/enrol        → list[PendingDesk]
+``POST`` /v1/enrol/answer :class:`EnrolAnswer` → 201              404, 409 another desk answered
 ``POST`` /v1/members      :class:`AddMember` → 201                409 chain moved on, 422
 ``GET``  /v1/members      → list[SignedRecord]
 ``GET``  /v1/wraps        → list[WrappedKey] for this device
@@ -73,20 +75,48 @@ class Invite(msgspec.Struct, frozen=True):
 
 
 class EnrolRequest(msgspec.Struct, frozen=True):
-    """A new desk asks to be added; ``mac`` proves that it holds the code."""
+    """A new desk asks to be added; ``mac`` proves that it holds the code.
+
+    ``commitment`` binds its keys to a number that it reveals later
+    (:mod:`telemed_protocol.comparing`).
+    """
 
     lookup_id: bytes
     public: DevicePublic
     mac: bytes
+    commitment: bytes
 
 
 class PendingDesk(msgspec.Struct, frozen=True):
-    """A request as a member desk sees it; the desk checks the mac, not the server."""
+    """A request as a member desk sees it; the desk checks everything, the server nothing.
+
+    ``commitment`` is empty from a server of before there were any; ``answer`` and ``reveal`` while
+    nobody answered, or it was not revealed yet.
+    """
 
     lookup_id: bytes
     public: DevicePublic
     mac: bytes
     asked_at: float
+    commitment: bytes = b""
+    answer: bytes = b""
+    reveal: bytes = b""
+
+
+class EnrolAnswer(msgspec.Struct, frozen=True):
+    """A member desk answers a request; the first that does counts. Opaque to the server."""
+
+    lookup_id: bytes
+    device: bytes
+    answer: bytes
+
+
+class EnrolReveal(msgspec.Struct, frozen=True):
+    """A new desk reveals the number that it committed to, once it was answered."""
+
+    lookup_id: bytes
+    device: bytes
+    nonce: bytes
 
 
 class WrappedKey(msgspec.Struct, frozen=True):
@@ -125,6 +155,10 @@ class EnrolStatus(msgspec.Struct, frozen=True):
     proof: bytes = b""
     records: list[SignedRecord] = []
     wraps: list[WrappedKey] = []
+    answer: bytes = b""
+    """Of the member desk that answered first; empty = none has."""
+    compares: bool = False
+    """This server carries commitments; earlier ones did not, and a desk refuses those."""
 
 
 class ChallengeRequest(msgspec.Struct, frozen=True):

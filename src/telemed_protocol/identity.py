@@ -1,5 +1,6 @@
 """Who a PC is: its signing and its receiving key, and how it proves itself to the server."""
 
+import hmac
 from typing import Final
 
 import msgspec
@@ -15,6 +16,7 @@ from telemed_protocol.errors import ForgeryError, FormatError
 
 AUTH_CONTEXT: Final = b"telemed/auth/v1"
 _FOUNDING_CONTEXT: Final = b"telemed/founding-key/v1"
+_ANSWER_CONTEXT: Final = b"telemed/enrol-nonce/v1"
 SUITE_X25519: Final = 1
 """HPKE suite 1: X25519, HKDF-SHA256, ChaCha20-Poly1305 (RFC 9180). 2 is kept for a hybrid."""
 _suite = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.CHACHA20_POLY1305)
@@ -61,6 +63,11 @@ class DeviceIdentity(msgspec.Struct, frozen=True, array_like=True):
         """
         seeds = self.signing_seed + self.receiving_seed
         return HKDF(SHA256(), 32, salt=clinic, info=_FOUNDING_CONTEXT).derive(seeds)
+
+    def answer_nonce(self, asked: bytes) -> bytes:
+        """Return 32 bytes that nobody else can foresee: always the same for the same question."""
+        key = HKDF(SHA256(), 32, salt=None, info=_ANSWER_CONTEXT).derive(self.signing_seed)
+        return hmac.digest(key, asked, "sha256")
 
     @property
     def public(self) -> DevicePublic:

@@ -1,4 +1,4 @@
-"""Clinics, their member chains, invitations and requests to join.
+"""Clinics, their member chains and invitations; requests to join are in :mod:`telemed_server.asking`.
 
 The server keeps the chain and checks it as any desk does, but holds no key that could extend it.
 Every function runs in a database thread, inside the caller's transaction.
@@ -11,12 +11,8 @@ import sqlalchemy as sa
 
 from telemed_protocol.api import (
     AddMember,
-    EnrolQuery,
-    EnrolRequest,
-    EnrolStatus,
     FoundClinic,
     Invite,
-    PendingDesk,
     WrappedKey,
 )
 from telemed_protocol.errors import ForgeryError, FormatError
@@ -37,35 +33,35 @@ from telemed_server.schema import (
 from telemed_server.store import in_turn
 
 MAX_INVITATION_S: Final = 7 * 24 * 3600
-MAX_ASKING: Final = 5
-"""Desks that may ask under one invitation; more means that the code got into wrong hands."""
 MAX_RECORD_BYTES: Final = 4096
 MAX_WRAP_BYTES: Final = 2048
 MAX_EPOCH: Final = 2**31 - 1
 
 
-def _require_size(data: bytes, size: int, what: str) -> None:
+def require_size(data: bytes, size: int, what: str) -> None:
+    """Refuse what is not so long; 422."""
     if len(data) != size:
         raise RequestRefused(422, "format", what)
 
 
-def _require_public(public: DevicePublic) -> None:
-    _require_size(public.device, 16, "device")
-    _require_size(public.signing, 32, "signing")
-    _require_size(public.receiving, 32, "receiving")
+def require_public(public: DevicePublic) -> None:
+    """Refuse keys of another size; 422."""
+    require_size(public.device, 16, "device")
+    require_size(public.signing, 32, "signing")
+    require_size(public.receiving, 32, "receiving")
 
 
 def _parse(signed: SignedRecord) -> MemberRecord:
     if len(signed.record) > MAX_RECORD_BYTES:
         raise RequestRefused(422, "format", "record too long")
-    _require_size(signed.signature, 64, "signature")
+    require_size(signed.signature, 64, "signature")
     try:
         record = signed.parse()
     except FormatError as error:
         raise RequestRefused(422, "format", "record") from error
-    _require_size(record.clinic, 16, "clinic")
-    _require_size(record.by, 16, "by")
-    _require_public(record.member)
+    require_size(record.clinic, 16, "clinic")
+    require_size(record.by, 16, "by")
+    require_public(record.member)
     if not 0 <= record.epoch <= MAX_EPOCH:
         raise RequestRefused(422, "format", "epoch")
     return record
@@ -169,7 +165,7 @@ def invite(db: sa.Connection, now: float, clinic: bytes, device: bytes, request:
     Raises:
         RequestRefused: 409 the code belongs to another clinic, 422 too long or already over.
     """
-    _require_size(request.lookup_id, 16, "lookup_id")
+    require_size(request.lookup_id, 16, "lookup_id")
     if not now < request.expires_at <= now + MAX_INVITATION_S + 60:
         raise RequestRefused(422, "format", "expires_at")
     known = db.execute(
@@ -188,71 +184,6 @@ def invite(db: sa.Connection, now: float, clinic: bytes, device: bytes, request:
             expires_at=request.expires_at,
         )
     )
-
-
-def ask(db: sa.Connection, now: float, request: EnrolRequest) -> bytes:
-    """Store a new desk's request; returns the clinic that invited.
-
-    Raises:
-        RequestRefused: 404 no such invitation, 409 device known or invitation spent, 422.
-    """
-    _require_public(request.public)
-    _require_size(request.mac, 32, "mac")
-    invitation = db.execute(
-        in_turn(sa.select(invitations).where(invitations.c.lookup_id == request.lookup_id))
-    ).first()
-    if invitation is None or invitation.expires_at <= now:
-        raise RequestRefused(404, "no_such_invitation")
-    asked = db.execute(
-        sa.select(enrol_requests).where(enrol_requests.c.lookup_id == request.lookup_id)
-    ).all()
-    for row in asked:
-        if row.device == request.public.device:
-            same = DevicePublic(row.device, row.signing, row.receiving) == request.public
-            if same and row.mac == request.mac:
-                return bytes(invitation.clinic)
-            raise RequestRefused(409, "device_exists")
-    known = db.execute(
-        sa.select(devices.c.device).where(devices.c.device == request.public.device)
-    ).first()
-    if known is not None:
-        raise RequestRefused(409, "device_exists")
-    if invitation.granted_to is not None or len(asked) >= MAX_ASKING:
-        raise RequestRefused(409, "invitation_spent")
-    db.execute(
-        enrol_requests.insert().values(
-            lookup_id=request.lookup_id,
-            device=request.public.device,
-            signing=request.public.signing,
-            receiving=request.public.receiving,
-            mac=request.mac,
-            asked_at=now,
-        )
-    )
-    return bytes(invitation.clinic)
-
-
-def pending(db: sa.Connection, now: float, clinic: bytes) -> list[PendingDesk]:
-    """Return requests that wait for a member desk's word."""
-    rows = db.execute(
-        sa.select(enrol_requests)
-        .join(invitations, invitations.c.lookup_id == enrol_requests.c.lookup_id)
-        .where(
-            invitations.c.clinic == clinic,
-            invitations.c.granted_to.is_(None),
-            invitations.c.expires_at > now,
-        )
-        .order_by(enrol_requests.c.asked_at)
-    )
-    return [
-        PendingDesk(
-            row.lookup_id,
-            DevicePublic(row.device, row.signing, row.receiving),
-            row.mac,
-            row.asked_at,
-        )
-        for row in rows
-    ]
 
 
 def add_member(
@@ -295,7 +226,7 @@ def _require_keys(chain: MemberChain, request: AddMember) -> None:
 
 
 def _grant(db: sa.Connection, clinic: bytes, record: MemberRecord, request: AddMember) -> None:
-    _require_size(request.proof, 32, "proof")
+    require_size(request.proof, 32, "proof")
     asked = db.execute(
         sa.select(enrol_requests)
         .join(invitations, invitations.c.lookup_id == enrol_requests.c.lookup_id)
@@ -352,30 +283,3 @@ def wraps_for(db: sa.Connection, clinic: bytes, device: bytes) -> list[WrappedKe
         .order_by(wraps.c.epoch)
     )
     return [WrappedKey(row.epoch, row.device, row.wrap) for row in rows]
-
-
-def status(db: sa.Connection, query: EnrolQuery) -> EnrolStatus:
-    """Tell a new desk whether it was added.
-
-    Raises:
-        RequestRefused: 404 it never asked.
-    """
-    row = db.execute(
-        sa.select(enrol_requests.c.proof, invitations.c.clinic)
-        .join(invitations, invitations.c.lookup_id == enrol_requests.c.lookup_id)
-        .where(
-            enrol_requests.c.lookup_id == query.lookup_id,
-            enrol_requests.c.device == query.device,
-        )
-    ).first()
-    if row is None:
-        raise RequestRefused(404, "no_such_request")
-    if row.proof is None:
-        return EnrolStatus(granted=False)
-    return EnrolStatus(
-        granted=True,
-        clinic=row.clinic,
-        proof=row.proof,
-        records=chain_records(db, row.clinic),
-        wraps=wraps_for(db, row.clinic, query.device),
-    )

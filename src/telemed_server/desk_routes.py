@@ -12,9 +12,11 @@ from telemed_protocol.api import (
     Challenge,
     ChallengeRequest,
     CloseLink,
+    EnrolAnswer,
     Enrolled,
     EnrolQuery,
     EnrolRequest,
+    EnrolReveal,
     FoundClinic,
     Invite,
     NewLink,
@@ -23,7 +25,7 @@ from telemed_protocol.api import (
     TokenRequest,
 )
 from telemed_protocol.segment import MAX_SEGMENT_BYTES
-from telemed_server import auth, clinics, ice, links, probe, segments
+from telemed_server import asking, auth, clinics, ice, links, probe, segments
 from telemed_server.errors import RequestRefused
 from telemed_server.http import answer, number_from_query, read_body, read_message
 from telemed_server.parts import network_of_asker, parts_of
@@ -45,7 +47,7 @@ async def ask_to_enrol(request: Request) -> Response:
     parts = parts_of(request)
     parts.check_network(request, "enrol")
     message = await read_message(request, EnrolRequest)
-    clinic = await parts.store.run(lambda db: clinics.ask(db, time.time(), message))
+    clinic = await parts.store.run(lambda db: asking.ask(db, time.time(), message))
     parts.hub.somebody_asks(clinic)
     return Response(status_code=202)
 
@@ -55,7 +57,26 @@ async def enrol_status(request: Request) -> Response:
     parts = parts_of(request)
     parts.check_network(request, "enrol-status")
     message = await read_message(request, EnrolQuery)
-    return answer(await parts.store.run(lambda db: clinics.status(db, message)))
+    return answer(await parts.store.run(lambda db: asking.status(db, message)))
+
+
+async def answer_enrol(request: Request) -> Response:
+    """Keep a member desk's answer to a new desk's request."""
+    parts = parts_of(request)
+    member = await parts.member(request)
+    message = await read_message(request, EnrolAnswer)
+    await parts.store.run(lambda db: asking.answer(db, time.time(), member.clinic, message))
+    return Response(status_code=201)
+
+
+async def reveal(request: Request) -> Response:
+    """Keep the number that a new desk reveals."""
+    parts = parts_of(request)
+    parts.check_network(request, "enrol-status")
+    message = await read_message(request, EnrolReveal)
+    clinic = await parts.store.run(lambda db: asking.reveal(db, message))
+    parts.hub.somebody_asks(clinic)
+    return Response(status_code=202)
 
 
 async def challenge(request: Request) -> Response:
@@ -95,7 +116,7 @@ async def list_requests(request: Request) -> Response:
     """List the desks that ask."""
     parts = parts_of(request)
     member = await parts.member(request)
-    return answer(await parts.store.run(lambda db: clinics.pending(db, time.time(), member.clinic)))
+    return answer(await parts.store.run(lambda db: asking.pending(db, time.time(), member.clinic)))
 
 
 async def add_member(request: Request) -> Response:
@@ -218,6 +239,8 @@ ROUTES = [
     Route("/v1/enrol", ask_to_enrol, methods=["POST"]),
     Route("/v1/enrol", list_requests, methods=["GET"]),
     Route("/v1/enrol/status", enrol_status, methods=["POST"]),
+    Route("/v1/enrol/answer", answer_enrol, methods=["POST"]),
+    Route("/v1/enrol/reveal", reveal, methods=["POST"]),
     Route("/v1/auth/challenge", challenge, methods=["POST"]),
     Route("/v1/auth/token", token, methods=["POST"]),
     Route("/v1/invitations", invite, methods=["POST"]),

@@ -113,7 +113,12 @@ def _by_clinic(rows: "sa.Result[bytes, bytes]") -> dict[bytes, set[bytes]]:
 
 def _asking(db: sa.Connection, wanted: list[bytes], now: float) -> dict[bytes, tuple[int, float]]:
     rows = db.execute(
-        sa.select(invitations.c.clinic, sa.func.count(), sa.func.max(enrol_requests.c.asked_at))
+        sa.select(
+            invitations.c.clinic,
+            # Who revealed its number counts twice: that is news as well.
+            sa.func.count() + sa.func.count(enrol_requests.c.reveal),
+            sa.func.max(enrol_requests.c.asked_at),
+        )
         .join(enrol_requests, enrol_requests.c.lookup_id == invitations.c.lookup_id)
         .where(
             invitations.c.clinic.in_(wanted),

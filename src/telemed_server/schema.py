@@ -82,6 +82,9 @@ enrol_requests = sa.Table(
     sa.Column("mac", _HASH, nullable=False),
     sa.Column("asked_at", sa.Float, nullable=False),
     sa.Column("proof", _HASH),
+    sa.Column("commitment", _HASH),
+    sa.Column("answer", sa.LargeBinary),
+    sa.Column("reveal", _HASH),
 )
 
 tokens = sa.Table(

@@ -37,7 +37,7 @@ from telemed_protocol.room import (
     decode_page_frame,
     encode_frame,
 )
-from telemed_server import auth, clinics, ice, room, segments
+from telemed_server import asking, auth, ice, room, segments
 from telemed_server.desk_line import DeskLine
 from telemed_server.errors import RequestRefused
 from telemed_server.line import (
@@ -236,7 +236,7 @@ async def _desk(parts: Parts, socket: WebSocket) -> None:
     parts.hub.add_desk(desk)
     try:
         desk.log_grew(await parts.store.run(lambda db: segments.head_of(db, member.clinic)))
-        if await parts.store.run(lambda db: clinics.pending(db, now, member.clinic)):
+        if await parts.store.run(lambda db: asking.pending(db, now, member.clinic)):
             desk.line.reply(EnrolFrame())
         await desk.line.serve(
             lambda: _read(

@@ -14,8 +14,8 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from telemed_desk.sync.enrolment import open_grant
 from telemed_desk.sync.hands import StoreHands
+from telemed_desk.sync.joining import open_grant
 from telemed_desk.sync.server_client import _read
 from telemed_desk.vault.attachments import open_chunks, seal_chunks
 from telemed_protocol.api import (

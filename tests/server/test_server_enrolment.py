@@ -6,11 +6,15 @@ from collections.abc import Iterator
 import msgspec
 import pytest
 
+from telemed_desk.sync.joining import Joining
+from telemed_desk.sync.joining import request_of as request_to_join
 from telemed_protocol.api import (
     AddMember,
+    EnrolAnswer,
     Enrolled,
     EnrolQuery,
     EnrolRequest,
+    EnrolReveal,
     EnrolStatus,
     FoundClinic,
     Invite,
@@ -18,6 +22,7 @@ from telemed_protocol.api import (
     WrappedKey,
 )
 from telemed_protocol.codes import EnrolCode
+from telemed_protocol.comparing import Opening, commit
 from telemed_protocol.identity import wrap_for
 from telemed_protocol.ids import new_id
 from telemed_protocol.membership import (
@@ -28,7 +33,9 @@ from telemed_protocol.membership import (
     sign_record,
     wrap_info,
 )
-from tests.server.rig import Desk, ServerProcess, founding_record, pack, problem_of, unpack
+from tests.server.rig import Desk, ServerProcess, founding_record, problem_of, unpack
+
+NONCE = bytes(range(32))
 
 
 @pytest.fixture
@@ -46,8 +53,12 @@ def invite(desk: Desk, seconds: float = 3600) -> EnrolCode:
 
 
 def request_of(newcomer: Desk, code: EnrolCode) -> EnrolRequest:
+    return request_to_join(Joining(code, opening_of(newcomer, code), NONCE))
+
+
+def opening_of(newcomer: Desk, code: EnrolCode) -> Opening:
     public = newcomer.identity.public
-    return EnrolRequest(code.lookup_id, public, code.mac(b"request", pack(public)))
+    return Opening(code.lookup_id, public, commit(code.lookup_id, public, NONCE))
 
 
 def next_record(
@@ -151,7 +162,9 @@ def test_a_new_desk_is_added_by_a_member_and_opens_the_clinics_key(
     assert not unpack(newcomer.post("/v1/enrol/status", query), EnrolStatus).granted
 
     (asking,) = unpack(desk.get("/v1/enrol"), list[PendingDesk])
-    assert code.check_mac(b"request", pack(asking.public), asking.mac)
+    opening = opening_of(newcomer, code)
+    assert opening == Opening(asking.lookup_id, asking.public, asking.commitment)
+    assert opening.check_mac(code, asking.mac)
     message = addition(desk, newcomer, code, next_record(desk, newcomer))
     for _ in range(2):  # the answer may get lost
         assert desk.post("/v1/members", message).status_code == 201
@@ -170,6 +183,42 @@ def test_a_new_desk_is_added_by_a_member_and_opens_the_clinics_key(
     newcomer.log_in()
     assert unpack(newcomer.get("/v1/wraps"), list[WrappedKey]) == status.wraps
     assert unpack(newcomer.get("/v1/members"), list[SignedRecord]) == status.records
+
+
+def test_the_first_answer_counts_and_nothing_is_revealed_before_it(
+    server: ServerProcess, desk: Desk, newcomer: Desk
+) -> None:
+    code = invite(desk)
+    device = newcomer.identity.device
+    bare = msgspec.structs.replace(request_of(newcomer, code), commitment=b"")
+    assert newcomer.post("/v1/enrol", bare).status_code == 422
+    answer = EnrolAnswer(code.lookup_id, device, b"first")
+    nobody = desk.post("/v1/enrol/answer", answer)
+    assert (nobody.status_code, problem_of(nobody)) == (404, "nobody_asked")
+    assert newcomer.post("/v1/enrol", request_of(newcomer, code)).status_code == 202
+    reveal = EnrolReveal(code.lookup_id, device, NONCE)
+    early = newcomer.post("/v1/enrol/reveal", reveal)
+    assert (early.status_code, problem_of(early)) == (409, "not_answered")
+    assert newcomer.post("/v1/enrol/answer", answer).status_code == 401
+    other = Desk.founding(server)
+    assert other.post("/v1/enrol/answer", answer).status_code == 404
+    other.close()
+    for _ in range(2):  # the answer may get lost
+        assert desk.post("/v1/enrol/answer", answer).status_code == 201
+    second = desk.post("/v1/enrol/answer", msgspec.structs.replace(answer, answer=b"second"))
+    assert (second.status_code, problem_of(second)) == (409, "answered")
+    long = msgspec.structs.replace(answer, answer=bytes(513))
+    assert desk.post("/v1/enrol/answer", long).status_code == 422
+    for _ in range(2):
+        assert newcomer.post("/v1/enrol/reveal", reveal).status_code == 202
+    changed = newcomer.post("/v1/enrol/reveal", msgspec.structs.replace(reveal, nonce=bytes(32)))
+    assert (changed.status_code, problem_of(changed)) == (409, "revealed")
+    (asking,) = unpack(desk.get("/v1/enrol"), list[PendingDesk])
+    assert (asking.answer, asking.reveal) == (b"first", NONCE)
+    status = unpack(
+        newcomer.post("/v1/enrol/status", EnrolQuery(code.lookup_id, device)), EnrolStatus
+    )
+    assert (status.answer, status.granted, status.compares) == (b"first", False, True)
 
 
 def test_nobody_asks_without_an_invitation_that_is_still_good(desk: Desk, newcomer: Desk) -> None:

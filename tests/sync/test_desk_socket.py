@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from telemed_desk.sync.desk_socket import SILENCE_S, DeskSocket, LinkState
-from telemed_desk.sync.enrolment import make_invitation, request_enrolment
+from telemed_desk.sync.enrolment import make_invitation
+from telemed_desk.sync.joining import request_enrolment
 from telemed_desk.sync.page_talk import PageTalk
 from telemed_desk.sync.server_client import ServerClient
 from telemed_protocol.errors import ForgeryError

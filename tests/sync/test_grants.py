@@ -3,8 +3,8 @@
 import msgspec
 import pytest
 
-from telemed_desk.sync.enrolment import open_grant
 from telemed_desk.sync.hands import StoreHands
+from telemed_desk.sync.joining import open_grant
 from telemed_protocol.api import EnrolStatus, WrappedKey
 from telemed_protocol.codes import EnrolCode
 from telemed_protocol.errors import ForgeryError, FormatError

@@ -11,13 +11,9 @@ import pytest
 from telemed_desk.clinical.notes import NoteText, Section
 from telemed_desk.sync.desk_socket import DeskSocket
 from telemed_desk.sync.driver import SyncDriver
-from telemed_desk.sync.enrolment import (
-    await_grant,
-    found_clinic,
-    grant_pending,
-    make_invitation,
-    request_enrolment,
-)
+from telemed_desk.sync.enrolment import found_clinic, make_invitation
+from telemed_desk.sync.joining import request_enrolment
+from telemed_desk.sync.letting_in import Attempts, asking_desks, grant_asking
 from telemed_desk.sync.membership import verified_chain
 from telemed_desk.sync.problems import CodeRefused
 from telemed_desk.sync.status import Phase
@@ -26,6 +22,7 @@ from telemed_protocol.api import EnrolRequest
 from telemed_protocol.ids import new_id
 from tests.server.rig import WIDE, ServerProcess
 from tests.support.waiting import until
+from tests.sync.let_in import compare, let_in
 from tests.sync.real_desk import RealDesk, at_rest, wall_ms
 from tests.sync.wire_tap import WireTap
 
@@ -63,22 +60,15 @@ async def found(server: ServerProcess, desk: RealDesk) -> None:
 
 async def join(member: RealDesk, newcomer: RealDesk) -> None:
     code = await make_invitation(member.client, wall_ms() / 1000)
-    asked = await request_enrolment(newcomer.client, code.text.lower(), newcomer.identity)
-    waiting = asyncio.create_task(
-        await_grant(newcomer.client, asked, newcomer.identity, wait=lambda _s: asyncio.sleep(0.05))
-    )
     key = member.vault.epoch_key(0)
     assert key is not None
-    chain, added = await grant_pending(
-        member.client,
-        member.identity,
-        verified_chain(member.vault.member_records()),
-        [code],
+    chain, granted = await let_in(
+        (member.client, member.identity, verified_chain(member.vault.member_records())),
+        (newcomer.client, newcomer.identity),
+        code,
         {0: key},
     )
-    assert added == [newcomer.identity.public]
     await asyncio.to_thread(member.vault.keep_member_records, chain.records)
-    granted = await waiting
     newcomer.vault.set_clinic(granted.clinic).result()
     await asyncio.to_thread(newcomer.vault.keep_member_records, granted.chain.records)
     for epoch, epoch_key in granted.keys.items():
@@ -277,14 +267,16 @@ async def test_a_code_works_once(tmp_path: Path, server: ServerProcess) -> None:
         async with clinic_of(server, tmp_path) as (a, _, tap):
             c = RealDesk(tmp_path / "c", "Dr Chebet Mfano", tap.url)
             code = await make_invitation(a.client, wall_ms() / 1000)
-            await request_enrolment(c.client, code.text, c.identity)
             key = a.vault.epoch_key(0)
             assert key is not None
             chain = verified_chain(a.vault.member_records())
-            chain, added = await grant_pending(a.client, a.identity, chain, [code], {0: key})
-            assert len(added) == 1
-            chain, added = await grant_pending(a.client, a.identity, chain, [code], {0: key})
-            assert added == []
+            member = (a.client, a.identity, chain)
+            _, asking = await compare(member, (c.client, c.identity), code)
+            chain, added = await grant_asking(*member, asking, {0: key})
+            assert added
+            chain, added = await grant_asking(*member, asking, {0: key})
+            assert not added
+            assert not (await asking_desks(*member, [code], Attempts())).asking
             late = RealDesk(tmp_path / "d", "Dr Deng Mfano", tap.url)
             with pytest.raises(CodeRefused):
                 await request_enrolment(late.client, code.text, late.identity)
@@ -316,11 +308,14 @@ async def test_a_request_without_the_code_is_not_granted(
             code = await make_invitation(a.client, wall_ms() / 1000)
             intruder = RealDesk(tmp_path / "c", "Nobody", tap.url)
             # Knows what the server knows, the lookup id, but not the code's key.
-            forged = EnrolRequest(code.lookup_id, intruder.identity.public, bytes(32))
+            forged = EnrolRequest(code.lookup_id, intruder.identity.public, bytes(32), bytes(32))
             await intruder.client.ask_to_enrol(forged)
-            key = a.vault.epoch_key(0)
-            assert key is not None
+            attempts = Attempts()
             chain = verified_chain(a.vault.member_records())
-            _, added = await grant_pending(a.client, a.identity, chain, [code], {0: key})
-            assert added == []
+            for _ in range(2):
+                asked = await asking_desks(a.client, a.identity, chain, [code], attempts)
+                assert not asked.asking
+            (pending,) = await a.client.pending_desks()
+            assert not pending.answer
+            assert not attempts.seen  # who has not the code spends nobody's tries
             await intruder.close()

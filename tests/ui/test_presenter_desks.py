@@ -8,8 +8,8 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QPushButton
 from pytestqt.qtbot import QtBot
 
-from telemed_desk.sync.enrolment import Asking
-from telemed_desk.sync.problems import DeskRemoved, ServerUnreachable
+from telemed_desk.sync.letting_in import Asking
+from telemed_desk.sync.problems import DeskRemoved, EnrolTooMany, ServerUnreachable
 from telemed_desk.sync.status import Phase, SyncStatus
 from telemed_desk.ui.gallery_days import NOW_MS, at
 from telemed_desk.ui.gallery_screens import SYNC_ITEMS
@@ -99,14 +99,18 @@ def test_while_the_key_is_changed_nothing_else_can_be_asked_for(desks: Desks) ->
 
 
 def test_a_pc_that_asks_shows_its_number_and_waits_for_a_person(desks: Desks) -> None:
-    asking = Asking(NEW, EnrolCode.generate("TMD"), "482913")
+    asking = Asking(NEW, EnrolCode.generate("TMD"), "482913", b"k" * 32)
     desks.presenter.desks(replace(CLINIC, asking=(asking,)))
     (row,) = desks.state.asking
     assert row.title == "A PC asks to join: 482 913"
     assert desks.calls == []
-    desks.presenter.grant(row.device)
-    desks.presenter.refuse(row.device)
-    assert desks.calls == [("grant", NEW.device), ("refuse", NEW.device)]
+    desks.presenter.grant(row.key)
+    desks.presenter.refuse(row.key)
+    assert desks.calls == [("grant", b"k" * 32), ("refuse", b"k" * 32)]
+    again = replace(asking, attempt=2)
+    desks.presenter.desks(replace(CLINIC, asking=(again,), asking_problem=EnrolTooMany()))
+    assert desks.state.asking[0].title == "A PC asks to join, attempt 2 with the same code: 482 913"
+    assert desks.state.problem == EnrolTooMany.sentence
 
 
 def test_the_recovery_sheet_is_missed_made_shown_once_and_never_printed_in_a_log(

@@ -70,9 +70,9 @@ async def test_a_pc_is_compared_added_removed_and_told_so(tmp_path: Path) -> Non
             )
             await until(lambda: state_of(first).asking, "a PC asks")
             (asking,) = state_of(first).asking
-            assert f"wait:{asking.number}" in told
+            await until(lambda: f"wait:{asking.number}" in told, "the same number on both")
             assert not joining.done()
-            first.session.desks.grant(asking.public.device)
+            first.session.desks.grant(asking.key)
             joined = (await joining).vault
             assert joined is not None
             assert not sheets_made(joined)

@@ -155,6 +155,22 @@ class CodeRefused(KnownError):
     next_step = "Ask for a new code, and check the server's address."
 
 
+class EnrolTooOld(KnownError):
+    """A desk or a server of before the six digits were committed to; there is no way around them."""
+
+    code = "TD-ENR-004"
+    sentence = "The other PC, or the server, is of an older version that compares numbers unsafely."
+    next_step = "Install the same version on both PCs and the server, then start again."
+
+
+class EnrolTooMany(KnownError):
+    """More requests came with one code than a person makes who mistypes."""
+
+    code = "TD-ENR-005"
+    sentence = "Too many PCs asked with the same code. It may be in wrong hands."
+    next_step = "Do not add any of them. Make a new code, and give it to one person only."
+
+
 class WrongKindOfCode(KnownError):
     """A code that founds a clinic where one that adds a PC is needed, or the other way round."""
 

@@ -7,23 +7,17 @@ not one that the server made up, opens all keys, and lets itself in.
 
 from collections.abc import Mapping
 
-import msgspec
-
 from telemed_desk.sync.enrolment import (
     INVITATION_S,
-    Granted,
     Newcomer,
     add_member,
-    grant_pending,
     make_invitation,
-    open_grant,
     parse_code,
-    request_enrolment,
 )
+from telemed_desk.sync.joining import Granted, begin, open_grant, request_enrolment, request_of
 from telemed_desk.sync.membership import verified_chain
 from telemed_desk.sync.problems import CodeRefused, Refused
 from telemed_desk.sync.server_client import ServerClient
-from telemed_protocol.api import EnrolRequest
 from telemed_protocol.codes import EnrolCode
 from telemed_protocol.errors import ForgeryError
 from telemed_protocol.identity import DeviceIdentity
@@ -44,11 +38,11 @@ async def make_sheet(
         KnownError: Those of :class:`ServerClient`.
     """
     code = EnrolCode.generate("TMK")
-    public = DeviceIdentity.of_sheet(code).public
-    mac = code.mac(b"request", msgspec.msgpack.encode(public))
+    sheet = DeviceIdentity.of_sheet(code)
     await client.invite(code.lookup_id, now_ms / 1000 + INVITATION_S)
-    await client.ask_to_enrol(EnrolRequest(code.lookup_id, public, mac))
-    newcomer = Newcomer(public, code, now_ms, RECOVERY)
+    # Both ends are this PC, so there is no number to compare.
+    await client.ask_to_enrol(request_of(begin(code, sheet)))
+    newcomer = Newcomer(sheet.public, code, now_ms, RECOVERY)
     return code, await add_member(client, identity, chain, newcomer, keys)
 
 
@@ -84,9 +78,9 @@ async def restore_clinic(
     try:
         invitation = await make_invitation(as_sheet, now_ms / 1000)
         await request_enrolment(client, invitation.text, identity)
-        chain, _ = await grant_pending(
-            as_sheet, sheet, known.chain, [invitation], known.keys, now_ms=now_ms
-        )
+        # Both ends are this PC: it adds the keys that it made itself, whatever the server lists.
+        newcomer = Newcomer(identity.public, invitation, now_ms)
+        chain = await add_member(as_sheet, sheet, known.chain, newcomer, known.keys)
     finally:
         await as_sheet.aclose()
     if chain.members.get(identity.device) != identity.public:

@@ -119,6 +119,14 @@ class ServerClient:
         query = api.EnrolQuery(lookup_id, device)
         return await self._open_post("/v1/enrol/status", query, api.EnrolStatus)
 
+    async def reveal(self, revealed: api.EnrolReveal) -> None:
+        """Tell the number that was committed to; a repeat is harmless."""
+        await self._exchange("POST", "/v1/enrol/reveal", _pack(revealed))
+
+    async def answer_enrol(self, answer: api.EnrolAnswer) -> None:
+        """Answer a request as a member; 409 when another desk was quicker."""
+        await self._signed("POST", "/v1/enrol/answer", _pack(answer))
+
     async def invite(self, lookup_id: bytes, expires_at: float) -> None:
         """Announce that a new desk may ask; ``expires_at`` in Unix seconds."""
         await self._signed("POST", "/v1/invitations", _pack(api.Invite(lookup_id, expires_at)))

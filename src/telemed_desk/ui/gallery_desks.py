@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from PySide6.QtWidgets import QWidget
 
-from telemed_desk.sync.enrolment import Asking
+from telemed_desk.sync.letting_in import Asking
 from telemed_desk.sync.problems import DeskRemoved
 from telemed_desk.sync.status import Phase, SyncStatus
 from telemed_desk.ui.gallery_days import NOW_MS, at
@@ -38,7 +38,10 @@ MEMBERS = (
 )
 CLINIC = DesksState(MEMBERS)
 ASKING = Asking(
-    DevicePublic(b"n" * 16, bytes(32), bytes(32)), EnrolCode("TMD", bytes(15)), "482913"
+    DevicePublic(b"n" * 16, bytes(32), bytes(32)),
+    EnrolCode("TMD", bytes(15)),
+    "482913",
+    b"k" * 32,
 )
 
 

@@ -6,10 +6,11 @@ Public methods are called on the GUI thread and return at once, save where it sa
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import structlog
 
-from telemed_desk.sync.enrolment import Asking
+from telemed_desk.sync.letting_in import Asking
 from telemed_desk.sync.membership import verified_chain
 from telemed_desk.sync.recovery_sheet import make_sheet
 from telemed_desk.sync.removal import remove_desk
@@ -56,6 +57,7 @@ class DesksState:
         removed: This PC is no member any more, by a member's record.
         working: The device that is being removed or added now.
         problem: Why the last thing asked for did not happen.
+        asking_problem: What is wrong with those who ask.
     """
 
     members: tuple[Member, ...] = ()
@@ -63,6 +65,7 @@ class DesksState:
     removed: bool = False
     working: bytes = b""
     problem: KnownError | None = None
+    asking_problem: KnownError | None = None
 
     @property
     def has_sheet(self) -> bool:
@@ -142,13 +145,17 @@ class Desks:
         """Make a code by which one more PC may ask to be added."""
         self._core.run(self.granting.invite_result(), done)
 
-    def grant(self, device: bytes) -> None:
-        """Add a PC that asks: somebody saw the same number on its screen."""
-        self._core.run(self._doing(device, lambda: self._grant(device)))
+    def grant(self, key: bytes) -> None:
+        """Add a PC that asks (:attr:`Asking.key`): somebody saw the same number on its screen."""
+        # What was on the screen counts; the server may tell something else by now.
+        for asking in self.state.value.asking:
+            if asking.key == key:
+                device = asking.public.device
+                self._core.run(self._doing(device, partial(self._grant, asking)))
 
-    def refuse(self, device: bytes) -> None:
+    def refuse(self, key: bytes) -> None:
         """Leave a PC out that shows another number."""
-        self._core.run(self._refuse(device))
+        self._core.run(self._refuse(key))
 
     def remove(self, device: bytes) -> None:
         """Remove a PC, or withdraw the recovery sheet, and change the clinic's key."""
@@ -176,11 +183,12 @@ class Desks:
 
     async def _look(self) -> None:
         try:
-            asking = await self.granting.asking()
+            asked = await self.granting.asking()
         except KnownError as error:
             _log.info("asking_not_read", code=error.code)
             return
-        self._set(asking=tuple(a for a in asking if a.public.device not in self._refused))
+        asking = tuple(a for a in asked.asking if a.key not in self._refused)
+        self._set(asking=asking, asking_problem=asked.problem)
 
     async def _doing(self, device: bytes, action: Callable[[], Awaitable[None]]) -> None:
         self._set(working=device, problem=None)
@@ -193,14 +201,14 @@ class Desks:
             self._set(working=b"")
         await self._read()
 
-    async def _grant(self, device: bytes) -> None:
-        await self.granting.grant(device)
+    async def _grant(self, asking: Asking) -> None:
+        await self.granting.grant(asking)
         await self._look()
         self._members_changed()
 
-    async def _refuse(self, device: bytes) -> None:
-        self._refused.add(device)
-        self._set(asking=tuple(a for a in self.state.value.asking if a.public.device != device))
+    async def _refuse(self, key: bytes) -> None:
+        self._refused.add(key)
+        self._set(asking=tuple(a for a in self.state.value.asking if a.key != key))
 
     async def _remove(self, device: bytes) -> None:
         vault = self._vault

@@ -4,7 +4,16 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from telemed_desk.sync.enrolment import Asking, asking_desks, grant_pending, make_invitation
+import msgspec
+
+from telemed_desk.sync.enrolment import make_invitation
+from telemed_desk.sync.letting_in import (
+    Asked,
+    Asking,
+    Attempts,
+    asking_desks,
+    grant_asking,
+)
 from telemed_desk.sync.membership import verified_chain
 from telemed_desk.sync.server_client import ServerClient
 from telemed_desk.vault import OpDraft, Vault
@@ -13,6 +22,7 @@ from telemed_protocol.errors import KnownError
 from telemed_protocol.membership import MemberChain
 
 INVITATION_MS = 24 * 3600_000
+_ATTEMPTS_SETTING = "enrol_attempts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +53,8 @@ class Granting:
         self._vault = vault
         self._client = client
         self._now_ms = now_ms
+        self._looking = asyncio.Lock()
+        self._attempts: Attempts | None = None
 
     async def invite(self) -> EnrolCode:
         """Make a code for one more desk; good for a day.
@@ -68,33 +80,59 @@ class Granting:
         except KnownError as error:
             return CodeResult(problem=error)
 
-    async def asking(self) -> list[Asking]:
-        """Return who asks with one of our codes, and the number that their screen shows.
+    async def asking(self) -> Asked:
+        """Answer who asks with one of our codes; return who revealed what their screen shows.
 
         Raises:
             KnownError: The server cannot be reached or refused.
         """
-        codes = await asyncio.to_thread(self._codes)
-        return await asking_desks(self._client, codes) if codes else []
+        async with self._looking:
+            codes = await asyncio.to_thread(self._codes)
+            if not codes:
+                return Asked()
+            if self._attempts is None:
+                self._attempts = await asyncio.to_thread(self._read_attempts)
+            chain = await asyncio.to_thread(self._chain)
+            return await asking_desks(
+                self._client, self._vault.identity, chain, codes, self._attempts
+            )
 
-    async def grant(self, device: bytes) -> bool:
-        """Add a PC whose number was compared; False when it does not ask any more.
+    async def grant(self, asking: Asking) -> bool:
+        """Add the keys whose number was compared; False when its code does not count any more.
 
         Raises:
             KnownError: The server cannot be reached or refused, or a key of the clinic is missing.
         """
-        chain = await asyncio.to_thread(lambda: verified_chain(self._vault.member_records()))
+        chain = await asyncio.to_thread(self._chain)
         codes = await asyncio.to_thread(self._codes)
+        if asking.code.lookup_id not in {code.lookup_id for code in codes}:
+            return False
         keys = await asyncio.to_thread(held_keys, self._vault, chain)
-        chain, granted = await grant_pending(
-            *(self._client, self._vault.identity, chain, codes, keys),
-            now_ms=self._now_ms(),
-            only=device,
+        chain, granted = await grant_asking(
+            *(self._client, self._vault.identity, chain, asking, keys), now_ms=self._now_ms()
         )
         await asyncio.to_thread(self._vault.keep_member_records, chain.records)
-        return bool(granted)
+        return granted
+
+    def _chain(self) -> MemberChain:
+        return verified_chain(self._vault.member_records())
+
+    def _read_attempts(self) -> Attempts:
+        """Read the counts back: a restart of this PC gives nobody more tries."""
+        stored = self._vault.setting(_ATTEMPTS_SETTING)
+        seen = msgspec.msgpack.decode(stored, type=dict[bytes, list[bytes]]) if stored else {}
+        attempts = Attempts(seen)
+
+        async def keep() -> None:
+            open_now = {code.lookup_id for code in await asyncio.to_thread(self._codes)}
+            kept = {lookup: seen for lookup, seen in attempts.seen.items() if lookup in open_now}
+            data = msgspec.msgpack.encode(kept)
+            await asyncio.to_thread(self._vault.set_setting(_ATTEMPTS_SETTING, data).result)
+
+        attempts.keep = keep
+        return attempts
 
     def _codes(self) -> list[EnrolCode]:
-        epoch = verified_chain(self._vault.member_records()).epoch
+        epoch = self._chain().epoch
         invitations = self._vault.invitations(self._now_ms(), epoch)
         return [EnrolCode.parse(invitation.secret.decode()) for invitation in invitations]

@@ -12,12 +12,9 @@ from dataclasses import dataclass, field
 from telemed_desk.clinical.people import Clinician
 from telemed_desk.sync.enrolment import (
     FoundingResult,
-    Granted,
-    await_grant,
     found_clinic,
-    number_of,
-    request_enrolment,
 )
+from telemed_desk.sync.joining import Granted, await_answer, await_grant, request_enrolment
 from telemed_desk.sync.problems import WrongKindOfCode
 from telemed_desk.sync.recovery_sheet import make_sheet, restore_clinic
 from telemed_desk.sync.server_client import ServerClient
@@ -135,9 +132,11 @@ async def _join(
     identity: DeviceIdentity,
     progress: Callable[[str], None],
 ) -> None:
-    code = await request_enrolment(client, code_text, identity)
-    progress(f"wait:{number_of(code, identity.public)}")
-    granted = await await_grant(client, code, identity, wait=asyncio.sleep)
+    joining = await request_enrolment(client, code_text, identity)
+    progress("answer")
+    answered = await await_answer(client, joining, wait=asyncio.sleep)
+    progress(f"wait:{answered.number}")
+    granted = await await_grant(client, answered, identity, wait=asyncio.sleep)
     await asyncio.to_thread(_keep, vault, granted)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from telemed_desk.sync.letting_in import Asking
 from telemed_desk.ui import words
 from telemed_desk.ui.text import t
 from telemed_desk.workflow.desks import DesksState, Member
@@ -13,11 +14,11 @@ from telemed_desk.workflow.enrolment import CodeResult
 class DesksPort(Protocol):
     """What this part needs of the workflow."""
 
-    def grant(self, device: bytes) -> None:
+    def grant(self, key: bytes) -> None:
         """Add a PC that shows the same number."""
         ...
 
-    def refuse(self, device: bytes) -> None:
+    def refuse(self, key: bytes) -> None:
         """Leave out a PC that shows another."""
         ...
 
@@ -44,9 +45,9 @@ class DeskRow:
 
 @dataclass(frozen=True, slots=True)
 class AskRow:
-    """A PC that asks to be added."""
+    """A PC that asks to be added; ``key`` names its attempt."""
 
-    device: bytes
+    key: bytes
     title: str
 
 
@@ -107,14 +108,10 @@ class DesksPresenter:
             note = t("sync.desks.working")
         elif state.members and not state.has_sheet:
             note = t("sync.sheet.none")
-        problem = state.problem
+        problem = state.problem or state.asking_problem
         self._set(
             rows=tuple(_row(member, free=free) for member in state.members),
-            asking=tuple(
-                AskRow(a.public.device, t("sync.desks.asks", number=words.six_digits(a.number)))
-                for a in state.asking
-                if free
-            ),
+            asking=tuple(AskRow(a.key, _asks(a)) for a in state.asking if free),
             note=note,
             can_make_sheet=free and bool(state.members) and not state.has_sheet,
             problem=problem.sentence if problem else "",
@@ -144,13 +141,13 @@ class DesksPresenter:
         """No, keep it."""
         self._set(question=None)
 
-    def grant(self, device: bytes) -> None:
+    def grant(self, key: bytes) -> None:
         """The numbers are the same."""
-        self._port.grant(device)
+        self._port.grant(key)
 
-    def refuse(self, device: bytes) -> None:
+    def refuse(self, key: bytes) -> None:
         """They are not."""
-        self._port.refuse(device)
+        self._port.refuse(key)
 
     def make_sheet(self) -> None:
         """Make the recovery sheet and show its code once."""
@@ -169,6 +166,13 @@ class DesksPresenter:
     def close_sheet(self) -> None:
         """The code was written down; it is forgotten here."""
         self._set(sheet=None)
+
+
+def _asks(asking: Asking) -> str:
+    number = words.six_digits(asking.number)
+    if asking.attempt == 1:
+        return t("sync.desks.asks", number=number)
+    return t("sync.desks.asks_again", n=asking.attempt, number=number)
 
 
 def _row(member: Member, *, free: bool) -> DeskRow:

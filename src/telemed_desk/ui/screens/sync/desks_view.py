@@ -76,9 +76,9 @@ class DesksList(QWidget):
 
     def _asking(self, asking: AskRow) -> QWidget:
         grant = Button(t("sync.desks.grant"), "primary", scale="small")
-        grant.clicked.connect(partial(self.granted.emit, asking.device))
+        grant.clicked.connect(partial(self.granted.emit, asking.key))
         refuse = Button(t("sync.desks.refuse"), scale="small")
-        refuse.clicked.connect(partial(self.refused.emit, asking.device))
+        refuse.clicked.connect(partial(self.refused.emit, asking.key))
         return panel(
             column(
                 Text(asking.title, "strong", wrap=True),
