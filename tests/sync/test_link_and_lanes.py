@@ -25,9 +25,10 @@ from telemed_desk.sync.events import (
 )
 from telemed_desk.sync.lanes import SEALED_AHEAD, Lanes
 from telemed_desk.sync.link_meter import (
-    FLAPPING_WINDOW,
     LARGEST_SEGMENT,
+    SEGMENTS_BETWEEN_CUTS,
     SMALLEST_SEGMENT,
+    STEADY_WINDOW,
     LinkMeter,
 )
 from telemed_desk.sync.pulls import HOLD_MS
@@ -142,11 +143,9 @@ def test_a_line_that_breaks_gets_small_pieces_and_a_steady_one_larger() -> None:
     for _ in range(5):
         meter.cut()
     assert meter.segment_bytes == SMALLEST_SEGMENT
-    assert meter.window_bytes == FLAPPING_WINDOW
     for _ in range(12):
         meter.carried(8_000, 1_300)
     assert meter.segment_bytes > SMALLEST_SEGMENT
-    assert meter.window_bytes > FLAPPING_WINDOW
 
 
 @given(st.lists(st.one_of(st.none(), st.tuples(st.integers(0, 70_000), st.integers(0, 90_000)))))
@@ -158,7 +157,7 @@ def test_sizes_stay_in_their_bounds(history: list[tuple[int, int] | None]) -> No
         else:
             meter.carried(*step)
         assert SMALLEST_SEGMENT <= meter.segment_bytes <= LARGEST_SEGMENT
-        assert meter.window_bytes >= FLAPPING_WINDOW
+        assert meter.window_bytes >= STEADY_WINDOW
 
 
 def test_the_core_seals_smaller_after_cuts() -> None:
@@ -208,3 +207,77 @@ def test_own_segments_are_not_fetched_while_their_receipts_are_awaited() -> None
     core = connected()
     effects = core.handle(HeadAnnounced(1), 100)
     assert [e for e in effects if isinstance(e, Pull)], "nothing is being sent: asked for at once"
+
+
+def test_a_line_cut_again_and_again_gets_a_quarter_of_what_it_carries_between_two_cuts() -> None:
+    meter = LinkMeter()
+    for _ in range(5):
+        for _ in range(5):
+            meter.carried(10_000, 1_500)  # 50 KB in nine seconds
+        meter.cut()
+        assert meter.segment_bytes == 50_000 // SEGMENTS_BETWEEN_CUTS
+
+
+def test_one_cut_of_a_line_that_held_long_changes_nothing_and_a_night_offline_is_forgotten() -> (
+    None
+):
+    meter = LinkMeter()
+    for _ in range(20):
+        meter.carried(40_000, 400)
+    meter.cut()
+    assert meter.segment_bytes == LARGEST_SEGMENT
+    for _ in range(10):
+        meter.cut()  # tries that failed
+    assert meter.segment_bytes == SMALLEST_SEGMENT
+    for _ in range(30):
+        meter.carried(8_000, 80)
+    assert meter.segment_bytes == LARGEST_SEGMENT
+
+
+def test_segments_that_take_turns_do_not_make_the_line_look_fast_or_slow() -> None:
+    core = connected()
+    core.handle(OpsPending(500, 900_000, (1,)), 0)
+    wires = [queued(1, n + 1, 16_000) for n in range(8)]
+    now = 600
+    core.handle(Sealed(tuple(wires), 400, 80_000, (1,)), 0)
+    for n, one in enumerate(wires[:-2]):
+        now += 2_000  # at 8 KB/s, one behind the other
+        effects = core.handle(Sent(one.hash, 1, n + 1, n + 1), now)
+    seal = sealed_by(effects)
+    assert 20_000 < seal.target_bytes < 24_500
+
+
+def broken_while_sending(core: SyncCore, now: int) -> WaitUntil:
+    effects = core.handle(Sealed((queued(1, 9, 16_000),), 0, 0), now)
+    (send,) = [e for e in effects if isinstance(e, Send)]
+    effects = core.handle(Failed(send, Failure.LINK, "TD-NET-001"), now)
+    (wait,) = [e for e in effects if isinstance(e, WaitUntil)]
+    return wait
+
+
+def test_a_line_that_worked_until_now_is_tried_again_soon_and_then_ever_more_seldom() -> None:
+    core = connected()
+    wait = broken_while_sending(core, 10_000)
+    assert wait.at_ms == 11_000
+    waits = []
+    for _ in range(3):
+        now = wait.at_ms or 0
+        (send,) = [e for e in core.handle(Tick(), now) if isinstance(e, Send)]
+        failed = core.handle(Failed(send, Failure.LINK, "TD-NET-001"), now)
+        (wait,) = [e for e in failed if isinstance(e, WaitUntil)]
+        waits.append((wait.at_ms or 0) - now)
+    assert waits == [5_000, 15_000, 60_000]
+
+
+def pulls_after_the_line_came_back(sseq: int, cursor: int) -> bool:
+    core = connected()
+    wait = broken_while_sending(core, 10_000)
+    core.handle(Tick(), wait.at_ms or 0)
+    effects = core.handle(LinkChanged(True), 12_000)
+    effects += core.handle(Sent(queued(1, 9).hash, 1, sseq, cursor), 13_000)
+    return any(isinstance(e, Pull) for e in effects)
+
+
+def test_nothing_is_fetched_after_a_cut_if_a_receipt_shows_that_there_is_nothing() -> None:
+    assert not pulls_after_the_line_came_back(1, 1)
+    assert pulls_after_the_line_came_back(5, 1)

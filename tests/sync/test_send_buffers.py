@@ -146,3 +146,55 @@ def test_the_system_says_what_is_not_acknowledged_and_nothing_of_a_dead_connecti
         assert unacknowledged(near) == 0
         near.close()
         assert unacknowledged(near) == 0
+
+
+async def handed_over(turns: list[int | None]) -> list[int]:
+    """Hand bodies over at the same time; return whose pieces left, in order."""
+    line, left = Line(), []
+
+    async def one(name: int, turn: int | None) -> None:
+        with line.buffers.upload(bytes(4 * PIECE_BYTES), turn) as pieces:
+            async for _piece in pieces:
+                left.append(name)
+                await asyncio.sleep(0)
+            await asyncio.sleep(0.05)  # the receipt comes back
+
+    async with asyncio.TaskGroup() as tasks:
+        for name, turn in enumerate(turns):
+            tasks.create_task(one(name, turn))
+    return left
+
+
+async def test_segments_take_turns_and_the_next_does_not_wait_for_the_receipt() -> None:
+    assert await handed_over([1, 1, 1]) == [0] * 4 + [1] * 4 + [2] * 4
+
+
+async def test_the_more_urgent_lane_has_the_line_first_and_what_takes_no_turn_waits_for_none() -> (
+    None
+):
+    assert (await handed_over([3, 1]))[1:] == [1] * 4 + [0] * 3
+    assert set((await handed_over([1, None]))[:4]) == {0, 1}
+
+
+async def test_one_that_fails_gives_the_line_back() -> None:
+    line = Line()
+    with contextlib.suppress(OSError), line.buffers.upload(bytes(9_000), 1) as pieces:
+        async for _piece in pieces:
+            raise OSError
+    async with asyncio.timeout(30):
+        assert await line.carry(bytes(100), 1e9) == bytes(100)
+        with line.buffers.upload(bytes(100), 1) as pieces:
+            assert [piece async for piece in pieces] == [bytes(100)]
+
+
+async def test_segments_in_turns_are_timed_from_when_the_last_one_came() -> None:
+    line = Line()
+    first, second = contextlib.ExitStack(), contextlib.ExitStack()
+    for _ in range(20):
+        first.enter_context(line.buffers.upload(bytes(30_000), 1))
+        second.enter_context(line.buffers.upload(bytes(30_000), 1))
+        line.now_s += 2.0
+        first.close()
+        line.now_s += 2.0
+        second.close()
+    assert line.buffers.limit == 15_000

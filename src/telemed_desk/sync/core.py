@@ -178,7 +178,7 @@ class SyncCore:
                 self._pulls.socket_up = up
                 if up:
                     self._link.reset()
-                    self._pulls.soon()
+                    self._pulls.line_up()
             case TryNow():
                 self._try_now()
             case Paused(paused):
@@ -219,7 +219,7 @@ class SyncCore:
         sharing = self._lanes.bulk_in_flight
         if event.hash in lane.in_flight:
             queued, left_ms = lane.in_flight.pop(event.hash)
-            self._meter.carried(queued.size, (now_ms - left_ms) // max(1, sharing))
+            self._meter.arrived(queued.size, left_ms, now_ms, sharing)
         lane.overtaken = False
         lane.refusals = 0
         lane.backoff.reset()
@@ -269,12 +269,13 @@ class SyncCore:
                 self._note(event)
             case _:
                 carrying = lane is not None or isinstance(event.during, SendPart)
+                worked = self._connected and event.failure is Failure.LINK
                 self._connected = event.failure is Failure.STORE and self._connected
                 if self._link.may_try(now_ms):
                     # What was on its way breaks together: that is one cut.
                     if carrying and event.failure is Failure.LINK:
                         self._meter.cut()
-                    self._link.failed(now_ms, event.retry_after_ms)
+                    self._link.failed(now_ms, event.retry_after_ms, worked=worked)
                 if not self._inconsistent:
                     self._note(event)
 

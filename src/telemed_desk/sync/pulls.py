@@ -19,6 +19,7 @@ class Pulls:
         self._again = False
         self._last_ms: int | None = None
         self._hold_ms: int | None = None
+        self._unsure = False
         self.running = False
         self.socket_up = False
 
@@ -37,6 +38,8 @@ class Pulls:
         """Take note of a receipt; ``sending`` = others are still to come."""
         self._cursor = max(self._cursor, cursor_sseq)
         self._head = max(self._head, sseq)
+        if not self.more_to_come:
+            self._unsure = False  # the receipt says that the log holds nothing else
         self._hold(now_ms, sending=sending)
 
     def _hold(self, now_ms: int, *, sending: bool) -> None:
@@ -49,9 +52,15 @@ class Pulls:
         """Fetch as soon as it can be, whatever was fetched last."""
         self._last_ms = self._hold_ms = None
 
+    def line_up(self) -> None:
+        """Fetch what may have been announced meanwhile, unless a receipt shows that there is none."""
+        self._unsure = True
+        self._hold_ms = None
+
     def start(self) -> None:
         """One page is on its way."""
         self.running = True
+        self._unsure = False
 
     def pulled(self, cursor_sseq: int, head: int, now_ms: int, *, sending: bool) -> None:
         """Take note of a page."""
@@ -71,7 +80,7 @@ class Pulls:
 
     def is_due(self, now_ms: int) -> bool:
         """Whether to fetch now, unless it is done already."""
-        if self._last_ms is None:
+        if self._last_ms is None or self._unsure:
             return True
         if self.more_to_come:
             return self._hold_ms is None or now_ms >= self._hold_ms

@@ -3,6 +3,10 @@
 TCP sends as much as its window lets it, and a thin line then has seconds of it in its queue, or drops
 what does not fit there. So a body is handed over piece by piece, while less than about a second of the
 line is unacknowledged. A queue change on another connection then waits for that much at most.
+
+Bodies that share a line evenly are all half there when it is cut, and all begin again. So segments
+take turns: the more urgent lane's first, then the older, each to its last byte. The next one follows
+at once, while the receipt comes back.
 """
 
 import asyncio
@@ -61,9 +65,17 @@ def unacknowledged(one: Settable) -> int:
 
 @dataclass(eq=False, slots=True)
 class _Upload:
-    """One of those that have the line now; ``sharing`` = how many they were at most."""
+    """One of those that have the line now, or wait for it.
 
+    Attributes:
+        turn: Whom it waits for; None = nobody.
+        sharing: How many they were at most.
+        handed_over: Whether all of it is with the system, or it has ended.
+    """
+
+    turn: int | None
     sharing: int = 1
+    handed_over: bool = False
 
 
 class SendBuffers:
@@ -84,6 +96,7 @@ class SendBuffers:
         self._waiting = waiting
         self._sockets: list[Settable] = []
         self._bytes_per_s = 0.0
+        self._came = 0.0
         self._uploads: list[_Upload] = []
 
     @property
@@ -107,29 +120,52 @@ class SendBuffers:
                 made.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self.limit)
 
     @contextlib.contextmanager
-    def upload(self, body: bytes) -> Iterator[AsyncIterator[bytes]]:
-        """Hand a body over piece by piece; the block ends with the server's answer."""
-        mine = _Upload()
+    def upload(self, body: bytes, turn: int | None = None) -> Iterator[AsyncIterator[bytes]]:
+        """Hand a body over piece by piece; the block ends with the server's answer.
+
+        Args:
+            body: All of it.
+            turn: Wait until those of a smaller number, and earlier ones of the same, are handed
+                over; None = wait for none.
+        """
+        mine = _Upload(turn)
         self._uploads.append(mine)
         for one in self._uploads:
             one.sharing = max(one.sharing, len(self._uploads))
         began = self._monotonic()
         try:
-            yield self._pieces(body)
-            self._carried(len(body) * mine.sharing, self._monotonic() - began)
+            yield self._pieces(body, mine)
+            now = self._monotonic()
+            seconds = (now - began) / mine.sharing
+            if turn is not None:
+                # In turns the line carried nothing else since the last one came.
+                seconds = max(seconds, now - max(began, self._came))
+                self._came = now
+            self._carried(len(body), seconds)
         finally:
             self._uploads.remove(mine)
+            mine.handed_over = True
 
-    async def _pieces(self, body: bytes) -> AsyncIterator[bytes]:
+    async def _pieces(self, body: bytes, mine: _Upload) -> AsyncIterator[bytes]:
         patience_s = STALL_S
         for at in range(0, len(body), PIECE_BYTES):
+            while self._is_somebody_before(mine):  # noqa: ASYNC110 - polled, as below
+                await asyncio.sleep(_LOOK_S)
             until = self._monotonic() + patience_s
             while sum(map(self._waiting, self._sockets)) >= self.limit:
                 if self._monotonic() >= until:
                     patience_s = 0.0
                     break
                 await asyncio.sleep(_LOOK_S)  # nobody announces an acknowledgement
+            mine.handed_over = at + PIECE_BYTES >= len(body)
             yield body[at : at + PIECE_BYTES]
+
+    def _is_somebody_before(self, mine: _Upload) -> bool:
+        """Whether somebody else has the line first."""
+        if mine.turn is None:
+            return False
+        waiting = [u for u in self._uploads if u.turn is not None and not u.handed_over]
+        return min(waiting, key=lambda u: u.turn or 0) is not mine
 
     def _carried(self, size: int, seconds: float) -> None:
         if size >= _TELLING_BYTES:

@@ -1,6 +1,7 @@
 """The server's HTTP interface, as typed calls."""
 
 import asyncio
+import platform
 import ssl
 import time
 from collections.abc import Callable
@@ -24,6 +25,7 @@ from telemed_desk.sync.problems import (
     ServerUnreachable,
 )
 from telemed_desk.sync.send_buffers import SendBuffers
+from telemed_desk.sync.tls_resumption import ResumingContext, ResumingSystemContext
 from telemed_protocol import api
 from telemed_protocol.attachments import Announce, AttachmentState
 from telemed_protocol.errors import UNREADABLE, KnownError
@@ -42,6 +44,7 @@ MAX_ANSWER_BYTES: Final = 16 * 1024 * 1024
 TOKEN_MARGIN_S: Final = 30.0
 _NO_SUCH_ROUTE: Final = frozenset({httpx.codes.NOT_FOUND, httpx.codes.METHOD_NOT_ALLOWED})
 """A server of before photos travelled."""
+_MAY_RESUME: Final = platform.system() == "Linux"
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -151,7 +154,9 @@ class ServerClient:
 
     async def push(self, segment: SealedSegment) -> api.Receipt:
         """Hand over a segment; a repeat gives the same receipt again."""
-        return _read(await self._signed("POST", "/v1/segments", segment.wire), api.Receipt)
+        turn = segment.header.lane or None  # lane 0 waits for nobody
+        answer = await self._signed("POST", "/v1/segments", segment.wire, turn)
+        return _read(answer, api.Receipt)
 
     async def pull(self, after: int, limit: int) -> api.PulledSegments:
         """Fetch the log after a number; the caller verifies it."""
@@ -265,16 +270,23 @@ class ServerClient:
     async def _open_post(self, path: str, body: msgspec.Struct, kind: type[T]) -> T:
         return _read(await self._exchange("POST", path, _pack(body)), kind)
 
-    async def _signed(self, method: str, path: str, body: bytes | None = None) -> bytes:
+    async def _signed(
+        self, method: str, path: str, body: bytes | None = None, turn: int | None = None
+    ) -> bytes:
         token = await self.token()
         try:
-            return await self._exchange(method, path, body, token)
+            return await self._exchange(method, path, body, token, turn)
         except NotAuthorised:
             self.forget_token(token)
-        return await self._exchange(method, path, body, await self.token())
+        return await self._exchange(method, path, body, await self.token(), turn)
 
     async def _exchange(
-        self, method: str, path: str, body: bytes | None = None, token: str = ""
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        token: str = "",
+        turn: int | None = None,
     ) -> bytes:
         headers = {"Accept": api.CONTENT_TYPE, "Accept-Encoding": "identity"}
         if body is not None:
@@ -283,7 +295,7 @@ class ServerClient:
         if token:
             headers["Authorization"] = f"Bearer {token}"
         try:
-            with self._buffers.upload(body or b"") as pieces:
+            with self._buffers.upload(body or b"", turn) as pieces:
                 async with self._http.stream(
                     *(method, path),
                     content=None if body is None else pieces,
@@ -304,8 +316,12 @@ def _original(photo: bytes) -> str:
 
 def _ssl_context(ca_file: Path | None) -> ssl.SSLContext:
     if ca_file is not None:
-        return ssl.create_default_context(cafile=str(ca_file))
-    return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context = ResumingContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.load_verify_locations(cafile=str(ca_file))
+        return context
+    # Elsewhere the system judges after each handshake; that it can after a resumed one was not tried.
+    kind = ResumingSystemContext if _MAY_RESUME else truststore.SSLContext
+    return kind(ssl.PROTOCOL_TLS_CLIENT)
 
 
 async def _body(answer: httpx.Response) -> bytes:
