@@ -22,9 +22,10 @@ from telemed_desk.sync.events import (
 from telemed_desk.sync.hands import failed
 from telemed_desk.sync.membership import verified_chain
 from telemed_desk.sync.problems import BadAnswer, Refused, ServerUnreachable
+from telemed_desk.sync.receiving import Position
 from telemed_desk.sync.status import Phase
 from telemed_desk.vault.problems import VaultDamaged
-from telemed_protocol.api import Receipt
+from telemed_protocol.api import PulledSegments, Receipt
 from telemed_protocol.errors import KnownError
 from telemed_protocol.op import Op, OpId
 from tests.simulator.cast import IDENTITIES, epoch_key, founding
@@ -187,7 +188,7 @@ class SimDesk:
                 self._ask(
                     activity,
                     lambda: server.pull(device, asked.cursor.sseq, PAGE),
-                    lambda page: self.hands.take_page(page, asked),
+                    lambda page: self._take_page(page, asked),
                 )
             case Refresh():
                 known = self.hands.members_known()
@@ -196,6 +197,10 @@ class SimDesk:
                     lambda: (*server.members(device), server.held(device)),
                     lambda answer: self.hands.take_members(*answer, known=known),
                 )
+
+    def _take_page(self, page: PulledSegments, asked: Position) -> Event:
+        self.world.page_taken(self.identity.device, page)
+        return self.hands.take_page(page, asked)
 
     def _seal(self, activity: Seal) -> Event:
         """Seal, and remember who this desk knew to be removed when it did."""

@@ -113,13 +113,16 @@ class Liar:
         if visible and receipt.log_hash != self.honest.log[receipt.sseq - 1].log_hash:
             self.lied_to.add(device)
 
-    def pull(self, device: bytes, after: int, limit: int) -> PulledSegments:
-        honest = self.honest.pull(device, after, limit)
+    def page_taken(self, device: bytes, page: PulledSegments) -> None:
+        """A desk looks at a page; one that was lost, or came to a dead PC, gave nothing away."""
         if self.kind == "old-members" and self._is_lied_to(device):
             # Nothing gives it away before somebody seals under the epoch that is kept from them.
-            epochs = [parse_segment(entry.wire).header.epoch for entry in honest.segments]
+            epochs = [parse_segment(entry.wire).header.epoch for entry in page.segments]
             if any(not self.has_key(device, epoch) for epoch in epochs):
                 self.lied_to.add(device)
+
+    def pull(self, device: bytes, after: int, limit: int) -> PulledSegments:
+        honest = self.honest.pull(device, after, limit)
         if self._other is None or device not in self._apart or self.kind == "receipt":
             return honest
         log = self._other.log

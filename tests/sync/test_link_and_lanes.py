@@ -281,3 +281,19 @@ def pulls_after_the_line_came_back(sseq: int, cursor: int) -> bool:
 def test_nothing_is_fetched_after_a_cut_if_a_receipt_shows_that_there_is_nothing() -> None:
     assert not pulls_after_the_line_came_back(1, 1)
     assert pulls_after_the_line_came_back(5, 1)
+
+
+def test_a_line_that_comes_back_is_asked_what_was_missed() -> None:
+    core = connected()
+    assert not [e for e in core.handle(LinkChanged(False), 10) if isinstance(e, Pull)]
+    assert [e for e in core.handle(LinkChanged(True), 20) if isinstance(e, Pull)]
+
+
+def test_neither_the_first_receipt_nor_two_at_once_make_a_line_look_faster_than_it_is() -> None:
+    meter = LinkMeter()
+    meter.arrived(16_000, 0, 2_600, 2)
+    assert 18_000 < meter.segment_bytes < 19_000
+    meter.arrived(16_000, 0, 4_600, 2)
+    meter.arrived(16_000, 2_600, 6_600, 2)
+    meter.arrived(16_000, 2_600, 6_600, 1)
+    assert meter.segment_bytes < 24_000

@@ -70,7 +70,7 @@ class _Upload:
     Attributes:
         turn: Whom it waits for; None = nobody.
         sharing: How many they were at most.
-        handed_over: Whether all of it is with the system, or it has ended.
+        handed_over: Whether all of it is with the system.
     """
 
     turn: int | None
@@ -144,7 +144,6 @@ class SendBuffers:
             self._carried(len(body), seconds)
         finally:
             self._uploads.remove(mine)
-            mine.handed_over = True
 
     async def _pieces(self, body: bytes, mine: _Upload) -> AsyncIterator[bytes]:
         patience_s = STALL_S
