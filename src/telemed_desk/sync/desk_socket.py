@@ -207,6 +207,7 @@ class DeskSocket:
 
     async def _one_connection(self) -> bool:
         """Serve one connection to its end; return whether the server took us in."""
+        socket: ClientConnection | None = None
         try:
             self._token = await self._client.token()
             url = "ws" + self._client.origin.removeprefix("http") + "/v1/desk"
@@ -223,6 +224,9 @@ class DeskSocket:
                 return await self._serve(socket)
         except (KnownError, OSError, TimeoutError, InvalidHandshake, InvalidURI, ConnectionClosed):
             return False
+        finally:
+            if socket is not None:
+                socket.transport.abort()  # does nothing, unless the farewell was cut short as well
 
     async def _serve(self, socket: ClientConnection) -> bool:
         hello = DeskHello(PROTOCOL_VERSION, self._token, dict(self._after()))
@@ -317,12 +321,14 @@ class DeskSocket:
             await socket.send(encode_frame(frame))
 
     async def _ping(self, socket: ClientConnection) -> None:
+        """Keep the line measured, and leave it when it is silent."""
         pinged_at = 0.0
         while not self._is_silent(now := time.monotonic()):
             if now - pinged_at >= PING_S:
                 pinged_at = now
                 await socket.send(encode_frame(Ping(now)))
             await asyncio.sleep(_LOOK_S)
+        socket.transport.abort()  # a farewell would wait two seconds for an answer that cannot come
 
     def _is_silent(self, now: float) -> bool:
         """Whether nothing was heard for too long, which is sooner when an answer is due."""

@@ -18,6 +18,8 @@ T = TypeVar("T")
 Post = Callable[[Callable[[], None]], None]
 """Runs a call on the GUI thread, soon; safe from any thread."""
 
+_LAST_WORDS_S = 1.0
+
 _log = structlog.get_logger("core")
 
 
@@ -43,7 +45,17 @@ class CoreThread:
     def _run(self) -> None:
         asyncio.set_event_loop(self.loop)
         self.loop.run_forever()
+        self.loop.run_until_complete(self._end())
         self.loop.close()
+
+    async def _end(self) -> None:
+        """End what outlived :meth:`stop`: a second cancellation cuts farewells short."""
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in left:
+            task.cancel()
+        if left:
+            await asyncio.wait(left, timeout=_LAST_WORDS_S)
+        await asyncio.sleep(0)  # connections that were let go of are told so
 
     def run(
         self, coroutine: Coroutine[Any, Any, T], done: Callable[[T], None] | None = None
