@@ -154,6 +154,8 @@ def test_a_removed_pc_says_how_much_was_never_sent_and_never_that_all_was() -> N
     assert "export" in presenter.state.problem_words
     assert presenter.state.needs_help
     assert presenter.state.rows[0].state == "Needs help"
+    assert presenter.state.is_out
+    assert presenter.state.activity == "Nothing is sent or fetched any more"
     presenter.status(DeskStatus(link="offline", sync=out))
     assert presenter.state.headline == "This PC is out of the clinic"
     assert "confirmed" not in presenter.state.words

@@ -13,15 +13,28 @@ async def forwarding(
 ) -> AsyncIterator[None]:
     """Accept connections in a place, and connect from there."""
     ends: set[asyncio.StreamWriter] = set()
-    server = await place.run(
-        lambda: asyncio.start_server(lambda r, w: _join(r, w, target, ends), *listen)
-    )
+    joined: set[asyncio.Task[None]] = set()
+
+    async def join(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        joined.add(task)
+        with contextlib.suppress(asyncio.CancelledError):
+            await _join(reader, writer, target, ends)
+        joined.discard(task)
+
+    server = await place.run(lambda: asyncio.start_server(join, *listen))
 
     async def stop() -> None:
         server.close()
+        await asyncio.sleep(0)  # one that was accepted just now begins
+        for task in joined:
+            task.cancel()
+        if joined:
+            await asyncio.wait(joined, timeout=10)
         for end in ends:
             end.transport.abort()
-        await asyncio.sleep(0.1)  # the connections' own tasks see it and end
+        await asyncio.sleep(0)  # the connections are told
 
     try:
         yield

@@ -147,6 +147,7 @@ class State:
     problem: str = ""
     problem_words: str = ""
     needs_help: bool = False
+    is_out: bool = False
     rows: tuple[Row, ...] = ()
     add_desk: AddDesk | None = None
 
@@ -226,10 +227,13 @@ class SyncPresenter:
             problem=title,
             problem_words=step,
             needs_help=held is not None or removed,
+            is_out=removed,
         )
 
     def _activity(self) -> str:
         status, sync = self._status, self._status.sync
+        if _is_removed(status):
+            return t("sync.out")
         if sync is not None and sync.paused:
             return t("sync.paused")
         next_ms = sync.next_try_ms if sync is not None else None

@@ -116,7 +116,8 @@ class SyncView(QWidget):
         words = Text(t("sync.add_desk.words"), "body", "second", wrap=True)
         self.members = DesksList()
         self.desks.add(self.members)
-        self.desks.add(column(words, row(self.add, None), gap=sizes.L, pad=pad))
+        self.adding = panel(column(words, row(self.add, None), gap=sizes.L, pad=pad))
+        self.desks.add(self.adding)
         meaning = Card(t("sync.meaning"))
         meaning.setFixedWidth(sizes.SYNC_SIDE)
         lines = column(gap=sizes.M, pad=pad)
@@ -145,6 +146,8 @@ class SyncView(QWidget):
         stopped = state.offline or state.paused or state.needs_help
         self.activity.set_tone("warn" if stopped else "")
         self.progress.setVisible(state.busy)
+        for useless in (self.adding, self.pause):
+            useless.setVisible(not state.is_out)
         self.pause.show_as(
             t("sync.go_on" if state.paused else "sync.pause"),
             icon="play" if state.paused else "pause",
