@@ -128,6 +128,8 @@ def test_older_tables_wait_for_the_keeper_and_keep_what_they_had(
         newest = MigrationContext.configure(db).get_current_revision()
         db.exec_driver_sql("DROP TABLE desk_lines, server_processes, spent_nonces, server_keys")
         db.exec_driver_sql("ALTER TABLE seats DROP COLUMN line")
+        for later in ("commitment", "answer", "reveal"):
+            db.exec_driver_sql(f"ALTER TABLE enrol_requests DROP COLUMN {later}")
         db.exec_driver_sql("UPDATE alembic_version SET version_num = '0002'")
         db.exec_driver_sql("INSERT INTO founding_codes VALUES ('\\x01', 1.0, NULL, NULL)")
     said = refused(store)
