@@ -47,7 +47,7 @@ async def test_a_note_of_a_call_is_read_on_a_second_desk_and_by_nobody_between(
                 new_vault(tmp_path / "b", server, code=invited.text, name="Nurse Mercy Jaribio")
             )
             await until(lambda: desks.state.value.asking, "the second PC asks")
-            desks.grant(desks.state.value.asking[0].public.device)
+            desks.grant(desks.state.value.asking[0].key)
             second = await joining
             async with running_desk(second, line.origin, media=False):
                 consultation = waiting.consultation.entity
