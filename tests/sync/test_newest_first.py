@@ -127,7 +127,8 @@ def records(*more: SignedRecord) -> list[SignedRecord]:
 
 def test_only_what_a_member_signed_is_believed_ahead() -> None:
     log = log_of(1, wall_ms())
-    altered = PulledSegment(log[1].sseq, log[1].log_hash, log[1].wire[:-1] + b"\0")
+    forged = log[1].wire[:-1] + bytes([log[1].wire[-1] ^ 1])
+    altered = PulledSegment(log[1].sseq, log[1].log_hash, forged)
     bulk = Kept()
     newest = NewestFirst(store_of(DESK_B), bulk, DESK_B.device)
     whole = Span(0, len(log) + 1, 0)
