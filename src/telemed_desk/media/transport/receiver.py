@@ -14,11 +14,9 @@ from aiortc.codecs import is_rtx
 from aiortc.rtcrtpparameters import RTCRtpReceiveParameters
 from aiortc.rtp import (
     RTCP_PSFB_PLI,
-    RTCP_RTPFB_NACK,
     AnyRtcpPacket,
     RtcpPsfbPacket,
     RtcpRrPacket,
-    RtcpRtpfbPacket,
     RtcpSrPacket,
     RtpPacket,
     unwrap_rtx,
@@ -28,6 +26,7 @@ from aiortc.stats import RTCStatsReport
 from .codec_table import with_protection
 from .dtls import THIN_BPS, MediaTransport
 from .fec import FecReceiver, Recovered, stilled, summand, unwrap_red
+from .nack import encode_nack
 from .reception import ReceptionStats
 from .repair import LossTracker
 from .sequence import StrayGuard
@@ -261,9 +260,7 @@ class PacketReceiver:
         """Ask for what is due; as soon as a loss shows, for each moment counts on a long link."""
         lost = losses.due(now_ns, self._transport.usable_rtt_ms)
         if lost and self.ssrc is not None:
-            await self._transport.send_rtcp(
-                bytes(RtcpRtpfbPacket(RTCP_RTPFB_NACK, self._own_ssrc, self.ssrc, lost))
-            )
+            await self._transport.send_rtcp(encode_nack(self._own_ssrc, self.ssrc, lost))
 
     async def _run(self) -> None:
         next_report_ns = 0

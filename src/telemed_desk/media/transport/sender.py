@@ -37,6 +37,7 @@ from aiortc.stats import RTCStatsReport
 
 from .dtls import THIN_BPS, MediaTransport
 from .fec import wrap_red
+from .nack import asked_for
 from .pacer import Priority
 from .protect import ParityMaker
 from .repair import TWICE_NS, KeyframeGate, RepairPlan, SentHistory, SentPacket
@@ -344,7 +345,7 @@ class PacketSender:
                 if report.ssrc == self._ssrc:
                     self._take_report(report)
         elif isinstance(packet, RtcpRtpfbPacket) and packet.fmt == RTCP_RTPFB_NACK:
-            for sequence in packet.lost[:500]:
+            for sequence in asked_for(packet)[:500]:
                 self._repeat(sequence, now_ns)
         elif isinstance(packet, RtcpPsfbPacket):
             if packet.fmt in (RTCP_PSFB_PLI, RTCP_PSFB_FIR):
