@@ -8,7 +8,6 @@ from aiortc.rtp import RtcpPacket, RtcpRtpfbPacket
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telemed_desk.media.transport import sender
 from telemed_desk.media.transport.nack import asked_for, encode_nack
 from tests.media.engine.engine_calls import End, two_ends
 from tests.support.waiting import until
@@ -58,13 +57,13 @@ async def test_a_call_outlives_the_wrap_when_packets_on_both_sides_get_lost(
     def just_before_the_wrap(most: int) -> int:
         return 0xFFFF - 200 if most == 0x8000 else randbelow(most)
 
-    monkeypatch.setattr(sender.secrets, "randbelow", just_before_the_wrap)
+    monkeypatch.setattr(secrets, "randbelow", just_before_the_wrap)
     async with two_ends() as (a, b):
         for end in (a, b):
             lose_around_the_wrap(end)
         videos = [end.call._streams._video for end in (a, b)]
         await until(lambda: all(100 < v.sender._sequence < 3000 for v in videos), "the wrap", 60)
-        for end in (a, b):
-            before = len(end.sink.counters)
-            await until(lambda end=end, n=before: len(end.sink.counters) > n + 20, "pictures", 60)
+        before = [len(end.sink.counters) for end in (a, b)]
+        await until(lambda: len(a.sink.counters) > before[0] + 20, "pictures go on", 60)
+        await until(lambda: len(b.sink.counters) > before[1] + 20, "pictures go on", 60)
         assert not any(video.receiver._task.done() for video in videos)
