@@ -1,6 +1,7 @@
 """What the self-check says of the way to the server, against the real one and what stands in between."""
 
 import asyncio
+import contextlib
 import ssl
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -18,7 +19,7 @@ from telemed_desk.devices.checks.network import LinkFacts, network_findings
 from telemed_desk.devices.checks.portal import PortalAnswer, judge, portal_finding
 from telemed_desk.devices.checks.reach import Reach, clock_ahead_s, reach, unreachable
 from telemed_desk.devices.findings import Finding, Outcome
-from telemed_desk.devices.limits import RATE_CAP_BPS
+from telemed_desk.devices.limits import LIMITS, RATE_CAP_BPS
 from telemed_protocol.api import ECHO_HEADER
 from tests.server.rig import WIDE, Desk, ServerProcess
 from tests.support.devices.throttled_relay import ThrottledRelay
@@ -261,6 +262,50 @@ async def test_a_certificate_that_is_over_speaks_of_the_clock_and_a_foreign_one_
             causes.append(unreachable(error.value).cause)
     assert "clock" in causes[0]
     assert "trusted" in causes[1]
+
+
+class DeafAtFirst:
+    """Answers only from a connection on: what was sent over those before got lost."""
+
+    def __init__(self, deaf: int) -> None:
+        self._deaf = deaf
+        self.connections = 0
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        is_deaf = self.connections <= self._deaf
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+            while await reader.readuntil(b"\r\n\r\n"):
+                if not is_deaf:
+                    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        writer.close()
+
+
+@pytest.mark.parametrize(("deaf", "answers"), [(0, True), (1, True), (2, True), (3, False)])
+async def test_a_connection_that_hangs_is_not_taken_for_a_dead_server(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, *, deaf: int, answers: bool
+) -> None:
+    monkeypatch.setattr("telemed_desk.devices.checks.reach.ANOTHER_AFTER_S", 0.2)
+    web = DeafAtFirst(deaf)
+    server = await asyncio.start_server(web.serve, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    try:
+        if answers:
+            assert (await reach(client, url, within_s=20)).first_s < 20
+        else:
+            with pytest.raises(TimeoutError) as error:
+                await reach(client, url, within_s=2)
+            assert "cannot be reached" in unreachable(error.value).cause
+        assert web.connections == deaf + 1 if answers else web.connections == 3
+    finally:
+        await client.aclose()
+        server.close()
+
+
+def test_a_server_that_answers_late_is_not_said_to_be_away() -> None:
+    late = LIMITS["N1"].judge(2.8)
+    assert late.outcome is Outcome.WARN
+    assert "slowly" in late.cause
 
 
 # ---- sign-in pages -------------------------------------------------------------------------------

@@ -19,6 +19,8 @@ from telemed_desk.devices.checks.portal import portal_finding
 from telemed_desk.devices.checks.reach import (
     PINGS_AT_REST,
     QUICK_PINGS,
+    QUICK_REACH_S,
+    REACH_S,
     reach,
     reach_findings,
     unreachable,
@@ -79,8 +81,8 @@ async def network_findings(
     ]
     try:
         try:
-            pings = QUICK_PINGS if quick else PINGS_AT_REST
-            seen = await reach(client, base_url, wall_clock, pings=pings)
+            pings, within_s = (QUICK_PINGS, QUICK_REACH_S) if quick else (PINGS_AT_REST, REACH_S)
+            seen = await reach(client, base_url, wall_clock, pings=pings, within_s=within_s)
         except (httpx.HTTPError, TimeoutError) as error:
             yield unreachable(error)
             yield LIMITS["N4"].unknown("The server cannot be reached.")
