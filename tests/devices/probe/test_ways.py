@@ -48,6 +48,10 @@ async def test_udp_that_is_a_little_later_is_waited_for(monkeypatch: pytest.Monk
     assert await chosen(monkeypatch, {"tcp": 0, "udp": 0.2}, NEVER_S) == "udp"
 
 
+async def test_on_a_long_link_udp_is_waited_for_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert await chosen(monkeypatch, {"tcp": 1.5, "udp": 2.0, "tls": NEVER_S}, 0.01) == "udp"
+
+
 async def test_udp_waits_for_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     assert await chosen(monkeypatch, {"udp": 0, "tls": NEVER_S}, NEVER_S) == "udp"
 

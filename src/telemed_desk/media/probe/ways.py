@@ -14,9 +14,10 @@ from telemed_desk.media.transport.relay import allocate
 from telemed_desk.media.transport.servers import RelayWay, TurnServer
 from telemed_protocol.udp_times import ask_for_times, receive
 
-ALLOCATE_S: Final = 2.5
+ALLOCATE_S: Final = 4.0
 BETTER_WITHIN_S: Final = 1.2
-"""A better way than the first to answer is waited for: what got lost is sent again after 0.5 s."""
+"""A better way than the first to answer is waited for: what got lost is sent again after 0.5 s. On a
+long link for as long again as the first one took: a call would wait, and TCP there says nothing of UDP."""
 BIND_S: Final = 2.0
 KNOCK_EVERY_S: Final = 0.2
 READ_AT_ONCE: Final = 64
@@ -145,7 +146,8 @@ async def open_relay(servers: Sequence[TurnServer]) -> Relay | None:
 async def _best_in_time(asked: Sequence["asyncio.Task[tuple[TurnServer, _End] | None]"]) -> None:
     """Wait until all have answered, or the best way has; or for no longer than makes sense."""
     now = asyncio.get_running_loop().time
-    until = now() + ALLOCATE_S
+    began = now()
+    until = began + ALLOCATE_S
     left = set(asked)
     while left and now() < until:
         done, left = await asyncio.wait(
@@ -155,7 +157,7 @@ async def _best_in_time(asked: Sequence["asyncio.Task[tuple[TurnServer, _End] | 
         if _PREFERENCE[0] in ways:
             return
         if ways:
-            until = min(until, now() + BETTER_WITHIN_S)
+            until = min(until, now() + max(BETTER_WITHIN_S, now() - began))
 
 
 async def _ask(server: TurnServer) -> tuple[TurnServer, _End] | None:
