@@ -17,7 +17,7 @@ from telemed_protocol.udp_times import ask_for_times, receive
 ALLOCATE_S: Final = 4.0
 BETTER_WITHIN_S: Final = 1.2
 """A better way than the first to answer is waited for: what got lost is sent again after 0.5 s. On a
-long link for as long again as the first one took: a call would wait, and TCP there says nothing of UDP."""
+long link for as long again as the first one took: a call would wait, and TCP says nothing of UDP."""
 BIND_S: Final = 2.0
 KNOCK_EVERY_S: Final = 0.2
 READ_AT_ONCE: Final = 64
