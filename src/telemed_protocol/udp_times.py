@@ -13,6 +13,8 @@ LARGEST: Final = 2048
 _HAS_TIMES: Final = sys.platform.startswith("linux")
 _TIMESTAMPNS: Final = 35
 """SO_TIMESTAMPNS of Linux; the socket module has no name for it."""
+_LAST_STAMP: Final = 0x8907
+"""SIOCGSTAMPNS of Linux: when the datagram that was read last had come (socket(7))."""
 _STAMP: Final = struct.Struct("@ll")
 _ANCILLARY: Final = 128
 
@@ -31,6 +33,25 @@ def kernel_age_s(ancillary: list[tuple[int, int, bytes]]) -> float:
             age_s = time.time() - (seconds + nanoseconds * 1e-9)
             return age_s if 0 < age_s < 1 else 0.0
     return 0.0
+
+
+def last_age_s(fileno: int) -> float:
+    """Return how long ago the kernel saw the datagram that was read last; 0 when it does not say.
+
+    For sockets whose reading is another's (an event loop's). The first question makes the kernel note
+    arrivals from then on.
+    """
+    if not _HAS_TIMES or fileno < 0:
+        return 0.0
+    import fcntl  # noqa: PLC0415 - does not exist on Windows
+
+    try:
+        data = fcntl.ioctl(fileno, _LAST_STAMP, bytes(_STAMP.size))
+    except OSError:
+        return 0.0  # none yet
+    seconds, nanoseconds = _STAMP.unpack(data)
+    age_s = time.time() - (seconds + nanoseconds * 1e-9)
+    return age_s if 0 < age_s < 1 else 0.0
 
 
 def receive(sock: socket.socket) -> tuple[bytes, float, Any]:

@@ -289,7 +289,6 @@ class MediaTransport(RTCDtlsTransport):
             self._data_receiver = None
 
     async def _handle_rtp_data(self, data: bytes, arrival_time_ms: int) -> None:
-        now_ns = time.monotonic_ns()
         self.counters.bytes_received += len(data) + OVERHEAD_BYTES
         self.streams.note(data)
         try:
@@ -299,7 +298,7 @@ class MediaTransport(RTCDtlsTransport):
             return
         number = packet.extensions.transport_sequence_number
         if number is not None:
-            self._arrivals.add(number, now_ns)
+            self._arrivals.add(number, self.transport.arrived_ns)
         receiver = self._rtp_router.route_rtp(packet)
         if receiver is None:
             return

@@ -19,6 +19,7 @@ from aioice import Candidate, ice, mdns, stun
 from aiortc.rtcconfiguration import RTCIceServer, RTCIceTransportPolicy
 from aiortc.rtcicetransport import ICE_TRANSPORT_POLICIES, RTCIceGatherer
 
+from .arrival import arrived_ns
 from .gathering import Gathering
 from .path_choice import PathChoice
 from .servers import read_servers
@@ -130,7 +131,8 @@ class PatientConnection(ice.Connection):
             if oldest is None:  # the end mark must survive
                 self._queue.put_nowait(None)
                 return
-        self._queue.put_nowait((data, protocol.local_candidate.component))
+        component = protocol.local_candidate.component
+        self._queue.put_nowait((data, component, arrived_ns(protocol.transport)))
 
     def _learn(self, address: tuple[str, int]) -> bool:
         known = any((c._network_host, c.port) == address for c in self._remote_candidates) or any(  # noqa: SLF001 - aioice's

@@ -45,6 +45,8 @@ class RestartableTransport(RTCIceTransport):
         self._spent: deque[str] = deque(maxlen=_SPENT)
         self._inbox = self.active._queue  # noqa: SLF001 - aioice's; both paths fill one queue
         self.restarts = 0
+        self.arrived_ns = 0
+        """When the datagram that was handed out last had come."""
         self.refuses: Callable[[bytes], bool] = lambda _datagram: False
         """Says of a datagram that it is not to be opened."""
         self.on_late_candidate: Callable[[Any], None] | None = None
@@ -193,6 +195,7 @@ class RestartableTransport(RTCIceTransport):
             if item is not None:
                 if self.refuses(item[0]):
                     continue
+                self.arrived_ns = item[2]
                 return item[0]
             # the mark of a socket or an old path that is gone; the call ends only with its path
             if self.active._closing:  # noqa: SLF001 - aioice has no accessor
