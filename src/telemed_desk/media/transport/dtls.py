@@ -298,7 +298,7 @@ class MediaTransport(RTCDtlsTransport):
             return
         number = packet.extensions.transport_sequence_number
         if number is not None:
-            self._arrivals.add(number, self.transport.arrived_ns)
+            self._arrivals.add(number, self.ice.arrived_ns)
         receiver = self._rtp_router.route_rtp(packet)
         if receiver is None:
             return

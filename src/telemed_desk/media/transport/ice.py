@@ -131,8 +131,11 @@ class PatientConnection(ice.Connection):
             if oldest is None:  # the end mark must survive
                 self._queue.put_nowait(None)
                 return
+        inbox: asyncio.Queue[Any] = (
+            self._queue
+        )  # aioice's, of two things each; it reads none of them
         component = protocol.local_candidate.component
-        self._queue.put_nowait((data, component, arrived_ns(protocol.transport)))
+        inbox.put_nowait((data, component, arrived_ns(protocol.transport)))
 
     def _learn(self, address: tuple[str, int]) -> bool:
         known = any((c._network_host, c.port) == address for c in self._remote_candidates) or any(  # noqa: SLF001 - aioice's

@@ -43,7 +43,7 @@ class RestartableTransport(RTCIceTransport):
         self._tasks: set[asyncio.Task[None]] = set()
         self._retired: list[PatientConnection] = []
         self._spent: deque[str] = deque(maxlen=_SPENT)
-        self._inbox = self.active._queue  # noqa: SLF001 - aioice's; both paths fill one queue
+        self._inbox: asyncio.Queue[Any] = self.active._queue  # noqa: SLF001 - aioice's; both paths fill one queue
         self.restarts = 0
         self.arrived_ns = 0
         """When the datagram that was handed out last had come."""
@@ -195,8 +195,8 @@ class RestartableTransport(RTCIceTransport):
             if item is not None:
                 if self.refuses(item[0]):
                     continue
-                self.arrived_ns = item[2]
-                return item[0]
+                datagram, _component, self.arrived_ns = item
+                return datagram
             # the mark of a socket or an old path that is gone; the call ends only with its path
             if self.active._closing:  # noqa: SLF001 - aioice has no accessor
                 raise ConnectionError("the path is closed")
