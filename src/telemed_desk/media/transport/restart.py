@@ -195,6 +195,7 @@ class RestartableTransport(RTCIceTransport):
             if item is not None:
                 if self.refuses(item[0]):
                     continue
+                datagram: bytes
                 datagram, _component, self.arrived_ns = item
                 return datagram
             # the mark of a socket or an old path that is gone; the call ends only with its path
