@@ -73,9 +73,15 @@ def test_capacity_allows_what_four_fifths_of_it_carry(bps: float, rung: Rung) ->
 def test_loss_and_delay_each_allow_their_rung() -> None:
     lossy = judged(replace(GOOD, down=replace(GOOD.down, loss_ratio=0.1)))
     assert (lossy["N7.loss"].outcome, lossy["N7.loss"].value) == (Outcome.FAIL, 10.0)
+    assert lossy["N7.loss"].ceiling is Rung.VIDEO  # at its rate all of that is sent twice
+    thin = TrainFigures(1_000_000, False, 50, 5, 0.1, "held")
+    lossy = judged(replace(GOOD, down=thin))
     assert lossy["N7.loss"].ceiling is Rung.LOW_VIDEO
     far = judged(replace(GOOD, voice=replace(GOOD.voice, rtt_ms=700.0), base_rtt_ms=690))
-    assert far["N7.rtt"].ceiling is far["N9"].ceiling is Rung.AUDIO_PHOTOS
+    assert far["N7.rtt"].ceiling is far["N9"].ceiling is Rung.HD_VIDEO  # but nothing queues
+    assert far["N7.rtt"].outcome is Outcome.FAIL
+    full = judged(replace(GOOD, voice=replace(GOOD.voice, rtt_ms=1000.0), base_rtt_ms=690))
+    assert full["N7.rtt"].ceiling is Rung.AUDIO_PHOTOS
     busy = judged(replace(GOOD, up=TrainFigures(2e6, False, 900, 420, 0, "held")))
     assert (busy["N9"].value, busy["N9"].ceiling) == (460, Rung.LOW_VIDEO)
     assert busy["N9.full"].outcome is Outcome.FAIL
@@ -116,8 +122,9 @@ def test_an_estimate_and_a_busy_site_are_said_as_such() -> None:
         (Way(bps=800e3, delay_ms=50), Rung.VIDEO),
         (Way(bps=250e3, delay_ms=50), Rung.LOW_VIDEO),
         (Way(bps=64e3, delay_ms=100, queue_bytes=8_000), Rung.AUDIO_PHOTOS),
-        (Way(bps=4e6, delay_ms=50, loss=0.1), Rung.LOW_VIDEO),
-        (Way(bps=4e6, delay_ms=350), Rung.AUDIO_PHOTOS),
+        (Way(bps=4e6, delay_ms=50, loss=0.1), Rung.VIDEO),
+        (Way(bps=1e6, delay_ms=50, loss=0.1), Rung.LOW_VIDEO),
+        (Way(bps=4e6, delay_ms=350), Rung.HD_VIDEO),
     ],
 )
 def test_an_imagined_link_allows_the_rung_it_should(way: Way, rung: Rung) -> None:

@@ -1,9 +1,9 @@
 """What a test call with ourselves says about the next call. Judging only; pure."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from telemed_desk.clinical.ladder import LADDER, Rung, RungLimit
+from telemed_desk.clinical.ladder import LADDER, MOST_BPS, USABLE_SHARE, Rung, loss_allows
 from telemed_desk.devices.checks.relay import RELAY_WORDS, best_reason
 from telemed_desk.devices.findings import Finding
 from telemed_desk.devices.limits import LIMITS
@@ -89,16 +89,15 @@ def _link(seen: LoopSeen) -> list[Finding]:
         ]
     loss = _judged("loop.loss", _percent(seen.loss_ratio))
     if seen.loss_ratio is not None:
-        lost = seen.loss_ratio
-        loss = _on_ladder(loss, lambda need: lost <= need.loss_ratio)
+        # A packet passes the link up and down; whether the rate leaves room for repair, N7 judges.
+        lost, most_bps = seen.loss_ratio / 2, USABLE_SHARE * MOST_BPS
+        fits = [rung for rung in LADDER if loss_allows(rung, lost, most_bps)]
+        loss = replace(loss, ceiling=max(fits, default=Rung.PHONE))
     jitter = _judged("loop.jitter", seen.jitter_ms)
     # both ends are here: a round trip between them is two round trips to the relay
+    # and a far relay is far however little is sent: what a call's own load adds, N9 says
     ours_ms = None if seen.rtt_ms is None else seen.rtt_ms / 2
-    rtt = _judged("loop.rtt", ours_ms)
-    if ours_ms is not None:
-        delay_ms = ours_ms
-        rtt = _on_ladder(rtt, lambda need: delay_ms <= need.loaded_rtt_ms)
-    return [loss, jitter, rtt]
+    return [loss, jitter, _judged("loop.rtt", ours_ms)]
 
 
 def _stack(seen: LoopSeen) -> list[Finding]:
@@ -126,9 +125,3 @@ def _judged(check: str, value: float | None) -> Finding:
     if value is None:
         return LIMITS[check].unknown("The test call was too short to tell.", _AGAIN)
     return LIMITS[check].judge(round(value, 1))
-
-
-def _on_ladder(finding: Finding, fits: Callable[[RungLimit], bool]) -> Finding:
-    """Which rung of a call that allows is the ladder's business."""
-    rungs = [rung for rung, need in LADDER.items() if fits(need)]
-    return replace(finding, ceiling=max(rungs, default=Rung.PHONE))

@@ -8,7 +8,16 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
-from telemed_desk.clinical.ladder import LADDER, LinkMeasure, Rung, highest_rung
+from telemed_desk.clinical.ladder import (
+    LADDER,
+    MOST_BPS,
+    USABLE_SHARE,
+    LinkMeasure,
+    Rung,
+    delay_allows,
+    highest_rung,
+    loss_allows,
+)
 from telemed_desk.devices.findings import Finding, Outcome
 from telemed_desk.devices.limits import LIMITS, RATE_CAP_BPS
 from telemed_desk.devices.probe.figures import LinkFigures, TrainFigures, VoiceFigures
@@ -80,18 +89,20 @@ def _delays(figures: LinkFigures) -> Iterator[Finding]:
         yield LIMITS["N9"].unknown("The link was not looked at with a call's load.", _AGAIN)
     else:
         rtt_ms = figures.base_rtt_ms + max(call)
-        yield replace(LIMITS["N9"].judge(round(rtt_ms)), ceiling=_by_delay(rtt_ms))
+        ceiling = _by_delay(rtt_ms, max(call))
+        yield replace(LIMITS["N9"].judge(round(rtt_ms)), ceiling=ceiling)
     if full:
         yield LIMITS["N9.full"].judge(round(max(full)))
 
 
-def _by_delay(rtt_ms: float) -> Rung:
-    fits = [rung for rung, need in LADDER.items() if rtt_ms <= need.loaded_rtt_ms]
+def _by_delay(rtt_ms: float, queued_ms: float) -> Rung:
+    fits = [rung for rung in LADDER if delay_allows(rung, rtt_ms, queued_ms)]
     return max(fits, default=Rung.PHONE)
 
 
-def _by_loss(loss_ratio: float) -> Rung:
-    fits = [rung for rung, need in LADDER.items() if loss_ratio <= need.loss_ratio]
+def _by_loss(loss_ratio: float, capacity_bps: float | None) -> Rung:
+    usable_bps = USABLE_SHARE * min(capacity_bps or 0.0, MOST_BPS)
+    fits = [rung for rung in LADDER if loss_allows(rung, loss_ratio, usable_bps)]
     return max(fits, default=Rung.PHONE)
 
 
@@ -102,16 +113,21 @@ def _voice(figures: LinkFigures) -> Iterator[Finding]:
         for check in ("N7.loss", "N11"):
             yield LIMITS[check].unknown("Too few packets came back.", _AGAIN)
         if figures.base_rtt_ms is not None:
-            yield _delay(figures.base_rtt_ms)
+            yield _delay(figures.base_rtt_ms, 0.0)
         return
     # The trains sent many more packets than the voice: what they lost is the better figure.
-    trains = [t.loss_ratio for t in (figures.up, figures.down) if t.loss_ratio is not None]
-    loss = max(trains) if trains else max(losses)
-    yield replace(LIMITS["N7.loss"].judge(round(100 * loss, 1)), ceiling=_by_loss(loss))
+    ways = ((figures.up, voice.up_loss), (figures.down, voice.down_loss))
+    seen = [(train.loss_ratio, train.capacity_bps) for train, _ in ways]
+    lost = [(loss, rate) for loss, rate in seen if loss is not None]
+    lost = lost or [(loss, train.capacity_bps) for train, loss in ways if loss is not None]
+    worst = max(loss for loss, _ in lost)
+    ceiling = min(_by_loss(loss, rate) for loss, rate in lost)
+    yield replace(LIMITS["N7.loss"].judge(round(100 * worst, 1)), ceiling=ceiling)
     jitters = [j for j in (voice.up_jitter_ms, voice.down_jitter_ms) if j is not None]
     if jitters:
         yield LIMITS["N7.jitter"].judge(round(max(jitters), 1))
-    yield _delay(voice.rtt_ms)
+    rest_ms = voice.rtt_ms if figures.base_rtt_ms is None else figures.base_rtt_ms
+    yield _delay(voice.rtt_ms, voice.rtt_ms - rest_ms)
     bursts = [burst for burst in (voice.up_burst, voice.down_burst) if burst is not None]
     if bursts:
         yield LIMITS["N10"].judge(round(100 * max(bursts), 1))
@@ -119,5 +135,6 @@ def _voice(figures: LinkFigures) -> Iterator[Finding]:
         yield LIMITS["N11"].judge(round(voice.mos, 2))
 
 
-def _delay(rtt_ms: float) -> Finding:
-    return replace(LIMITS["N7.rtt"].judge(round(rtt_ms)), ceiling=_by_delay(rtt_ms))
+def _delay(rtt_ms: float, queued_ms: float) -> Finding:
+    ceiling = _by_delay(rtt_ms, queued_ms)
+    return replace(LIMITS["N7.rtt"].judge(round(rtt_ms)), ceiling=ceiling)

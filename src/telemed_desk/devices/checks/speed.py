@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import httpx
 import msgspec
 
-from telemed_desk.clinical.ladder import LADDER, LinkMeasure, Rung, highest_rung
+from telemed_desk.clinical.ladder import LADDER, LinkMeasure, Rung, delay_allows, highest_rung
 from telemed_desk.devices.findings import Finding
 from telemed_desk.devices.limits import LIMITS, RATE_CAP_BPS
 from telemed_protocol.api import CONTENT_TYPE, ProbeReceipt
@@ -69,7 +69,7 @@ async def speed_findings(
         if transfer.loaded_rtt_ms is not None:
             rtts.append(transfer.loaded_rtt_ms)
     yield (
-        _latency_finding(max(rtts))
+        _latency_finding(max(rtts), rest_rtt_s)
         if rtts
         else LIMITS["N9"].unknown("No transfer ran to measure beside.")
     )
@@ -88,9 +88,10 @@ def _rate_finding(check: str, bps: float) -> Finding:
     return _on_rung(finding, highest_rung(LinkMeasure(capacity_bps=measured)))
 
 
-def _latency_finding(rtt_ms: float) -> Finding:
+def _latency_finding(rtt_ms: float, rest_rtt_s: float) -> Finding:
     finding = LIMITS["N9"].judge(round(rtt_ms))
-    fits = [rung for rung, need in LADDER.items() if rtt_ms <= need.loaded_rtt_ms]
+    queued_ms = rtt_ms - 1000 * rest_rtt_s
+    fits = [rung for rung in LADDER if delay_allows(rung, rtt_ms, queued_ms)]
     return _on_rung(finding, max(fits, default=Rung.PHONE))
 
 

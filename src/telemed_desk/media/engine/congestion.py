@@ -8,7 +8,7 @@ Pure: clocks and reports are handed in. docs/adr/0007 tells what was measured.
 from dataclasses import dataclass
 from typing import Final
 
-from telemed_desk.clinical.ladder import Rung
+from telemed_desk.clinical.ladder import MOST_BPS, Rung
 from telemed_desk.media.transport.sent_log import PacketResult
 
 from .delay_trend import DelayTrend
@@ -19,8 +19,7 @@ from .throughput import Throughput
 
 MIN_BPS: Final = 16_000.0
 """Voice of 8 kbit/s in packets of 60 ms."""
-MAX_BPS: Final = 2_000_000.0
-"""More makes 720 lines hardly better, but a sudden drop of the link fills its queue with it."""
+MAX_BPS: Final = float(MOST_BPS)
 START_BPS: Final = {
     Rung.HD_VIDEO: 700_000.0,
     Rung.VIDEO: 300_000.0,

@@ -8,7 +8,7 @@ up after thirty seconds above it; within a rung the picture follows the rate at 
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from telemed_desk.clinical.ladder import LADDER, Rung
+from telemed_desk.clinical.ladder import LADDER, Rung, delay_allows, loss_allows
 
 Reason = Literal["", "rate", "loss", "delay", "processor", "other-side", "choice"]
 
@@ -19,13 +19,9 @@ START_NS: Final = 12_000_000_000
 VOICELESS_NS: Final = 20_000_000_000
 USABLE_OF_TARGET: Final = 0.87
 """The estimate stays some 8 % below what the link carries; the ladder counts on 80 % of that."""
-QUEUED_MS: Final = 150.0
-"""A far side is far however little is sent; only delay that our sending makes counts."""
 BUSY: Final = 0.85
 """Share of a picture's time that making it may take."""
 BUSY_UP: Final = 0.6
-TWICE_FROM: Final = 3.0
-"""With so many times the rate that a rung needs, everything can be sent twice."""
 _LOSS_S: Final = 6.0
 _RUNGS: Final = (Rung.HD_VIDEO, Rung.VIDEO, Rung.LOW_VIDEO, Rung.AUDIO_PHOTOS)
 
@@ -171,14 +167,9 @@ class Ladder:
         usable_bps = USABLE_OF_TARGET * now.target_bps
         if usable_bps < need.usable_bps:
             return "loss" if self._loss > LADDER[Rung.LOW_VIDEO].loss_ratio else "rate"
-        loss = self._loss
-        if usable_bps > TWICE_FROM * need.usable_bps:
-            loss = min(
-                loss, 2 * loss**2
-            )  # both copies, and bursts take both more often than chance
-        if loss > need.loss_ratio:
+        if not loss_allows(rung, self._loss, usable_bps):
             return "loss"
-        if now.rtt_ms > need.loaded_rtt_ms and now.queue_ms > QUEUED_MS:
+        if not delay_allows(rung, now.rtt_ms, now.queue_ms):
             return "delay"
         return self._too_much_work(rung, now)
 
