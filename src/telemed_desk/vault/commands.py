@@ -19,6 +19,13 @@ from telemed_desk.clinical.people import Clinician
 from telemed_desk.vault.age_file import AgeSecret, NoSuchRecipient, check_recipient
 from telemed_desk.vault.directory import VaultDirectory
 from telemed_desk.vault.export import export_vault, open_export
+from telemed_desk.vault.keyring_commands import (
+    add_keyring,
+    chosen_clinician,
+    passphrase_for_here,
+    run_keyring,
+)
+from telemed_desk.vault.keyring_factor import KeyringFactor
 from telemed_desk.vault.keys import MasterKey
 from telemed_desk.vault.opening import LOCK_NAME, open_vault
 from telemed_desk.vault.passphrase import judge_passphrase, passphrase_bytes
@@ -58,13 +65,16 @@ _TYPED_WRONG: Final = (
 _ALL: Final = 10_000_000
 
 
-def main(arguments: list[str], data: Path, paint: Paint) -> int:
+def main(
+    arguments: list[str], data: Path, paint: Paint, keyring: KeyringFactor | None = None
+) -> int:
     """Run ``telemed-desk vault ...``; return the exit code.
 
     Args:
         arguments: What stands behind ``vault``.
         data: Where this user's desk keeps its data.
         paint: Draws a patient's record as a PDF.
+        keyring: Where second keys lie; None = the keyring of this account.
     """
     core_dumps.leave_none()
     parser = argparse.ArgumentParser(prog="telemed-desk vault", description=__doc__)
@@ -97,6 +107,7 @@ def main(arguments: list[str], data: Path, paint: Paint) -> int:
     opened = kinds.add_parser("open-export", help="unpack a sealed export; no vault is needed")
     opened.add_argument("file", type=Path)
     opened.add_argument("into", type=Path)
+    add_keyring(kinds.add_parser("keyring", help="a second key beside a passphrase"))
     options = parser.parse_args(arguments)
     if options.action == "export":
         if bool(options.format) != bool(options.patient):
@@ -104,6 +115,7 @@ def main(arguments: list[str], data: Path, paint: Paint) -> int:
         if (options.recipient and not options.format) or (options.code and options.format):
             parser.error("--recipient goes with --format, --code without")
     options.paint = paint
+    options.keyring = keyring
     return run(options)
 
 
@@ -191,7 +203,9 @@ def _restore(options: argparse.Namespace, terminal: Terminal) -> int:
     source = options.file
     if source is not None:
         directory.adopt_slots(source.with_suffix(".slots"))
-    content, _ = _reveal(directory, options, terminal)
+    content, who = _reveal(directory, options, terminal)
+    # Asked before anything is changed: without it nobody could unlock what was restored.
+    renewed = passphrase_for_here(terminal, directory, who) if options.recovery else None
     master = MasterKey(content.master)
     if source is None:
         source = directory.newest_backup(master)
@@ -203,6 +217,9 @@ def _restore(options: argparse.Namespace, terminal: Terminal) -> int:
     terminal.say(f"{done.facts} facts restored from {source.name}.")
     if done.kept_as:
         terminal.say(f"What stood there before is kept as {done.kept_as}.")
+    if renewed is not None:
+        directory.write_passphrase_slot(who, renewed, content)
+        terminal.say("The new passphrase opens, without a keyring.")
     terminal.say(
         "This PC sends nothing until it is added to the clinic again: a restored copy must not use"
         " the numbers of the PC it came from."
@@ -303,6 +320,7 @@ def _open_export(options: argparse.Namespace, terminal: Terminal) -> int:
 
 
 _ACTIONS: Final = {
+    "keyring": lambda options, terminal: run_keyring(options, terminal, _directory(options)),
     "check": _check,
     "verify-log": _verify,
     "backup": _backup,
@@ -325,7 +343,7 @@ def _steps(terminal: Terminal) -> Callable[[str, int, int], None]:
 
 
 def _directory(options: argparse.Namespace) -> VaultDirectory:
-    return VaultDirectory(options.data / "vault")
+    return VaultDirectory(options.data / "vault", keyring=options.keyring)
 
 
 def _keys(
@@ -338,13 +356,10 @@ def _keys(
 def _reveal(
     directory: VaultDirectory, options: argparse.Namespace, terminal: Terminal
 ) -> tuple[SlotSecret, Clinician]:
-    known = directory.clinicians()
     if options.recovery:
+        directory.clinicians()  # nothing here: said before anything is typed
         return directory.reveal_with_recovery(terminal.secret("Recovery code"))
-    wanted = options.clinician.casefold()
-    chosen = next((slot for slot in known if wanted in slot.name.casefold()), None)
-    if chosen is None:
-        raise UnknownRecord("clinician")
+    chosen = chosen_clinician(directory, options.clinician)
     return directory.reveal(chosen.entity, terminal.secret(f"Passphrase of {chosen.name}"))
 
 

@@ -13,43 +13,42 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from telemed_desk.clinical.people import Clinician
 from telemed_desk.vault import recovery
-from telemed_desk.vault.atomic import copy_of, fsync_directory, write_durably
+from telemed_desk.vault.atomic import fsync_directory, write_durably
 from telemed_desk.vault.backups import BACKUPS_NAME, BackupFolder
+from telemed_desk.vault.clinician_facts import clinician_draft, publish_clinician
 from telemed_desk.vault.connection import assert_safe_sqlite, known_errors
 from telemed_desk.vault.core import ATTACHMENTS_NAME, DATABASE_NAME
-from telemed_desk.vault.journal import JOURNAL_NAME
+from telemed_desk.vault.keyring_factor import KeyringFactor
 from telemed_desk.vault.keys import MasterKey
 from telemed_desk.vault.opening import make_database, open_vault
 from telemed_desk.vault.passphrase import TriesGuard, judge_passphrase, passphrase_bytes
 from telemed_desk.vault.pin import PinKeep
 from telemed_desk.vault.problems import (
-    BackupUnreadable,
     UnknownRecord,
-    VaultDamaged,
     VaultExists,
-    VaultMissing,
     WeakPassphrase,
     WrongPassphrase,
     WrongRecoveryCode,
 )
+from telemed_desk.vault.slot_store import SlotStore
 from telemed_desk.vault.slots import (
-    COPIES,
     SLOTS_NAME,
     Argon2Cost,
+    SecondKey,
     SlotFile,
     SlotHeader,
     SlotOwner,
     SlotSecret,
-    decode_slot_file,
+    check_factors,
     new_passphrase_slot,
     new_recovery_slot,
     open_slot,
-    read_slot_file,
     write_slot_file,
 )
 from telemed_desk.vault.space import RESERVE_BYTES
-from telemed_desk.vault.values import OpDraft, SlotInfo
+from telemed_desk.vault.values import SlotInfo
 from telemed_desk.vault.vault import Vault
+from telemed_protocol.errors import KnownError
 from telemed_protocol.identity import DeviceIdentity
 from telemed_protocol.ids import new_id
 
@@ -69,6 +68,11 @@ class VaultDirectory:
         reserve_bytes: Space kept for the day the disk is full.
         guard: Counts wrong passphrases; None = shared by the whole process.
         wall_ms: The wall clock.
+        keyring: Where second keys lie; None = the keyring of this account.
+
+    Attributes:
+        slots: The slot files.
+        keyring: As above.
     """
 
     def __init__(
@@ -78,19 +82,19 @@ class VaultDirectory:
         reserve_bytes: int = RESERVE_BYTES,
         guard: TriesGuard | None = None,
         wall_ms: Callable[[], int] = _wall_ms,
+        keyring: KeyringFactor | None = None,
     ) -> None:
         self.path = path
+        self.slots = SlotStore(path)
+        self.keyring = keyring or KeyringFactor()
         self._reserve_bytes = reserve_bytes
         self._guard = guard or _guard
         self._wall_ms = wall_ms
-        self._slots = path / SLOTS_NAME
         self._pins = PinKeep()
 
     def exists(self) -> bool:
         """Whether there is any part of a vault here, even one that lost its slot file."""
-        names = (DATABASE_NAME, JOURNAL_NAME, BACKUPS_NAME)
-        parts = [self._slots, *(copy_of(self._slots, n) for n in range(1, COPIES + 1))]
-        return any(part.exists() for part in [*parts, *(self.path / name for name in names)])
+        return self.slots.is_vault()
 
     def clinicians(self) -> list[SlotInfo]:
         """Return who can unlock, the last one first.
@@ -99,7 +103,7 @@ class VaultDirectory:
             VaultMissing: There is no vault.
             VaultDamaged: Its slot file and both copies are damaged or gone.
         """
-        headers = [slot.header for slot in self._read_slots().slots]
+        headers = [slot.header for slot in self.slots.read().slots]
         found = [SlotInfo(h.clinician, h.name, h.role) for h in headers if h.kind == "passphrase"]
         recent = self._recent()
         return sorted(
@@ -163,6 +167,8 @@ class VaultDirectory:
             WrongPassphrase: It is not theirs.
             TooManyTries: After five wrong ones, wait.
             VaultMissing, VaultDamaged, VaultInUse, VaultFromNewerVersion: As they say.
+            KeyringSecretGone, KeyringSilent, KeyringElsewhere, KeyringNotAllowed: As in
+                :meth:`reveal`.
         """
         return self._open(*self.reveal(clinician_id, passphrase))
 
@@ -182,20 +188,31 @@ class VaultDirectory:
         Raises:
             WrongPassphrase, TooManyTries, VaultMissing, VaultDamaged, VaultFromNewerVersion: As in
                 :meth:`unlock`.
+            KeyringSecretGone, KeyringSilent, KeyringElsewhere, KeyringNotAllowed: The slot also
+                needs a second key, and it cannot be had; the passphrase was not tried.
         """
         assert_safe_sqlite()
-        file = self._read_slots()
+        file = self.slots.read()
         slot = file.passphrase_slot(clinician_id)
         if slot is None:
             raise UnknownRecord("slot")
         who = hashlib.sha256(str(self.path.resolve()).encode() + clinician_id).digest()
         self._guard.check(who)
-        content = open_slot(slot, passphrase_bytes(passphrase), file)
+        second = self._second_key(slot.header)
+        content = open_slot(slot, passphrase_bytes(passphrase), file, second)
         if content is None:
             self._guard.missed(who)
             raise WrongPassphrase
         self._guard.hit(who)
+        if second is not None:
+            with contextlib.suppress(KnownError):  # what a crash left of it; made up for next time
+                self.slots.settle(slot)
         return content, _as_clinician(slot.header)
+
+    def _second_key(self, header: SlotHeader) -> bytes | None:
+        """Fetch what a slot needs besides its passphrase. Without it none can be tried."""
+        check_factors(header)
+        return None if header.keyring is None else self.keyring.fetch(header.keyring, header.salt)
 
     def reveal_with_recovery(self, code: str) -> tuple[SlotSecret, Clinician]:
         """Return the keys that the printed code guards, without opening the database.
@@ -206,7 +223,7 @@ class VaultDirectory:
         """
         assert_safe_sqlite()
         secret = recovery.from_text(code)
-        file = self._read_slots()
+        file = self.slots.read()
         for slot in file.recovery_slots():
             content = open_slot(slot, secret, file)
             if content is not None:
@@ -249,48 +266,65 @@ class VaultDirectory:
             VaultExists: They have one.
             WeakPassphrase: Too short or too easy.
         """
-        file = self._read_slots()
-        if file.passphrase_slot(clinician.entity) is not None:
+        if self.slots.read().passphrase_slot(clinician.entity) is not None:
             raise VaultExists("slot")
         seed = Ed25519PrivateKey.generate().private_bytes_raw()
-        self._write_passphrase_slot(vault, clinician, passphrase, seed, argon)
-        vault.commit(_clinician_draft(clinician, seed)).result()
+        content = msgspec.structs.replace(vault.keys_for_slot(), signing_seed=seed)
+        self.write_passphrase_slot(clinician, passphrase, content, argon)
+        vault.commit(clinician_draft(clinician, seed)).result()
 
     def change_passphrase(
         self, vault: Vault, passphrase: str, argon: Argon2Cost | None = None
-    ) -> None:
+    ) -> bool:
         """Replace the passphrase of the clinician who is in; also after the recovery code. Blocks.
+
+        Returns:
+            Whether the old one needed a keyring: the new one does not, which the person is to be told.
 
         Raises:
             WeakPassphrase: Too short or too easy.
         """
-        seed = vault.keys_for_slot().signing_seed
-        self._write_passphrase_slot(vault, vault.clinician, passphrase, seed, argon)
+        return self.write_passphrase_slot(vault.clinician, passphrase, vault.keys_for_slot(), argon)
 
     def new_recovery_code(self, vault: Vault) -> str:
         """Make a recovery code for the clinician who is in; an older one of theirs ends. Blocks."""
         code = recovery.new_secret()
         who = vault.clinician
-        file = self._read_slots()
         owner = SlotOwner(who.entity, who.name, who.role)
-        slot = new_recovery_slot(
-            file.vault, owner, code, vault.keys_for_slot(), now_ms=self._wall_ms()
+        vault_id = self.slots.read().vault
+        self.slots.put(
+            new_recovery_slot(vault_id, owner, code, vault.keys_for_slot(), now_ms=self._wall_ms())
         )
-        with known_errors():
-            write_slot_file(self._slots, file.with_slot(slot))
         return recovery.to_text(code)
 
-    def _write_passphrase_slot(
+    def write_passphrase_slot(
         self,
-        vault: Vault,
         clinician: Clinician,
         passphrase: str,
-        signing_seed: bytes,
-        argon: Argon2Cost | None,
-    ) -> None:
+        content: SlotSecret,
+        argon: Argon2Cost | None = None,
+        second: SecondKey | None = None,
+    ) -> bool:
+        """Give a clinician a slot, in place of an older one of theirs. Blocks.
+
+        Where either needs a second key, no copy keeps the older slot, and the older one's second key
+        leaves the keyring.
+
+        Args:
+            clinician: Whose.
+            passphrase: The new one, or the old one again.
+            content: What it guards.
+            argon: Cost of a guess.
+            second: Already in the keyring; None = the passphrase alone opens.
+
+        Returns:
+            Whether an older slot needed the keyring and this one does not.
+
+        Raises:
+            WeakPassphrase: Too short or too easy.
+        """
         _require_strong(passphrase, clinician)
-        file = self._read_slots()
-        content = msgspec.structs.replace(vault.keys_for_slot(), signing_seed=signing_seed)
+        file = self.slots.read()
         slot = new_passphrase_slot(
             file.vault,
             SlotOwner(clinician.entity, clinician.name, clinician.role),
@@ -298,21 +332,16 @@ class VaultDirectory:
             content,
             cost=argon or Argon2Cost(),
             now_ms=self._wall_ms(),
+            second=second,
         )
-        with known_errors():
-            write_slot_file(self._slots, file.with_slot(slot))
-
-    def _read_slots(self) -> SlotFile:
-        with known_errors():
-            try:
-                return read_slot_file(self._slots)
-            except (VaultMissing, VaultDamaged) as error:
-                found = self._slots_of_a_backup()
-                if found is not None:
-                    return found
-                if isinstance(error, VaultMissing) and (self.path / DATABASE_NAME).exists():
-                    raise VaultDamaged("slot file is gone") from None
-                raise
+        old = file.passphrase_slot(clinician.entity)
+        self.slots.put(slot)
+        gone = None if old is None else old.header.keyring
+        if second is not None or gone is not None:
+            self.slots.settle(slot)
+        if old is not None and gone is not None:
+            self.keyring.drop(gone.backend, old.header.salt)
+        return gone is not None and second is None
 
     def newest_backup(self, master: MasterKey) -> Path | None:
         """Return the newest backup beside the vault that verifies now."""
@@ -325,32 +354,13 @@ class VaultDirectory:
         Raises:
             BackupUnreadable: It is missing or damaged, or of other records than those here.
         """
-        with known_errors():
-            try:
-                theirs = decode_slot_file(slots.read_bytes())
-            except (FileNotFoundError, VaultDamaged):
-                raise BackupUnreadable("slot file") from None
-            if self.exists():
-                if self._read_slots().check_value != theirs.check_value:
-                    raise BackupUnreadable("another vault")
-                return
-            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if self.slots.adopt(slots):
             (self.path / ATTACHMENTS_NAME).mkdir(mode=0o700, exist_ok=True)
-            write_slot_file(self._slots, theirs)
-
-    def _slots_of_a_backup(self) -> SlotFile | None:
-        """The newest slot file that was kept with a backup, put back into its place."""
-        for backup in BackupFolder(self.path / BACKUPS_NAME).all():
-            with contextlib.suppress(OSError, VaultDamaged):
-                file = decode_slot_file(backup.slots.read_bytes())
-                write_slot_file(self._slots, file)
-                return file
-        return None
 
     def _open(self, content: SlotSecret, clinician: Clinician) -> Vault:
         vault = open_vault(self.path, content, clinician, self._reserve_bytes, self._wall_ms)
         self._remember(clinician.entity)
-        _publish_clinician(vault, content.signing_seed)
+        publish_clinician(vault, content.signing_seed)
         return vault
 
     def _recent(self) -> list[bytes]:
@@ -372,26 +382,3 @@ def _as_clinician(header: SlotHeader) -> Clinician:
 def _require_strong(passphrase: str, clinician: Clinician) -> None:
     if not judge_passphrase(passphrase, (clinician.name, clinician.place)).ok:
         raise WeakPassphrase
-
-
-def _clinician_draft(clinician: Clinician, signing_seed: bytes) -> OpDraft:
-    public = Ed25519PrivateKey.from_private_bytes(signing_seed).public_key().public_bytes_raw()
-    return OpDraft(
-        "clinician.set",
-        clinician.entity,
-        {
-            "name": clinician.name,
-            "role": clinician.role,
-            "place": clinician.place,
-            "languages": clinician.languages,
-            "signing": public,
-        },
-    )
-
-
-def _publish_clinician(vault: Vault, signing_seed: bytes) -> None:
-    """Make the clinician's public key known to the clinic, once; made up for after a crash."""
-    draft = _clinician_draft(vault.clinician, signing_seed)
-    if not vault.knows_signing_key(vault.clinician.entity, draft.payload["signing"]):
-        # Waited for; that it failed, say for a full disk, must not keep anybody out.
-        vault.commit(draft).exception()

@@ -269,3 +269,68 @@ class ExportUnreadable(KnownError):
     code = "TD-VLT-025"
     sentence = "That exported file does not open: the passphrase is wrong, or the file is damaged."
     next_step = "Type the passphrase again. If it stays, export once more."
+
+
+class KeyringSecretGone(KnownError):
+    """A slot needs DS, and the keyring of this account has none for it, or another."""
+
+    code = "TD-VLT-028"
+    sentence = (
+        "These records also need a key from this PC's keyring, and it is not in the keyring of this"
+        " account. Your passphrase was not tried."
+    )
+    next_step = (
+        "Log in to this PC with the account that was used before. If the account was reset, or this"
+        " is another PC, only the printed recovery code opens the records."
+    )
+
+
+class KeyringSilent(KnownError):
+    """The keyring is locked, refused, or did not answer in time."""
+
+    code = "TD-VLT-029"
+    sentence = "The keyring of this PC is locked or does not answer. Nothing was changed."
+    next_step = (
+        "Answer the question of the desktop if one is open, or log out of this PC and in again;"
+        " then try once more. The printed recovery code opens the records without the keyring."
+    )
+
+
+class KeyringElsewhere(KnownError):
+    """The slot's key lies in a keyring of another kind than those that run here now."""
+
+    code = "TD-VLT-030"
+    sentence = "The second key of these records was put into another keyring than this PC uses now."
+    next_step = (
+        "Log in with the desktop that was used before. If there is none any more, the printed"
+        " recovery code opens the records."
+    )
+
+
+class KeyringNotAllowed(KnownError):
+    """Not one of the keyrings that keep a secret sealed; never used, and nothing in its place."""
+
+    code = "TD-VLT-031"
+    sentence = (
+        "This PC has no keyring of which we know that it keeps a key sealed, so none is used."
+    )
+    next_step = (
+        "Go on with your passphrase alone. If these records already need a keyring, the printed"
+        " recovery code opens them."
+    )
+
+
+class KeyringForgot(KnownError):
+    """What was written did not come back the same; the slot was not touched."""
+
+    code = "TD-VLT-032"
+    sentence = "The keyring of this PC did not give back what was put into it, so it is not used."
+    next_step = "Nothing was changed: your passphrase opens the records as before."
+
+
+class NoCodeForKeyring(KnownError):
+    """A keyring is never the only way in."""
+
+    code = "TD-VLT-033"
+    sentence = "This clinician has no recovery code on this PC, so the keyring is not switched on."
+    next_step = "Leave it off: if the keyring were lost, nothing would open the records."

@@ -5,8 +5,9 @@ Unlock screen shows them before anybody has unlocked.
 """
 
 import hashlib
+import hmac
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal
 
@@ -19,6 +20,7 @@ from telemed_desk.vault.atomic import copy_of, write_durably
 from telemed_desk.vault.keys import MasterKey, derive
 from telemed_desk.vault.passphrase import passphrase_bytes
 from telemed_desk.vault.problems import (
+    KeyringSecretGone,
     VaultDamaged,
     VaultFromNewerVersion,
     VaultMissing,
@@ -37,7 +39,11 @@ _NO_KEYRING: Final = bytes(32)
 FACTOR_SECRET: Final = 1
 """Factor bit 0: the passphrase, or the recovery code. Always set."""
 FACTOR_KEYRING: Final = 2
-"""Factor bit 1: a secret in the operating system's keyring. Reserved: never set by this version."""
+"""Factor bit 1: besides the passphrase a secret DS in the operating system's keyring."""
+DS_BYTES: Final = 32
+_DS_CHECK_CONTEXT: Final = b"telemed/ds-check/v1"
+_DS_CHECK_BYTES: Final = 16
+_FIELDS_WITHOUT_KEYRING: Final = 9
 
 SlotKind = Literal["passphrase", "recovery"]
 
@@ -48,6 +54,19 @@ class Argon2Cost(msgspec.Struct, frozen=True, array_like=True):
     memory_kib: int = 64 * 1024
     passes: int = 3
     lanes: int = 1
+
+
+class KeyringMark(msgspec.Struct, frozen=True, array_like=True):
+    """Where the second key DS of a slot lies, and how to know it again.
+
+    Attributes:
+        backend: Module and class of the keyring that holds it.
+        check: 16 bytes out of DS, which tell another DS from a wrong passphrase. They help nobody to
+            guess: DS is 256 random bits.
+    """
+
+    backend: str
+    check: bytes
 
 
 class SlotHeader(msgspec.Struct, frozen=True, array_like=True):
@@ -63,6 +82,7 @@ class SlotHeader(msgspec.Struct, frozen=True, array_like=True):
         argon2: Cost of the passphrase; zeros for a recovery slot, whose 160 bits need none.
         factors: Which secrets are mixed into the key.
         created_ms: When it was made.
+        keyring: With factor bit 1; slots of before there was one end before it.
     """
 
     kind: SlotKind
@@ -74,6 +94,12 @@ class SlotHeader(msgspec.Struct, frozen=True, array_like=True):
     argon2: Argon2Cost
     factors: int
     created_ms: int
+    keyring: KeyringMark | None = None
+
+    @property
+    def needs_keyring(self) -> bool:
+        """Whether the passphrase alone does not open it."""
+        return bool(self.factors & FACTOR_KEYRING)
 
 
 class SlotSecret(msgspec.Struct, frozen=True, array_like=True):
@@ -140,7 +166,40 @@ class SlotOwner:
     role: str
 
 
-def _slot_key(header: SlotHeader, secret: bytes, keyring_secret: bytes = _NO_KEYRING) -> bytes:
+@dataclass(frozen=True, slots=True)
+class SecondKey:
+    """DS, 32 random bytes that lie in a keyring, and what a slot says of them. Never printed.
+
+    Attributes:
+        salt: Of the one slot that needs it; it is found in the keyring by this.
+        backend: Module and class of the keyring.
+        secret: DS.
+    """
+
+    salt: bytes
+    backend: str
+    secret: bytes = field(repr=False)
+
+    @property
+    def mark(self) -> KeyringMark:
+        """What stands in the slot's header."""
+        return KeyringMark(self.backend, ds_check(self.secret))
+
+
+def ds_check(secret: bytes) -> bytes:
+    """Return the 16 bytes by which a slot knows its DS again."""
+    return derive(secret, _DS_CHECK_CONTEXT)[:_DS_CHECK_BYTES]
+
+
+def encode_header(header: SlotHeader) -> bytes:
+    """Encode; without the factor byte for byte what versions without it wrote."""
+    if header.keyring is not None:
+        return msgspec.msgpack.encode(header)
+    fields = msgspec.structs.astuple(header)
+    return msgspec.msgpack.encode(fields[:_FIELDS_WITHOUT_KEYRING])
+
+
+def _slot_key(header: SlotHeader, secret: bytes, keyring_secret: bytes) -> bytes:
     if header.kind == "passphrase":
         cost = header.argon2
         stretched = Argon2id(
@@ -156,11 +215,19 @@ def _slot_key(header: SlotHeader, secret: bytes, keyring_secret: bytes = _NO_KEY
     return derive(stretched + keyring_secret, info, salt=header.salt)
 
 
-def seal_slot(header: SlotHeader, secret: bytes, content: SlotSecret, *, nonce: bytes) -> Slot:
+def seal_slot(
+    header: SlotHeader,
+    secret: bytes,
+    content: SlotSecret,
+    *,
+    nonce: bytes,
+    keyring_secret: bytes = _NO_KEYRING,
+) -> Slot:
     """Wrap the keys for one secret. ``header.salt`` must be fresh, so the key is used once."""
-    header_bytes = msgspec.msgpack.encode(header)
+    header_bytes = encode_header(header)
     plain = msgspec.msgpack.encode(content)
-    sealed = ChaCha20Poly1305(_slot_key(header, secret)).encrypt(nonce, plain, header_bytes)
+    key = _slot_key(header, secret, keyring_secret)
+    sealed = ChaCha20Poly1305(key).encrypt(nonce, plain, header_bytes)
     return Slot(header_bytes, nonce, sealed)
 
 
@@ -172,20 +239,33 @@ def new_passphrase_slot(
     *,
     cost: Argon2Cost,
     now_ms: int,
+    second: SecondKey | None = None,
 ) -> Slot:
-    """Make a clinician's slot."""
+    """Make a clinician's slot; with a second key, one that needs both."""
     header = SlotHeader(
         "passphrase",
         vault,
         owner.clinician,
         owner.name,
         owner.role,
-        secrets.token_bytes(_SALT_BYTES),
+        fresh_salt() if second is None else second.salt,
         cost,
-        FACTOR_SECRET,
+        FACTOR_SECRET if second is None else FACTOR_SECRET | FACTOR_KEYRING,
         now_ms,
+        None if second is None else second.mark,
     )
-    return seal_slot(header, passphrase_bytes(passphrase), content, nonce=secrets.token_bytes(12))
+    return seal_slot(
+        header,
+        passphrase_bytes(passphrase),
+        content,
+        nonce=secrets.token_bytes(12),
+        keyring_secret=_NO_KEYRING if second is None else second.secret,
+    )
+
+
+def fresh_salt() -> bytes:
+    """Return a salt that no slot has."""
+    return secrets.token_bytes(_SALT_BYTES)
 
 
 def new_recovery_slot(
@@ -198,7 +278,7 @@ def new_recovery_slot(
         owner.clinician,
         owner.name,
         owner.role,
-        secrets.token_bytes(_SALT_BYTES),
+        fresh_salt(),
         Argon2Cost(0, 0, 0),
         FACTOR_SECRET,
         now_ms,
@@ -206,18 +286,48 @@ def new_recovery_slot(
     return seal_slot(header, code, content, nonce=secrets.token_bytes(12))
 
 
-def open_slot(slot: Slot, secret: bytes, file: SlotFile) -> SlotSecret | None:
+def check_factors(header: SlotHeader) -> None:
+    """See that a slot says in one way what it needs.
+
+    Raises:
+        VaultFromNewerVersion: It needs a factor that this version does not know.
+        VaultDamaged: Its factors and its keyring contradict each other.
+    """
+    known = FACTOR_SECRET | (FACTOR_KEYRING if header.kind == "passphrase" else 0)
+    if header.factors & ~known or not header.factors & FACTOR_SECRET:
+        raise VaultFromNewerVersion("slot factors")
+    if header.needs_keyring != (header.keyring is not None):
+        raise VaultDamaged("slot factors")
+
+
+def open_slot(
+    slot: Slot, secret: bytes, file: SlotFile, keyring_secret: bytes | None = None
+) -> SlotSecret | None:
     """Return what a slot guards, or None when the secret is not the right one.
+
+    Args:
+        slot: The way in.
+        secret: Passphrase as UTF-8, or the 20 bytes of the code.
+        file: The file it stands in.
+        keyring_secret: DS, for a slot that needs it.
 
     Raises:
         VaultFromNewerVersion: It needs a factor or layout that this version does not know.
-        VaultDamaged: The secret is right, but the master key is of another vault.
+        VaultDamaged: The secret is right, but the master key is of another vault; or the slot
+            contradicts itself.
+        KeyringSecretGone: It needs another DS than the one given, whatever the passphrase.
     """
     header = slot.header
-    if header.factors != FACTOR_SECRET:
-        raise VaultFromNewerVersion("slot factors")
+    check_factors(header)
+    second = _NO_KEYRING
+    if header.keyring is not None:
+        if keyring_secret is None or not hmac.compare_digest(
+            ds_check(keyring_secret), header.keyring.check
+        ):
+            raise KeyringSecretGone("none given" if keyring_secret is None else "another")
+        second = keyring_secret
     try:
-        plain = ChaCha20Poly1305(_slot_key(header, secret)).decrypt(
+        plain = ChaCha20Poly1305(_slot_key(header, secret, second)).decrypt(
             slot.nonce, slot.sealed, slot.header_bytes
         )
     except InvalidTag:
