@@ -5,10 +5,12 @@ from collections.abc import Callable
 from PySide6.QtWidgets import QWidget
 
 from telemed_desk.ui.gallery_days import NOW_MS, at
+from telemed_desk.ui.screens.pin.keyring_presenter import KeyringPresenter
 from telemed_desk.ui.screens.pin.presenter import PinPresenter, State
 from telemed_desk.ui.screens.pin.view import PinDialog
 from telemed_desk.ui.screens.unlock.presenter import Attempt, Clinician, Place, UnlockPresenter
 from telemed_desk.ui.screens.unlock.view import UnlockView
+from telemed_desk.workflow.door import KeyringState
 from telemed_protocol.errors import KnownError
 
 Scene = Callable[[], QWidget]
@@ -47,6 +49,15 @@ class _Tries:
     def drop(self) -> None:
         """Drop nothing."""
 
+    def keyring(self, done: Callable[[KeyringState | None], None]) -> None:
+        """There is one, it is off, and a colleague has it off too."""
+        done(KeyringState("a keyring", is_on=False, problem=None, others_without=1))
+
+    def switch_keyring(
+        self, passphrase: str, done: Callable[[KnownError | None], None], *, on: bool
+    ) -> None:
+        """Answer nothing."""
+
 
 def _unlock(framed: Callable[[str, QWidget], QWidget], typed: str) -> Scene:
     def scene() -> QWidget:
@@ -81,11 +92,26 @@ def _dialog(today: Scene, tries: int, keep: tuple[str, str] | None = None) -> Sc
     return scene
 
 
+def _keyring(today: Scene) -> Scene:
+    def scene() -> QWidget:
+        window = today()
+        dialog = PinDialog(window, State(words=""))
+        box = KeyringPresenter(_Tries(0), dialog.keyring.show_state, lambda _words: None)
+        box.ask()
+        box.tick(on=True)
+        box.switch("")
+        dialog.open()
+        return window
+
+    return scene
+
+
 def pin_scenes(framed: Callable[[str, QWidget], QWidget], today: Scene) -> dict[str, Scene]:
     """Return the scenes; the dialogs stand over ``today``."""
     return {
         "01-unlock-pin": _unlock(framed, ""),
         "01-unlock-pin-wrong": _unlock(framed, "111222"),
         "13-pin": _dialog(today, 0),
+        "13-pin-keyring": _keyring(today),
         "13-pin-set": _dialog(today, 5, ("480713", "480731")),
     }

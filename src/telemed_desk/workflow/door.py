@@ -10,6 +10,7 @@ from typing import Any
 
 from telemed_desk.sync.problems import WrongKindOfCode
 from telemed_desk.vault import SlotInfo, Vault, VaultDirectory, judge_passphrase
+from telemed_desk.vault.keyring_switch import KeyringState, KeyringSwitch
 from telemed_desk.vault.pin import DIGITS, LASTS_S
 from telemed_desk.vault.problems import (
     PinGone,
@@ -22,6 +23,16 @@ from telemed_desk.workflow.core_thread import CoreThread
 from telemed_desk.workflow.set_up import NewDesk, SetUpResult, set_up
 from telemed_protocol.codes import CodeKind, CodeTypoError, EnrolCode
 from telemed_protocol.errors import KnownError
+
+__all__ = [
+    "PIN_DIGITS",
+    "PIN_HOURS",
+    "Door",
+    "KeyringState",
+    "UnlockResult",
+    "code_problem",
+    "passphrase_problem",
+]
 
 PIN_DIGITS = DIGITS
 PIN_HOURS = int(LASTS_S // 3600)
@@ -133,6 +144,37 @@ class Door:
     def drop_pin(self, clinician: bytes) -> None:
         """End a clinician's PIN at once."""
         self._directory.drop_pin(clinician)
+
+    def keyring(self, clinician: bytes, done: Callable[[KeyringState | None], None]) -> None:
+        """Ask whether a passphrase also needs the keyring; ``done`` gets None if it cannot be said."""
+
+        async def run() -> KeyringState | None:
+            try:
+                return await asyncio.to_thread(KeyringSwitch(self._directory).state, clinician)
+            except KnownError:
+                return None
+
+        self._core.run(run(), done)
+
+    def switch_keyring(
+        self,
+        clinician: bytes,
+        passphrase: str,
+        done: Callable[[KnownError | None], None],
+        *,
+        on: bool,
+    ) -> None:
+        """Let a passphrase open with a key of the keyring only, or alone; ``done`` gets why not."""
+        switch = KeyringSwitch(self._directory)
+
+        async def run() -> KnownError | None:
+            try:
+                await asyncio.to_thread(switch.on if on else switch.off, clinician, passphrase)
+            except KnownError as error:
+                return error
+            return None
+
+        self._core.run(run(), done)
 
     def set_up(
         self,

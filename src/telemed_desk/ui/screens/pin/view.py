@@ -3,6 +3,7 @@
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QWidget
 
+from telemed_desk.ui.screens.pin.keyring_view import KeyringBox
 from telemed_desk.ui.screens.pin.presenter import State
 from telemed_desk.ui.text import t
 from telemed_desk.ui.theme import sizes
@@ -36,6 +37,8 @@ class PinDialog(Dialog):
         self.again = self._field(t("pin.again"))
         self.pin.submitted.connect(self.again.edit.setFocus)
         self.again.submitted.connect(self._submit)
+        self.keyring = KeyringBox()
+        self.add(self.keyring)
         self.drop = Button(t("pin.drop"), "danger-outline")
         self.drop.clicked.connect(self.dropped)
         self.keep = Button(t("pin.replace" if state.is_set else "pin.keep"), "primary")
@@ -72,4 +75,5 @@ class PinDialog(Dialog):
         """Forget what was typed."""
         self.pin.forget()
         self.again.forget()
+        self.keyring.passphrase.forget()
         super().done(result)
