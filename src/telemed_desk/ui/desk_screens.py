@@ -25,6 +25,7 @@ from telemed_desk.ui.screens.today.state import LostBanner
 from telemed_desk.ui.screens.today.view import TodayView
 from telemed_desk.ui.screens.unlock.port import DoorPort
 from telemed_desk.ui.screens.unlock.presenter import Clinician, Place, UnlockPresenter
+from telemed_desk.ui.screens.unlock.recovery_screen import RecoveryScreen
 from telemed_desk.ui.screens.unlock.view import UnlockView
 from telemed_desk.ui.screens.versions.screen import VersionsScreen
 from telemed_desk.ui.shell.frames import open_frames
@@ -74,6 +75,8 @@ class LockedScreens:
             self.set_up_view.show_state,
             server_url=server_url,
         )
+        self.recovery = RecoveryScreen(shell, door, lambda vault: self._opened(vault, "", opened))
+        self.unlock_view.recovery_asked.connect(self.recovery.presenter.ask)
         self.unlock_view.chosen.connect(self.unlock.choose)
         self.unlock_view.typed.connect(self.unlock.typed)
         self.unlock_view.unlock.connect(self.unlock.unlock)

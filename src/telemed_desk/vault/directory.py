@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from telemed_desk.clinical.people import Clinician
 from telemed_desk.vault import recovery
-from telemed_desk.vault.atomic import fsync_directory, write_durably
+from telemed_desk.vault.atomic import fsync_directory
 from telemed_desk.vault.backups import BACKUPS_NAME, BackupFolder
 from telemed_desk.vault.clinician_facts import clinician_draft, publish_clinician
 from telemed_desk.vault.connection import assert_safe_sqlite, known_errors
@@ -30,6 +30,7 @@ from telemed_desk.vault.problems import (
     WrongPassphrase,
     WrongRecoveryCode,
 )
+from telemed_desk.vault.recent import recent, remember
 from telemed_desk.vault.slot_store import SlotStore
 from telemed_desk.vault.slots import (
     SLOTS_NAME,
@@ -52,7 +53,6 @@ from telemed_protocol.errors import KnownError
 from telemed_protocol.identity import DeviceIdentity
 from telemed_protocol.ids import new_id
 
-RECENT_NAME: Final = "recent"
 _guard: Final = TriesGuard()
 
 
@@ -105,10 +105,10 @@ class VaultDirectory:
         """
         headers = [slot.header for slot in self.slots.read().slots]
         found = [SlotInfo(h.clinician, h.name, h.role) for h in headers if h.kind == "passphrase"]
-        recent = self._recent()
+        lately = recent(self.path)
         return sorted(
             found,
-            key=lambda s: recent.index(s.entity) if s.entity in recent else len(recent),
+            key=lambda s: lately.index(s.entity) if s.entity in lately else len(lately),
         )
 
     def create(
@@ -181,6 +181,29 @@ class VaultDirectory:
             VaultMissing, VaultDamaged, VaultInUse, VaultFromNewerVersion: As they say.
         """
         return self._open(*self.reveal_with_recovery(code))
+
+    def renew_with_recovery(
+        self, code: str, passphrase: str, argon: Argon2Cost | None = None
+    ) -> tuple[Vault, bool]:
+        """Open with the printed code and give its clinician a new passphrase, which opens alone.
+
+        Returns:
+            The vault, and what :meth:`change_passphrase` says.
+
+        Raises:
+            WeakPassphrase: Too short or too easy; nothing was opened.
+            RecoveryCodeTypo and others: As in :meth:`unlock_with_recovery`.
+        """
+        content, who = self.reveal_with_recovery(code)
+        _require_strong(passphrase, who)
+        vault = self._open(content, who)
+        try:
+            ended = self.change_passphrase(vault, passphrase, argon)
+        except KnownError:
+            vault.lock()
+            raise
+        self.drop_pin(who.entity)
+        return vault, ended
 
     def reveal(self, clinician_id: bytes, passphrase: str) -> tuple[SlotSecret, Clinician]:
         """Return the keys that a passphrase guards, without opening the database.
@@ -359,20 +382,9 @@ class VaultDirectory:
 
     def _open(self, content: SlotSecret, clinician: Clinician) -> Vault:
         vault = open_vault(self.path, content, clinician, self._reserve_bytes, self._wall_ms)
-        self._remember(clinician.entity)
+        remember(self.path, clinician.entity)
         publish_clinician(vault, content.signing_seed)
         return vault
-
-    def _recent(self) -> list[bytes]:
-        """Who unlocked lately; a convenience that may be lost."""
-        with contextlib.suppress(OSError, msgspec.DecodeError):
-            return msgspec.msgpack.decode((self.path / RECENT_NAME).read_bytes(), type=list[bytes])
-        return []
-
-    def _remember(self, clinician: bytes) -> None:
-        recent = [clinician, *(c for c in self._recent() if c != clinician)]
-        with contextlib.suppress(OSError):  # a full disk must not keep anybody out
-            write_durably(self.path / RECENT_NAME, msgspec.msgpack.encode(recent[:50]))
 
 
 def _as_clinician(header: SlotHeader) -> Clinician:

@@ -14,10 +14,12 @@ from telemed_desk.vault.keyring_switch import KeyringState, KeyringSwitch
 from telemed_desk.vault.pin import DIGITS, LASTS_S
 from telemed_desk.vault.problems import (
     PinGone,
+    RecoveryCodeTypo,
     TooManyTries,
     WeakPassphrase,
     WrongPassphrase,
     WrongPin,
+    WrongRecoveryCode,
 )
 from telemed_desk.workflow.core_thread import CoreThread
 from telemed_desk.workflow.set_up import NewDesk, SetUpResult, set_up
@@ -29,6 +31,7 @@ __all__ = [
     "PIN_HOURS",
     "Door",
     "KeyringState",
+    "RecoveryResult",
     "UnlockResult",
     "code_problem",
     "passphrase_problem",
@@ -64,6 +67,28 @@ class UnlockResult:
     def wait_s(self) -> float:
         """Seconds until the next try is taken."""
         return self.problem.wait_s if isinstance(self.problem, TooManyTries) else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveryResult:
+    """A vault opened with the printed code, or why not.
+
+    ``keyring_ended``: the old passphrase also needed a keyring, and the new one does not.
+    """
+
+    vault: Vault | None = None
+    keyring_ended: bool = False
+    problem: KnownError | None = None
+
+    @property
+    def is_wrong_code(self) -> bool:
+        """The code is mistyped, or of other records."""
+        return isinstance(self.problem, RecoveryCodeTypo | WrongRecoveryCode)
+
+    @property
+    def is_weak(self) -> bool:
+        """The new passphrase will not do."""
+        return isinstance(self.problem, WeakPassphrase)
 
 
 def passphrase_problem(passphrase: str, known_words: tuple[str, ...] = ()) -> KnownError | None:
@@ -117,6 +142,23 @@ class Door:
     ) -> None:
         """Open the vault again, with the PIN that was set since it was last opened in full."""
         self._core.run(self._tried(lambda: self._directory.unlock_with_pin(clinician, pin)), done)
+
+    def unlock_with_recovery(
+        self, code: str, passphrase: str, done: Callable[[RecoveryResult], None]
+    ) -> None:
+        """Open with the printed code, and give its clinician a new passphrase."""
+
+        async def run() -> RecoveryResult:
+            async with self._turn:
+                try:
+                    vault, ended = await asyncio.to_thread(
+                        self._directory.renew_with_recovery, code, passphrase
+                    )
+                except KnownError as error:
+                    return RecoveryResult(problem=error)
+                return RecoveryResult(vault, ended)
+
+        self._core.run(run(), done)
 
     async def _tried(self, attempt: Callable[[], Vault]) -> UnlockResult:
         async with self._turn:

@@ -64,7 +64,7 @@ class KeyringBox(QWidget):
         self.passphrase.setVisible(state.asking)
         self.passphrase.edit.setEnabled(not state.working)
         self.passphrase.set_error(state.error)
-        self.button.setText(t("keyring.switch.off" if state.is_on else "keyring.switch.on"))
+        self.button.show_as(t("keyring.switch.off" if state.is_on else "keyring.switch.on"))
         self.button.setVisible(state.asking)
         self.button.setEnabled(not state.working)
         if first:

@@ -74,6 +74,7 @@ class UnlockView(QWidget):
     typed_pin = Signal()
     unlock = Signal(str)
     unlock_with_pin = Signal(str)
+    recovery_asked = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -114,12 +115,15 @@ class UnlockView(QWidget):
         self._card = Card()
         self._list = column(gap=0, pad=(sizes.S,) * 4)
         self._card.add(self._list)
+        self.recovery = Button(t("unlock.recovery"), "ghost", scale="small")
+        self.recovery.clicked.connect(self.recovery_asked)
         middle = column(
             Text(t("unlock.question"), "question"),
             Text(t("unlock.words"), "body", "second"),
             sizes.S,
             self.banner,
             self._card,
+            row(self.recovery, None),
             gap=sizes.S,
         )
         self.form = QWidget()
