@@ -3,7 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.vault.vault_kit import Place, make_place
+from telemed_desk.vault import OpDraft
+from telemed_desk.vault.keyring_switch import KeyringSwitch
+from tests.vault.keyring_kit import ShelfKeyring, at, factor
+from tests.vault.vault_kit import PASSPHRASE, Place, make_place
 
 
 @pytest.fixture
@@ -24,3 +27,18 @@ def another_place(tmp_path: Path) -> Iterator[Callable[[], Place]]:
     yield make
     for each in made:
         each.close()
+
+
+@pytest.fixture
+def shelf() -> ShelfKeyring:
+    return ShelfKeyring()
+
+
+@pytest.fixture
+def guarded(place: Place, shelf: ShelfKeyring) -> Place:
+    """A vault with one record and a backup, then the keyring switched on, then locked."""
+    place.vault.commit(OpDraft("patient.set", b"1" * 16, {"remarks": "one"})).result()
+    place.vault.back_up()
+    KeyringSwitch(at(place, factor(shelf))).on(place.clinician.entity, PASSPHRASE)
+    place.vault.lock()
+    return place

@@ -11,6 +11,7 @@ from keyring.errors import KeyringLocked, PasswordDeleteError
 from telemed_desk.vault import VaultDirectory
 from telemed_desk.vault.keyring_factor import KeyringFactor
 from telemed_desk.vault.passphrase import TriesGuard
+from telemed_desk.vault.slots import Slot
 from tests.vault.vault_kit import Place
 
 CANARY_IN_WORDS = "Zebrakanari-of-a-keyring"
@@ -122,3 +123,9 @@ def at(place: Place, keyring: KeyringFactor) -> VaultDirectory:
         keyring=keyring,
     )  # fmt: skip
     return place.directory
+
+
+def slot_of(place: Place) -> Slot:
+    slot = place.directory.slots.read().passphrase_slot(place.clinician.entity)
+    assert slot is not None
+    return slot
