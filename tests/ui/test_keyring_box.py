@@ -131,33 +131,60 @@ def test_answers_after_the_dialog_closed_show_nothing_but_what_was_done_is_said(
     assert len(box.said) == 1
 
 
-def test_the_box_is_filled_with_the_keyboard_and_forgets(qtbot: QtBot) -> None:
+def test_the_box_opens_a_question_that_is_filled_with_the_keyboard_and_forgets(
+    qtbot: QtBot,
+) -> None:
     dialog = PinDialog(None, State(words="w", limits=("l",)))
     qtbot.addWidget(dialog)
     part = dialog.keyring
-    ticked, wanted = Heard(), Heard()
+    ticked, wanted, texts = Heard(), Heard(), Heard()
     part.ticked.connect(ticked)
     part.wanted.connect(wanted)
     dialog.show()
     assert not part.isVisible()
     part.show_state(KeyringPart())
     assert part.box.isVisible()
-    assert not part.passphrase.isVisible()
     part.box.setFocus()
     qtbot.keyClick(part.box, Qt.Key.Key_Space)
     assert ticked.said == [(True,)]
     part.show_state(KeyringPart(asking=True, limits=("what it does",)))
-    qtbot.keyClicks(part.passphrase.edit, TYPED)
-    qtbot.keyClick(part.passphrase.edit, Qt.Key.Key_Return)
+    question = part.question
+    assert question is not None
+    qtbot.keyClicks(question.passphrase.edit, TYPED)
+    qtbot.keyClick(question.passphrase.edit, Qt.Key.Key_Return)
     assert wanted.said == [(TYPED,)]
-    part.show_state(KeyringPart(asking=True, error="wrong"))
+    part.show_state(KeyringPart(asking=True, error="wrong", misses=1))
     assert part.box.isChecked()
-    assert part.passphrase.text == TYPED
+    assert question.passphrase.text == TYPED
+    assert question.passphrase.edit.accessibleDescription() == "wrong"
+    question.passphrase.edit.textChanged.connect(texts)
     part.show_state(KeyringPart(is_on=True))
+    assert texts.said == [("",)]
+    assert part.question is None
     assert part.box.isChecked()
-    assert part.passphrase.text == ""
+    assert len(ticked.said) == 1, "closed because it is done"
     part.show_state(KeyringPart(is_on=True, asking=True))
     assert not part.box.isChecked()
-    qtbot.keyClicks(part.passphrase.edit, TYPED)
+    assert part.question is not None
+    part.question.reject()
+    assert ticked.said[-1] == (True,), "closed by its person: it stays on"
+    part.show_state(KeyringPart(is_on=True, asking=True))
+    again = part.question
+    assert again is not None
+    qtbot.keyClicks(again.passphrase.edit, TYPED)
+    again.passphrase.edit.textChanged.connect(texts)
     dialog.reject()
-    assert part.passphrase.text == ""
+    assert len(texts.said) == 2
+    assert part.question is None
+
+
+def test_the_dialog_grows_so_that_no_word_is_cut_off(qtbot: QtBot) -> None:
+    dialog = PinDialog(None, State(words="w", limits=("l",)))
+    qtbot.addWidget(dialog)
+    dialog.show()
+    problem = f"{KeyringSecretGone.sentence} {KeyringSecretGone.next_step}"
+    dialog.show_keyring(KeyringPart(is_on=True, problem=problem))
+    text = dialog.keyring.problem
+    qtbot.waitUntil(lambda: text.height() >= text.heightForWidth(text.width()))
+    dialog.show_keyring(None)
+    assert not dialog.keyring.isVisible()

@@ -1,4 +1,4 @@
-"""The gallery's scenes of the PIN: at the unlock screen, and its dialog."""
+"""The gallery's scenes of the PIN, the keyring and the recovery code."""
 
 from collections.abc import Callable
 
@@ -6,10 +6,14 @@ from PySide6.QtWidgets import QWidget
 
 from telemed_desk.ui.gallery_days import NOW_MS, at
 from telemed_desk.ui.screens.pin.keyring_presenter import KeyringPresenter
+from telemed_desk.ui.screens.pin.keyring_view import KeyringQuestion
 from telemed_desk.ui.screens.pin.presenter import PinPresenter, State
 from telemed_desk.ui.screens.pin.view import PinDialog
 from telemed_desk.ui.screens.unlock.presenter import Attempt, Clinician, Place, UnlockPresenter
+from telemed_desk.ui.screens.unlock.recovery_presenter import RecoveryState
+from telemed_desk.ui.screens.unlock.recovery_view import RecoveryDialog
 from telemed_desk.ui.screens.unlock.view import UnlockView
+from telemed_desk.vault.problems import WrongRecoveryCode
 from telemed_desk.workflow.door import KeyringState
 from telemed_protocol.errors import KnownError
 
@@ -86,7 +90,9 @@ def _dialog(today: Scene, tries: int, keep: tuple[str, str] | None = None) -> Sc
         state = presenter.state
         if state is None:
             raise LookupError("no dialog")
-        PinDialog(window, state).open()
+        dialog = PinDialog(window, state)
+        KeyringPresenter(_Tries(0), dialog.keyring.show_state, lambda _words: None).ask()
+        dialog.open()
         return window
 
     return scene
@@ -95,11 +101,25 @@ def _dialog(today: Scene, tries: int, keep: tuple[str, str] | None = None) -> Sc
 def _keyring(today: Scene) -> Scene:
     def scene() -> QWidget:
         window = today()
-        dialog = PinDialog(window, State(words=""))
-        box = KeyringPresenter(_Tries(0), dialog.keyring.show_state, lambda _words: None)
+        box = KeyringPresenter(_Tries(0), lambda _state: None, lambda _words: None)
         box.ask()
         box.tick(on=True)
         box.switch("")
+        if box.state is None:
+            raise LookupError("no question")
+        KeyringQuestion(window, box.state).open()
+        return window
+
+    return scene
+
+
+def _recovery(unlock: Scene) -> Scene:
+    def scene() -> QWidget:
+        window = unlock()
+        dialog = RecoveryDialog(window)
+        problem = WrongRecoveryCode()
+        said = f"{problem.sentence} {problem.next_step}"
+        dialog.show_state(RecoveryState(at="code", error=said, misses=1))
         dialog.open()
         return window
 
@@ -109,6 +129,7 @@ def _keyring(today: Scene) -> Scene:
 def pin_scenes(framed: Callable[[str, QWidget], QWidget], today: Scene) -> dict[str, Scene]:
     """Return the scenes; the dialogs stand over ``today``."""
     return {
+        "01-unlock-recovery": _recovery(_unlock(framed, "")),
         "01-unlock-pin": _unlock(framed, ""),
         "01-unlock-pin-wrong": _unlock(framed, "111222"),
         "13-pin": _dialog(today, 0),

@@ -81,8 +81,7 @@ class PinScreen:
 
     def _show_keyring(self, state: KeyringPart | None) -> None:
         if self._dialog is not None:
-            self._dialog.keyring.show_state(state)
-            self._dialog.adjustSize()
+            self._dialog.show_keyring(state)
 
     def _closed(self) -> None:
         self._dialog = None

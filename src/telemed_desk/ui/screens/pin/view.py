@@ -3,15 +3,14 @@
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QWidget
 
+from telemed_desk.ui.screens.pin.keyring_presenter import KeyringPart
 from telemed_desk.ui.screens.pin.keyring_view import KeyringBox
+from telemed_desk.ui.screens.pin.limits import limits_list
 from telemed_desk.ui.screens.pin.presenter import State
 from telemed_desk.ui.text import t
-from telemed_desk.ui.theme import sizes
 from telemed_desk.ui.widgets.buttons import Button
 from telemed_desk.ui.widgets.dialogs import Dialog
 from telemed_desk.ui.widgets.fields import PassphraseField
-from telemed_desk.ui.widgets.labels import Icon, Text
-from telemed_desk.ui.widgets.layouts import column, row
 from telemed_desk.workflow.door import PIN_DIGITS
 
 
@@ -25,14 +24,7 @@ class PinDialog(Dialog):
     def __init__(self, parent: QWidget | None, state: State) -> None:
         super().__init__(parent, t("pin.title"), state.words, t("button.close"))
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        limits = column(gap=sizes.S)
-        for words in state.limits:
-            glyph = Icon("info", "ink3")
-            entry = row(glyph, gap=sizes.M)
-            entry.setAlignment(glyph, Qt.AlignmentFlag.AlignTop)
-            entry.addWidget(Text(words, "body", "second", wrap=True), 1)
-            limits.addLayout(entry)
-        self.add(limits)
+        self.add(limits_list(state.limits))
         self.pin = self._field(t("pin.new" if state.is_set else "unlock.pin"))
         self.again = self._field(t("pin.again"))
         self.pin.submitted.connect(self.again.edit.setFocus)
@@ -68,6 +60,16 @@ class PinDialog(Dialog):
         if state.again_error:
             self.again.edit.selectAll()
 
+    def show_keyring(self, state: KeyringPart | None) -> None:
+        """Show what is known of the keyring by now; the window grows by it."""
+        self.keyring.show_state(state)
+        layout = self.layout()
+        if state is not None and layout is not None:
+            layout.activate()
+            # adjustSize stops at two thirds of the screen and would cut wrapped words off.
+            needed = layout.totalHeightForWidth(self.width())
+            self.resize(self.width(), max(self.height(), needed))
+
     def _submit(self) -> None:
         self.wanted.emit(self.pin.text, self.again.text)
 
@@ -75,5 +77,5 @@ class PinDialog(Dialog):
         """Forget what was typed."""
         self.pin.forget()
         self.again.forget()
-        self.keyring.passphrase.forget()
+        self.keyring.show_state(None)
         super().done(result)
