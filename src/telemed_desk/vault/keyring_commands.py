@@ -86,8 +86,8 @@ def _status(person: Person, directory: VaultDirectory) -> int:
 def others_words(number: int) -> str:
     """Say that the weakest way in counts."""
     return (
-        f"  {number} other clinicians open the same records with a passphrase alone:"
-        " a copy of the disk is as safe as theirs."
+        f"  Others who open the same records with a passphrase alone: {number}."
+        " A copy of the disk is as safe as theirs."
     )
 
 
