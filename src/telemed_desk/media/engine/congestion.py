@@ -255,6 +255,8 @@ class CongestionControl:
                 # not filled on average: a burst made this queue, so the average is no measure
                 carried = max(carried, _NOT_SENT * self.target_bps)
         self._ceiling_bps = carried
+        # what a trial of loss gives back cannot be more than the link was just seen to carry
+        self._before_loss_bps = min(self._before_loss_bps, carried)
         self._set(min(_BACKOFF * carried, self.target_bps))
         self._judge_cuts(queue_ms, sent)
 
