@@ -9,6 +9,9 @@ import sys
 import time
 from typing import Any, Final
 
+if sys.platform != "win32":
+    import fcntl
+
 LARGEST: Final = 2048
 _HAS_TIMES: Final = sys.platform.startswith("linux")
 _TIMESTAMPNS: Final = 35
@@ -29,10 +32,14 @@ def kernel_age_s(ancillary: list[tuple[int, int, bytes]]) -> float:
     """Return how long ago the kernel saw a datagram; 0 when it does not say."""
     for level, kind, data in ancillary:
         if level == socket.SOL_SOCKET and kind == _TIMESTAMPNS and len(data) >= _STAMP.size:
-            seconds, nanoseconds = _STAMP.unpack_from(data)
-            age_s = time.time() - (seconds + nanoseconds * 1e-9)
-            return age_s if 0 < age_s < 1 else 0.0
+            return _age_s(data)
     return 0.0
+
+
+def _age_s(stamp: bytes) -> float:
+    seconds, nanoseconds = _STAMP.unpack_from(stamp)
+    age_s = time.time() - (seconds + nanoseconds * 1e-9)
+    return age_s if 0 < age_s < 1 else 0.0
 
 
 def last_age_s(fileno: int) -> float:
@@ -41,17 +48,12 @@ def last_age_s(fileno: int) -> float:
     For sockets whose reading is another's (an event loop's). The first question makes the kernel note
     arrivals from then on.
     """
-    if not _HAS_TIMES or fileno < 0:
+    if sys.platform == "win32" or not _HAS_TIMES or fileno < 0:
         return 0.0
-    import fcntl  # noqa: PLC0415 - does not exist on Windows
-
     try:
-        data = fcntl.ioctl(fileno, _LAST_STAMP, bytes(_STAMP.size))
+        return _age_s(fcntl.ioctl(fileno, _LAST_STAMP, bytes(_STAMP.size)))
     except OSError:
         return 0.0  # none yet
-    seconds, nanoseconds = _STAMP.unpack(data)
-    age_s = time.time() - (seconds + nanoseconds * 1e-9)
-    return age_s if 0 < age_s < 1 else 0.0
 
 
 def receive(sock: socket.socket) -> tuple[bytes, float, Any]:

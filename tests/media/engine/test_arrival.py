@@ -10,7 +10,9 @@ from telemed_protocol.udp_times import last_age_s
 from tests.media.engine.engine_calls import two_ends
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="other systems do not say")
+pytestmark = pytest.mark.skipif(
+    sys.platform != "linux", reason="only Linux can be asked when a datagram came"
+)
 LATE_S = 0.12
 
 
