@@ -43,7 +43,9 @@ class Where(msgspec.Struct, frozen=True):
     devices: list[str] = []
 
 
-async def _good_devices(checks: Sequence[str], found: Callable[[Finding], None], /) -> None:
+async def _good_devices(
+    checks: Sequence[str], found: Callable[[Finding], None], /, **_how: bool
+) -> None:
     for check in checks:
         found(LIMITS[check].passed())
 

@@ -17,7 +17,7 @@ from telemed_desk.clinical.ladder import Rung
 from telemed_desk.devices.checks.names import issuer_finding, name_finding
 from telemed_desk.devices.checks.network import LinkFacts, network_findings
 from telemed_desk.devices.checks.portal import PortalAnswer, judge, portal_finding
-from telemed_desk.devices.checks.reach import Reach, clock_ahead_s, reach, unreachable
+from telemed_desk.devices.checks.reach import at_rest, clock_ahead_s, first_answer, unreachable
 from telemed_desk.devices.findings import Finding, Outcome
 from telemed_desk.devices.limits import LIMITS, RATE_CAP_BPS
 from telemed_protocol.api import ECHO_HEADER
@@ -258,7 +258,7 @@ async def test_a_certificate_that_is_over_speaks_of_the_clock_and_a_foreign_one_
     for context in (over, foreign):
         async with SmallWeb(healthy, tls=context) as web, trusting(ours) as client:
             with pytest.raises(httpx.ConnectError) as error:
-                await reach(client, web.url)
+                await first_answer(client, web.url)
             causes.append(unreachable(error.value).cause)
     assert "clock" in causes[0]
     assert "trusted" in causes[1]
@@ -291,10 +291,10 @@ async def test_a_connection_that_hangs_is_not_taken_for_a_dead_server(
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     try:
         if answers:
-            assert (await reach(client, url, within_s=20)).first_s < 20
+            assert (await first_answer(client, url, within_s=20)).seconds < 20
         else:
             with pytest.raises(TimeoutError) as error:
-                await reach(client, url, within_s=2)
+                await first_answer(client, url, within_s=2)
             assert "cannot be reached" in unreachable(error.value).cause
         assert web.connections == deaf + 1 if answers else web.connections == 3
     finally:
@@ -363,10 +363,11 @@ def test_dates_that_say_nothing() -> None:
 
 async def test_a_server_that_does_not_say_the_time(client: httpx.AsyncClient) -> None:
     async with SmallWeb(lambda _path: Page(200)) as web:
-        seen = await reach(client, web.url)
+        first = await first_answer(client, web.url)
+        rest = await at_rest(client, web.url)
         found = await measure(client, web.url, "t", speed=False)
-    assert isinstance(seen, Reach)
-    assert seen.clock_ahead_s is None
-    assert seen.issuer is None
+    assert rest.rtt_s is not None
+    assert rest.clock_ahead_s is None
+    assert first.issuer is None
     assert found["N4"].outcome is Outcome.CANNOT_TELL
     assert "N1.issuer" not in found

@@ -9,6 +9,7 @@ from scipy.signal import butter, resample_poly, sosfilt
 from telemed_desk.clinical.ladder import Rung
 from telemed_desk.devices.checks.sound import (
     SoundObservation,
+    is_clock_told,
     microphone_findings,
     speaker_findings,
     voice_findings,
@@ -330,6 +331,24 @@ def test_lost_sound_is_not_taken_for_a_fast_clock(seed: int) -> None:
     drift = clock_drift(counts, times, RATE)
     assert drift is not None
     assert drift.certain_ppm < LIMITS["M8"].good, drift
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("ppm", [0, -2500])
+def test_a_sound_server_that_hands_blocks_on_unevenly_is_not_taken_for_the_clock(
+    seed: int, ppm: float
+) -> None:
+    rng = np.random.default_rng(seed)
+    counts = np.arange(1, 501) * 480
+    taken = counts / RATE / (1 + ppm / 1e6)
+    saw_s = rng.uniform(1.2, 2.4)  # each block a little later than the one before, then two at once
+    times = taken + 0.01 * ((taken / saw_s + rng.random()) % 1) + rng.exponential(2e-4, counts.size)
+    drift = clock_drift(counts, times, RATE)
+    assert drift is not None
+    told = [is_clock_told(counts[:n], times[:n]) for n in (200, 300, 400, 500)]
+    assert (True in told) or ppm
+    assert abs(drift.ppm - ppm) <= 1.3 * drift.unsure_ppm + 200, drift
+    assert (drift.certain_ppm < LIMITS["M8"].good) or ppm, drift
 
 
 def test_too_short_a_look_at_the_clock_tells_nothing() -> None:

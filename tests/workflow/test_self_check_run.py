@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -32,6 +32,7 @@ class Bench:
     in_call: bool = False
     modes: list[CheckMode] = field(default_factory=list)
     asked: list[tuple[str, ...]] = field(default_factory=list)
+    hurried: list[bool] = field(default_factory=list)
     states: list[SelfCheckState] = field(default_factory=list)
     verdicts: list[SelfCheckState] = field(default_factory=list)
     cancelled: list[str] = field(default_factory=list)
@@ -40,8 +41,9 @@ class Bench:
     def finding(self, check: str) -> Finding:
         return self.own.get(check, LIMITS[check].passed())
 
-    async def devices(self, checks: Sequence[str], found: Found, /) -> None:
+    async def devices(self, checks: Sequence[str], found: Found, /, *, hurried: bool) -> None:
         self.asked.append(tuple(checks))
+        self.hurried.append(hurried)
         for check in checks:
             found(self.finding(check))
         self._arrived()
@@ -207,6 +209,7 @@ async def test_a_metered_link_makes_it_quick(
         assert bench.modes == [expected]
         assert check.state.mode is expected
         assert check.state.asked is mode
+        assert bench.hurried == [expected is CheckMode.QUICK]
         assert check.state.until_ms == bench.now_ms + BUDGETS[expected].seconds * 1000
 
 
@@ -216,6 +219,15 @@ async def test_a_slow_link_gets_the_longer_time_for_the_same_bytes(bench: Bench)
         budget = BUDGETS[CheckMode.STANDARD]
         assert check.state.until_ms == bench.now_ms + budget.slow_link_seconds * 1000
     assert budget.slow_link_seconds > budget.seconds
+
+
+async def test_a_far_link_that_was_not_filled_in_time_is_not_taken_for_a_slow_one(
+    bench: Bench,
+) -> None:
+    bench.own["N8.up"] = replace(LIMITS["N8.up"].unknown("Not filled in time."), value=300.0)
+    async with running(bench) as check:
+        budget = BUDGETS[CheckMode.STANDARD]
+        assert check.state.until_ms == bench.now_ms + budget.seconds * 1000
 
 
 @pytest.mark.parametrize(

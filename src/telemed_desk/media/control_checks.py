@@ -15,11 +15,13 @@ class RunDeviceChecks(msgspec.Struct, frozen=True, tag_field="t", tag="run-devic
         names: Checks; none = all.
         usual_sharpness: Median ``C9`` of 30 days of each camera, by its spec (:class:`.Cameras`);
             one that is not here has too few days to have a usual.
+        hurried: What is not certain soon is not waited for.
     """
 
     run: str
     names: list[str]
     usual_sharpness: dict[str, float] = {}
+    hurried: bool = False
 
 
 class RunLinkTrial(msgspec.Struct, frozen=True, tag_field="t", tag="run-link-trial"):

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from telemed_desk.devices.checks.sound import (
     SoundObservation,
+    is_clock_told,
     microphone_findings,
     speaker_findings,
     sweep_findings,
@@ -28,6 +29,8 @@ from telemed_desk.media.sources.sound_feeds import OnceFeed, Tape
 from telemed_desk.media.station import Station
 
 LISTEN_S = 3.0
+LONGER_S = 5.0
+"""Until the microphone's speed is certain: a sound server that hands blocks on unevenly blurs it."""
 OPEN_S = 3.0
 """A sound server may take long to give the first block; it is not counted as listening."""
 SETTLE_S = 0.3
@@ -49,8 +52,13 @@ def as_float(sound: SoundBlock) -> NDArray[np.float32]:
     return sound.astype(np.float32) / np.float32(32768)
 
 
-async def microphone_part(station: Station) -> list[Finding]:
-    """Listen for three seconds and judge the microphone (M1 to M9)."""
+async def microphone_part(station: Station, *, hurried: bool = False) -> list[Finding]:
+    """Listen for three seconds and judge the microphone (M1 to M9).
+
+    Args:
+        station: Where it is open.
+        hurried: Otherwise up to two seconds more, as long as its clock cannot be told.
+    """
     microphone = station.raw_microphone
     if microphone is None:
         return [LIMITS["M1"].failed("No microphone is chosen.", "Choose one from the list.")]
@@ -64,6 +72,9 @@ async def microphone_part(station: Station) -> list[Finding]:
         if real is not None:
             sides = await _sides(real)
         await _wait(lambda: tape.seconds >= LISTEN_S or _is_gone(station), LISTEN_S)
+        if not hurried:
+            more_s = LONGER_S - LISTEN_S
+            await _wait(lambda: is_clock_told(*tape.clock()) or _is_gone(station), more_s)
     finally:
         end()
     counts, times_s = tape.clock()

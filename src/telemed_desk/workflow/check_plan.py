@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from telemed_desk.clinical.ladder import Rung
-from telemed_desk.devices.findings import Finding, Group
+from telemed_desk.devices.findings import Finding, Group, Outcome
 from telemed_desk.devices.limits import GUIDED_CHECKS, LIMITS
 
 
@@ -61,6 +61,15 @@ def checks_of(groups: frozenset[Group]) -> tuple[str, ...]:
 
 
 def is_slow(findings: tuple[Finding, ...]) -> bool:
-    """Return whether the link measured so far is one that the longer limit is for."""
-    rates = [f.value * 1000 for f in findings if f.check in {"N8.up", "N8.down"} and f.value]
+    """Return whether the link measured so far is one that the longer limit is for.
+
+    A far link that was not filled in time is not: it is only not known to be faster.
+    """
+    rates = [
+        finding.value * 1000
+        for finding in findings
+        if finding.check in {"N8.up", "N8.down"}
+        and finding.value
+        and finding.outcome is not Outcome.CANNOT_TELL
+    ]
     return any(rate < SLOW_LINK_BPS for rate in rates)

@@ -34,10 +34,18 @@ class MediaChecks:
         """The media process."""
         return self._hub
 
-    async def devices(self, checks: Sequence[str], found: Found) -> None:
-        """Run some checks; ``found`` is called with each finding as it is known."""
-        run = secrets.token_hex(4)
-        await self._run(control.RunDeviceChecks(run, list(checks), self._usual_sharpness()), found)
+    async def devices(self, checks: Sequence[str], found: Found, *, hurried: bool) -> None:
+        """Run some checks; ``found`` is called with each finding as it is known.
+
+        Args:
+            checks: Which.
+            found: Called.
+            hurried: Do not look longer at what is not certain soon.
+        """
+        request = control.RunDeviceChecks(
+            secrets.token_hex(4), list(checks), self._usual_sharpness(), hurried
+        )
+        await self._run(request, found)
 
     async def link_trial(
         self,

@@ -24,7 +24,7 @@ _LOOP_S = 2.5
 """Bytes that the test call moves for each bit per second of its cap: four seconds, both sides send, each
 byte leaves and comes back, and a quarter for headers and for connecting."""
 STOPPING_S = 0.8
-"""Of a quick check's time, for the verdict, and for the way back of what was measured last."""
+"""Of a check's time, for the verdict, and for the way back of what was measured last."""
 _LEAST_CALL_BPS = 40_000
 """Below that there is no voice to be heard; then only the relays are asked."""
 _CALL_SHARE = 0.5
@@ -113,41 +113,49 @@ class LinkChecks:
 
     async def _rate(self, link: Link, found: Found, mode: CheckMode) -> None:
         facts = self._facts
-        quick = mode is CheckMode.QUICK
-        # A quick check has no time but its own: what names, sign-in pages and far servers take of it is
-        # taken off the measurement. A longer one has time to spare.
+        # What names, sign-in pages and far servers take of a check's time is taken off the measurement.
         now = asyncio.get_running_loop().time()
-        ends_at = now + BUDGETS[mode].seconds - STOPPING_S if quick else None
-        measuring = False
+        ends_at = now + BUDGETS[mode].seconds - STOPPING_S
+        speed = LinkSpeed(
+            link.client, link.base_url, link.token, self._media.hub, list(link.ice_servers)
+        )
+        rest_rtt: asyncio.Future[float] = asyncio.get_running_loop().create_future()
         async with asyncio.TaskGroup() as parts:
+
+            async def measure() -> None:
+                await speed.ask(mode.value)
+                # What is still asked about the way meanwhile are a few small packets.
+                parts.create_task(self._speed(speed, found, mode, rest_rtt, ends_at))
+
             async for finding in network_findings(
                 link.client,
                 link.base_url,
                 link.token,
-                quick=quick,
+                quick=mode is CheckMode.QUICK,
                 speed=False,
                 usual_issuer=link.usual_issuer,
                 own_authority=link.own_authority,
                 facts=facts,
+                on_reached=measure,
             ):
                 self._foreign |= finding.check == "N1.issuer" and finding.outcome is Outcome.WARN
                 found(finding)
-                if facts.rtt_s is not None and not measuring:
-                    # The server is there: what is still asked about the way are a few small packets.
-                    measuring = True
-                    parts.create_task(self._speed(link, found, mode, facts.rtt_s, ends_at))
-        if not measuring:
+                if facts.rtt_s is not None and not rest_rtt.done():
+                    rest_rtt.set_result(facts.rtt_s)
+        if not facts.reached:
             for check in SPEED_CHECKS:
                 found(LIMITS[check].unknown("The server cannot be reached."))
 
     async def _speed(
-        self, link: Link, found: Found, mode: CheckMode, rtt_s: float, ends_at: float | None
+        self,
+        speed: LinkSpeed,
+        found: Found,
+        mode: CheckMode,
+        rest_rtt: asyncio.Future[float],
+        ends_at: float,
     ) -> None:
-        speed = LinkSpeed(
-            link.client, link.base_url, link.token, self._media.hub, list(link.ice_servers)
-        )
         try:
-            async for finding in speed.findings(mode.value, rest_rtt_s=rtt_s, ends_at=ends_at):
+            async for finding in speed.findings(mode.value, rest_rtt=rest_rtt, ends_at=ends_at):
                 found(finding)
         finally:
             self.moved_bytes = (self.moved_bytes or 0) + speed.moved_bytes

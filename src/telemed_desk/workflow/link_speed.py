@@ -7,7 +7,7 @@ over HTTPS, and the check says so.
 import asyncio
 import contextlib
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from dataclasses import dataclass
 from typing import Final, Literal
 from urllib.parse import urlsplit
@@ -79,22 +79,31 @@ class LinkSpeed:
         self._hub = hub
         self._ice_servers = ice_servers
         self.moved_bytes = 0
+        self._answer: ProbeGrant | Refusal | None = None
         self._ends_at: float | None = None
 
+    async def ask(self, plan: PlanName) -> None:
+        """Ask the server for leave, which :meth:`findings` does itself where nobody did before."""
+        if self._token:
+            self._answer = await self._ask(thorough=plan == "thorough")
+
     async def findings(
-        self, plan: PlanName, *, rest_rtt_s: float, ends_at: float | None = None
+        self, plan: PlanName, *, rest_rtt: Awaitable[float], ends_at: float | None = None
     ) -> AsyncIterator[Finding]:
         """Measure; yield what was found.
 
         Args:
             plan: How much it may take.
-            rest_rtt_s: Round trip of a request while the link is idle.
-            ends_at: When it has to be through, by the loop's clock; None = whenever the plan is.
+            rest_rtt: Round trip of a request while the link is idle, seconds.
+            ends_at: When a link that is not slow has to be through, by the loop's clock; None =
+                whenever the plan is.
         """
         self._ends_at = ends_at
         reason: Finding | None = None
-        if self._token:
-            exact = await self._exact(plan)
+        if self._answer is None:
+            await self.ask(plan)
+        if self._answer is not None:
+            exact = await self._exact(plan, self._answer)
             if isinstance(exact, list):
                 for finding in exact:
                     yield finding
@@ -106,7 +115,7 @@ class LinkSpeed:
             self._client,
             self._base_url,
             self._token,
-            rest_rtt_s=rest_rtt_s,
+            rest_rtt_s=await rest_rtt,
             quick=plan == "quick",
         ):
             yield finding
@@ -126,9 +135,10 @@ class LinkSpeed:
         self.moved_bytes += figures.moved_bytes
         return figures
 
-    async def _exact(self, plan: PlanName) -> list[Finding] | Finding:
+    async def _exact(
+        self, plan: PlanName, answer: ProbeGrant | Refusal
+    ) -> list[Finding] | Finding:
         """Return what the train found, or the finding that says why there was none."""
-        answer = await self._ask(thorough=plan == "thorough")
         if isinstance(answer, Refusal):
             if answer.code == "other_pc_checks":
                 return other_pc_measures()
@@ -145,16 +155,13 @@ class LinkSpeed:
         return only_estimated(_BLOCKED)
 
     async def _with_leave(self, plan: PlanName, grant: ProbeGrant) -> LinkFigures | None:
-        """Measure, and give the leave back; whoever cancels does not wait for that."""
+        """Measure, and give the leave back; nobody waits for that, least of all on a far link."""
         try:
-            figures = await self._measure(plan, grant)
-        except asyncio.CancelledError:
+            return await self._measure(plan, grant)
+        finally:
             giving = asyncio.create_task(self._end(grant.session))
             _giving_back.add(giving)
             giving.add_done_callback(_giving_back.discard)
-            raise
-        await self._end(grant.session)
-        return figures
 
     async def _measure(self, plan: PlanName, grant: ProbeGrant) -> LinkFigures | None:
         """Have the media process measure; None when it did not come to an end."""

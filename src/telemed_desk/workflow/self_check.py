@@ -28,7 +28,7 @@ from telemed_desk.workflow.check_plan import (
 _log = structlog.get_logger("self_check")
 
 ALL_GROUPS = frozenset(Group)
-SLOW_NOTICE_S = 2.0
+SLOW_NOTICE_S = 0.5
 """So long before the end it is seen that a link must be slow: a fast one is measured by then."""
 MARGIN_S = 0.3
 """What stopping the probes and judging may take of a mode's time."""
@@ -106,9 +106,9 @@ class DeviceFindings(Protocol):
     """How devices and computer are looked at."""
 
     def __call__(
-        self, checks: Sequence[str], found: Callable[[Finding], None], /
+        self, checks: Sequence[str], found: Callable[[Finding], None], /, *, hurried: bool
     ) -> Awaitable[None]:
-        """Run some checks; cancelling frees the devices."""
+        """Run some checks; cancelling frees the devices. Hurried, none looks longer to be certain."""
         ...
 
 
@@ -229,7 +229,7 @@ class SelfCheck:
             async with asyncio.timeout(BUDGETS[mode].seconds - MARGIN_S) as limit:
                 mode = await self._affordable(mode, limit)
                 async with asyncio.TaskGroup() as works:
-                    works.create_task(self._devices(groups))
+                    works.create_task(self._devices(mode, groups))
                     if Group.NETWORK in groups:
                         works.create_task(self._network(mode, limit))
         except TimeoutError:
@@ -254,11 +254,12 @@ class SelfCheck:
         until = self._ports.now_ms() + round(seconds * 1000)
         self._set(replace(self.state, mode=mode, until_ms=until))
 
-    async def _devices(self, groups: frozenset[Group]) -> None:
+    async def _devices(self, mode: CheckMode, groups: frozenset[Group]) -> None:
         checks = checks_of(groups - {Group.NETWORK})
         try:
             if checks:
-                await self._ports.devices(checks, self._add)
+                hurried = mode is CheckMode.QUICK
+                await self._ports.devices(checks, self._add, hurried=hurried)
                 self._out_of(checks)
         finally:
             self._devices_done.set()

@@ -21,8 +21,10 @@ from telemed_desk.devices.checks.reach import (
     QUICK_PINGS,
     QUICK_REACH_S,
     REACH_S,
-    reach,
-    reach_findings,
+    at_rest,
+    clock_finding,
+    first_answer,
+    reach_finding,
     unreachable,
 )
 from telemed_desk.devices.checks.speed import speed_findings
@@ -58,6 +60,7 @@ async def network_findings(
     usual_issuer: str = "",
     own_authority: bool = False,
     facts: LinkFacts | None = None,
+    on_reached: Callable[[], Awaitable[None]] | None = None,
 ) -> AsyncIterator[Finding]:
     """Measure and yield each finding as it is known; at most about 15 s on a dead slow link.
 
@@ -71,6 +74,8 @@ async def network_findings(
         usual_issuer: Who signed the server's certificate at earlier checks; empty = not known.
         own_authority: The client trusts the clinic's own authority and no other.
         facts: Filled with what following checks need.
+        on_reached: Awaited as soon as the server has answered once, before it is asked for more: a
+            request made there finds a connection open, and on a far link that is worth seconds.
     """
     facts = facts if facts is not None else LinkFacts()
     base_url = base_url.rstrip("/")
@@ -82,17 +87,21 @@ async def network_findings(
     try:
         try:
             pings, within_s = (QUICK_PINGS, QUICK_REACH_S) if quick else (PINGS_AT_REST, REACH_S)
-            seen = await reach(client, base_url, wall_clock, pings=pings, within_s=within_s)
+            first = await first_answer(client, base_url, within_s=within_s)
         except (httpx.HTTPError, TimeoutError) as error:
             yield unreachable(error)
             yield LIMITS["N4"].unknown("The server cannot be reached.")
         else:
-            facts.reached, facts.rtt_s = True, seen.rtt_s
-            facts.clock_ahead_s, facts.issuer = seen.clock_ahead_s, seen.issuer or ""
-            for finding in reach_findings(seen):
-                yield finding
-            if seen.issuer is not None:
-                yield issuer_finding(seen.issuer, usual_issuer, own_authority=own_authority)
+            facts.reached, facts.issuer = True, first.issuer or ""
+            yield reach_finding(first)
+            if first.issuer is not None:
+                yield issuer_finding(first.issuer, usual_issuer, own_authority=own_authority)
+            if on_reached is not None:
+                await on_reached()
+            rest = await at_rest(client, base_url, wall_clock, pings=pings)
+            facts.rtt_s = first.seconds if rest.rtt_s is None else rest.rtt_s
+            facts.clock_ahead_s = rest.clock_ahead_s
+            yield clock_finding(rest)
         yield await portal_finding(client, base_url, reached=facts.reached)
         for task in beside:
             for finding in await task:

@@ -34,31 +34,35 @@ _NOT_YET_VALID, _NO_LONGER_VALID = 9, 10
 
 
 @dataclass(frozen=True, slots=True)
-class Reach:
-    """What the first requests showed.
+class FirstAnswer:
+    """What the first request showed.
 
     Attributes:
-        first_s: Until the first answer, with looking up, connecting and TLS.
-        rtt_s: The quickest request on the open connection.
-        clock_ahead_s: How far our clock is ahead of the server's; None = it did not say.
-        issuer: Who signed its certificate; None = the connection is not encrypted.
+        seconds: Until its answer, with looking up, connecting and TLS.
+        issuer: Who signed the server's certificate; None = the connection is not encrypted.
     """
 
-    first_s: float
-    rtt_s: float
-    clock_ahead_s: float | None
+    seconds: float
     issuer: str | None
 
 
-async def reach(
-    client: httpx.AsyncClient,
-    base_url: str,
-    wall_clock: Callable[[], float] = time.time,
-    *,
-    pings: int = PINGS_AT_REST,
-    within_s: float = REACH_S,
-) -> Reach:
-    """Ask the server for its health a few times; at most ``within_s`` and two seconds.
+@dataclass(frozen=True, slots=True)
+class AtRest:
+    """What the requests after it showed, on the open connection.
+
+    Attributes:
+        rtt_s: The quickest; None = none of them was answered in time.
+        clock_ahead_s: How far our clock is ahead of the server's; None = it did not say.
+    """
+
+    rtt_s: float | None
+    clock_ahead_s: float | None
+
+
+async def first_answer(
+    client: httpx.AsyncClient, base_url: str, *, within_s: float = REACH_S
+) -> FirstAnswer:
+    """Ask the server for its health.
 
     Raises:
         httpx.HTTPError, TimeoutError: See :func:`unreachable`.
@@ -66,18 +70,24 @@ async def reach(
     started = time.monotonic()
     async with asyncio.timeout(within_s):
         issuer = await _quickest(client, base_url)
-    first_s = time.monotonic() - started
+    return FirstAnswer(time.monotonic() - started, issuer)
+
+
+async def at_rest(
+    client: httpx.AsyncClient,
+    base_url: str,
+    wall_clock: Callable[[], float] = time.time,
+    *,
+    pings: int = PINGS_AT_REST,
+) -> AtRest:
+    """Ask a few times more, at most for :data:`PINGS_S`: whoever answered once is reachable anyway."""
     heard: list[tuple[float, float | None]] = []
-    # whoever answered once is reachable, even if the link goes away in the middle of it
     with contextlib.suppress(TimeoutError, httpx.HTTPError):
         async with asyncio.timeout(PINGS_S):
             for _ in range(pings):
                 heard.append(await _ping(client, base_url, wall_clock))  # noqa: PERF401 - those before a time-out count
-    if not heard:
-        return Reach(first_s, first_s, None, issuer)
     # the quickest one knows best when, on the way, the server looked at its clock
-    rtt_s, ahead_s = min(heard, key=lambda ping: ping[0])
-    return Reach(first_s, rtt_s, ahead_s, issuer)
+    return AtRest(*min(heard, key=lambda ping: ping[0], default=(None, None)))
 
 
 async def _ping(
@@ -130,14 +140,16 @@ def clock_ahead_s(date: str | None, our_time: float) -> float | None:
     return our_time - (theirs + CLOCK_RESOLUTION_S)
 
 
-def reach_findings(seen: Reach) -> list[Finding]:
-    """Judge N1 and N4."""
-    clock = (
-        LIMITS["N4"].unknown("The server did not say what time it is.")
-        if seen.clock_ahead_s is None
-        else LIMITS["N4"].judge(round(abs(seen.clock_ahead_s), 1))
-    )
-    return [LIMITS["N1"].judge(round(seen.first_s, 2)), clock]
+def reach_finding(seen: FirstAnswer) -> Finding:
+    """Judge N1."""
+    return LIMITS["N1"].judge(round(seen.seconds, 2))
+
+
+def clock_finding(seen: AtRest) -> Finding:
+    """Judge N4."""
+    if seen.clock_ahead_s is None:
+        return LIMITS["N4"].unknown("The server did not say what time it is.")
+    return LIMITS["N4"].judge(round(abs(seen.clock_ahead_s), 1))
 
 
 def unreachable(error: Exception) -> Finding:

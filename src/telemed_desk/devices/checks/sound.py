@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from telemed_desk.devices.checks.sound_clock import clock_drift
+from telemed_desk.devices.checks.sound_clock import ClockDrift, clock_drift
 from telemed_desk.devices.checks.sound_levels import (
     FRAME_SAMPLES,
     RATE_HZ,
@@ -142,12 +142,26 @@ def _clock(heard: SoundObservation) -> Finding:
         drift = clock_drift(heard.counts, heard.times_s, RATE_HZ)
     if drift is None:
         return LIMITS["M8"].unknown("The microphone was not heard long enough to tell its speed.")
-    vague = drift.unsure_ppm > LIMITS["M8"].usable and drift.certain_ppm < LIMITS["M8"].good
     # Sound that waits for a stalled PC may be lost without a word: a small drift is then no news.
     stalled = drift.stalled_s > STALLED_S and LIMITS["M8"].good < drift.certain_ppm < WRONG_RATE_PPM
-    if vague or stalled:
+    if _is_vague(drift) or stalled:
         return LIMITS["M8"].unknown("This PC was too busy to tell the microphone's speed.")
     return LIMITS["M8"].judge(round(drift.certain_ppm))
+
+
+def is_clock_told(counts: NDArray[np.int64], times_s: NDArray[np.float64]) -> bool:
+    """Return whether listening on would tell no more of a microphone's clock (M8).
+
+    Args:
+        counts: As in :class:`SoundObservation`.
+        times_s: As there.
+    """
+    drift = clock_drift(counts, times_s, RATE_HZ)
+    return drift is not None and not _is_vague(drift)
+
+
+def _is_vague(drift: ClockDrift) -> bool:
+    return drift.unsure_ppm > LIMITS["M8"].usable and drift.certain_ppm < LIMITS["M8"].good
 
 
 def speaker_findings(problem: str, pulled_samples: int) -> list[Finding]:

@@ -16,6 +16,7 @@ class TrainPlan:
         settle_s: How long to send what a call would, to see its delay; 0 = not looked at.
         top_s: How long the cap has to be carried to be believed.
         limit_bytes, limit_s: Where it ends whatever it knows by then.
+        long_rtt_s: From this round trip on the ramp's steps are higher, because each takes as long.
     """
 
     cap_bps: int
@@ -26,6 +27,7 @@ class TrainPlan:
     top_s: float
     limit_bytes: int
     limit_s: float
+    long_rtt_s: float = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,7 @@ START_BPS: Final = 48_000
 SLOW_BPS: Final = 600_000
 FAST_BPS: Final = 1_000_000
 QUICK: Final = ProbePlan(
-    TrainPlan(2_000_000, 0.1, 0.5, 0.8, 0.0, 0.3, 180_000, 1.8),
+    TrainPlan(2_000_000, 0.1, 0.5, 0.8, 0.0, 0.3, 180_000, 1.8, long_rtt_s=0.1),
     5,
     1.0,
     450_000,

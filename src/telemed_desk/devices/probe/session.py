@@ -126,6 +126,7 @@ class ProbeSession:
                 self._go("rest", now)
             case probe.PONG, _:
                 self._tally.hear(arrived, probe.read_pong(data))
+                self._end_if_all_heard(now)
             case probe.PING, _ if self._loop:
                 ping = probe.read_ping(data)
                 self._tally.hear(arrived, probe.Pong(*ping, int(arrived * _US), 0, 0))
@@ -330,6 +331,11 @@ class ProbeSession:
         self._go("tail", now)
         self._next_at = now + max(rtts) + PATIENCE_S
         return []
+
+    def _end_if_all_heard(self, now: float) -> None:
+        """Do not wait for more when every packet of the voice has come back."""
+        if self._stage == "tail" and len(self._voice.rtts_s) == len(self._voice.sent):
+            self._next_at = now
 
     def _say_bye(self, now: float) -> list[bytes]:
         self._go("done", now)

@@ -34,7 +34,6 @@ Phase = Literal["ramp", "hold", "drain", "settle", "done"]
 
 STEP_FACTOR: Final = 2.0
 LONG_STEP_FACTOR: Final = 3.0
-LONG_RTT_S: Final = 0.25
 OVERLOAD: Final = 1.25
 LOSSY: Final = 0.04
 LOSSY_OVERLOAD: Final = 1.12
@@ -194,7 +193,7 @@ class Train:
             return
         self._clear(seen)
         self._step_packets = STEP_PACKETS
-        factor = LONG_STEP_FACTOR if self._rtt_s > LONG_RTT_S else STEP_FACTOR
+        factor = LONG_STEP_FACTOR if self._rtt_s > self._plan.long_rtt_s else STEP_FACTOR
         self._enter("ramp", now, min(self.rate_bps * factor, float(self._plan.cap_bps)))
 
     def _top(self, seen: Sequence[Sample]) -> None:
