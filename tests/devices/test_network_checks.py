@@ -361,6 +361,26 @@ def test_dates_that_say_nothing() -> None:
     assert clock_ahead_s("Thu, 01 Jan 1970 00:00:10 GMT", 12.5) == 2.0
 
 
+async def test_whoever_waits_for_the_server_asks_before_it_is_asked_for_more(
+    client: httpx.AsyncClient,
+) -> None:
+    asked: list[str] = []
+
+    def answer(path: str) -> Page:
+        asked.append(path)
+        return Page(200)
+
+    async with SmallWeb(answer) as web:
+
+        async def ask() -> None:
+            await client.get(f"{web.url}/leave")
+
+        findings = network_findings(client, web.url, "t", speed=False, on_reached=ask)
+        said = [finding.check async for finding in findings]
+    assert asked[:3] == ["/healthz", "/leave", "/healthz"]
+    assert said[0] == "N1"
+
+
 async def test_a_server_that_does_not_say_the_time(client: httpx.AsyncClient) -> None:
     async with SmallWeb(lambda _path: Page(200)) as web:
         first = await first_answer(client, web.url)

@@ -49,6 +49,13 @@ async def found(
     return {finding.check: finding for finding in findings}, speed.moved_bytes
 
 
+async def leave_for(desk: Desk) -> None:
+    """Wait until the leave is back: whoever measured does not wait for that."""
+    async with asyncio.timeout(5):
+        while desk.post("/v1/probe/lease", ProbeAsk()).status_code != 200:  # noqa: ASYNC110 - the server tells nobody
+            await asyncio.sleep(0.05)
+
+
 async def test_it_is_measured_by_the_media_process_and_the_leave_goes_back(
     client: httpx.AsyncClient, measuring: ServerProcess, hub: MediaHub
 ) -> None:
@@ -59,10 +66,7 @@ async def test_it_is_measured_by_the_media_process_and_the_leave_goes_back(
     assert 50_000 < moved_bytes < 450_000
     second = Desk(measuring, desk.clinic)
     add_to_clinic(desk, second)
-    # nobody waits for the leave to be back
-    async with asyncio.timeout(5):
-        while second.post("/v1/probe/lease", ProbeAsk()).status_code != 200:
-            await asyncio.sleep(0.05)
+    await leave_for(second)
     for one in (desk, second):
         one.close()
 
@@ -120,10 +124,7 @@ async def test_a_second_of_voice_goes_and_comes_and_the_leave_goes_back(
     assert 10_000 < speed.moved_bytes <= 45_000
     second = Desk(measuring, desk.clinic)
     add_to_clinic(desk, second)
-    async with asyncio.timeout(5):
-        while (answer := second.post("/v1/probe/lease", ProbeAsk())).status_code != 200:
-            await asyncio.sleep(0.05)
-    unpack(answer, ProbeGrant)
+    await leave_for(second)
     assert await speed.voice() is None, "while another PC measures, nothing is known"
     for one in (desk, second):
         one.close()

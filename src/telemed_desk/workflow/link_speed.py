@@ -135,9 +135,7 @@ class LinkSpeed:
         self.moved_bytes += figures.moved_bytes
         return figures
 
-    async def _exact(
-        self, plan: PlanName, answer: ProbeGrant | Refusal
-    ) -> list[Finding] | Finding:
+    async def _exact(self, plan: PlanName, answer: ProbeGrant | Refusal) -> list[Finding] | Finding:
         """Return what the train found, or the finding that says why there was none."""
         if isinstance(answer, Refusal):
             if answer.code == "other_pc_checks":

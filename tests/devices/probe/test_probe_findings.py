@@ -70,6 +70,14 @@ def test_capacity_allows_what_four_fifths_of_it_carry(bps: float, rung: Rung) ->
         assert found["N8.up"].action
 
 
+@pytest.mark.parametrize(
+    ("path", "rung"), [("relay-udp", Rung.LOW_VIDEO), ("relay-tls", Rung.AUDIO_PHOTOS)]
+)
+def test_through_tcp_a_call_has_less_of_it(path: str, rung: Rung) -> None:
+    found = judged(replace(GOOD, path=path, up=TrainFigures(140e3, False, 50, 5, 0, "held")))
+    assert (found["N8.up"].ceiling, found["N8.up"].value) == (rung, 140)
+
+
 def test_loss_and_delay_each_allow_their_rung() -> None:
     lossy = judged(replace(GOOD, down=replace(GOOD.down, loss_ratio=0.1)))
     assert (lossy["N7.loss"].outcome, lossy["N7.loss"].value) == (Outcome.FAIL, 10.0)
@@ -77,6 +85,9 @@ def test_loss_and_delay_each_allow_their_rung() -> None:
     thin = TrainFigures(1_000_000, False, 50, 5, 0.1, "held")
     lossy = judged(replace(GOOD, down=thin))
     assert lossy["N7.loss"].ceiling is Rung.LOW_VIDEO
+    for loss, rung in ((0.135, Rung.LOW_VIDEO), (0.14, Rung.AUDIO_PHOTOS)):  # 0.15 less its swings
+        edge = judged(replace(GOOD, down=replace(thin, capacity_bps=3e5, loss_ratio=loss)))
+        assert edge["N7.loss"].ceiling is rung
     far = judged(replace(GOOD, voice=replace(GOOD.voice, rtt_ms=700.0), base_rtt_ms=690))
     assert far["N7.rtt"].ceiling is far["N9"].ceiling is Rung.HD_VIDEO  # but nothing queues
     assert far["N7.rtt"].outcome is Outcome.FAIL

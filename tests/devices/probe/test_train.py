@@ -12,6 +12,7 @@ from telemed_desk.devices import findings
 from telemed_desk.devices.checks.probe import probe_findings
 from telemed_desk.devices.probe.figures import LinkFigures
 from telemed_desk.devices.probe.plan import QUICK, STANDARD, THOROUGH, WATCH
+from telemed_desk.devices.probe.session import PATIENCE_S, PING_EVERY_S
 from telemed_desk.devices.probe.train import Train
 from telemed_protocol.probe import OVERHEAD_BYTES, Report
 from tests.devices.probe.simulated_link import Outcome, Simulation, Way
@@ -235,6 +236,25 @@ def test_the_watch_sends_a_second_of_voice_and_fills_nothing() -> None:
     assert 12_000 < outcome.carried <= WATCH.budget_bytes
     ten_hours = 10 * 12 * outcome.carried
     assert ten_hours < 4_000_000
+
+
+def test_nobody_waits_for_a_voice_that_has_all_come_back() -> None:
+    far = Way(bps=1e6, delay_ms=300)
+    rtt_s = 0.6
+    asked_s, rest_s = 2 * rtt_s, 4 * PING_EVERY_S + rtt_s
+    spoken_s = Simulation(far, far, WATCH).run().seconds - asked_s - rest_s
+    assert spoken_s == pytest.approx(1.0 + rtt_s, abs=0.1)
+    assert PATIENCE_S > 0.1
+
+
+@pytest.mark.parametrize("delay_ms", [60, 100, 140])
+def test_a_hurried_look_at_a_far_link_still_sees_enough_for_a_picture(delay_ms: float) -> None:
+    far = Way(bps=2e6, delay_ms=delay_ms)
+    outcome = Simulation(far, far, QUICK.shorter(1.0)).run()
+    for train in (outcome.figures.up, outcome.figures.down):
+        assert train.capacity_bps is not None
+        assert train.capacity_bps > 560_000, outcome.figures
+    assert outcome.carried <= QUICK.budget_bytes
 
 
 def test_time_that_is_gone_comes_off_the_measurement_and_never_more_than_half() -> None:
