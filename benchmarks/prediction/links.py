@@ -12,6 +12,7 @@ from tests.support.link.spec import LinkSpec
 LEAST_QUEUE_BYTES = 5_000
 """Four full packets: no router has room for less."""
 SLOW_KBPS = 1000
+FAR_MS = 500
 """Below that, a check may take the longer time; at it, one per cent of a measurement decides."""
 
 
@@ -40,8 +41,8 @@ class Link:
 
     @property
     def slow(self) -> bool:
-        """Whether a direction is so slow that the check may take longer."""
-        return min(self.up_kbps, self.down_kbps) <= SLOW_KBPS
+        """Whether a direction is so slow, or the server so far, that the check may take longer."""
+        return min(self.up_kbps, self.down_kbps) <= SLOW_KBPS or self.rtt_ms >= FAR_MS
 
     @property
     def clean(self) -> bool:

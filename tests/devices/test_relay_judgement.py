@@ -77,9 +77,12 @@ def test_of_several_reasons_the_one_that_says_most() -> None:
     assert best_reason(["something new"]) == "relay-silent"
 
 
-def test_only_tcp_that_is_dead_slow_is_no_relay() -> None:
-    found = judged(said("udp", "relay-silent"), said("tcp", ms=3000))
-    assert (found["N5"].outcome, found["N5"].ceiling) == (Outcome.FAIL, Rung.PHONE)
+@pytest.mark.parametrize("way", ["udp", "tcp"])
+def test_a_relay_that_answers_late_is_a_relay(way: str) -> None:
+    silent = [said("udp", "relay-silent")] if way == "tcp" else []
+    found = judged(*silent, said(way, ms=4327))
+    assert (found["N5"].outcome, found["N5"].ceiling) == (Outcome.FAIL, Rung.HD_VIDEO)
+    assert "slowly" in found["N5"].cause
 
 
 # ---- the router ----------------------------------------------------------------------------------
@@ -157,6 +160,12 @@ def test_a_call_inside_this_pc_says_nothing_of_the_link() -> None:
         ({"jitter_ms": 55.0}, "loop.jitter", Outcome.FAIL, Rung.HD_VIDEO),
         ({"rtt_ms": 700.0}, "loop.rtt", Outcome.FAIL, Rung.HD_VIDEO),  # far, but not by our load
         ({"first_picture_s": None}, "loop.picture", Outcome.FAIL, Rung.AUDIO_PHOTOS),
+        (
+            {"first_picture_s": None, "picture_fits": False},
+            "loop.picture",
+            Outcome.CANNOT_TELL,
+            Rung.HD_VIDEO,
+        ),
         ({"first_picture_s": 9.0}, "loop.picture", Outcome.FAIL, Rung.AUDIO_PHOTOS),
         ({"shown_fps": 11.0}, "loop.frames", Outcome.WARN, Rung.HD_VIDEO),
         ({"shown_fps": 3.0}, "loop.frames", Outcome.FAIL, Rung.LOW_VIDEO),

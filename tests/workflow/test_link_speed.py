@@ -9,7 +9,7 @@ import pytest
 
 from telemed_desk.devices.findings import Finding, Outcome
 from telemed_desk.media.control import Devices
-from telemed_desk.workflow.link_speed import LinkSpeed
+from telemed_desk.workflow.link_speed import LinkSpeed, PlanName
 from telemed_desk.workflow.media_hub import MediaHub
 from telemed_protocol.api import ProbeAsk, ProbeGrant
 from tests.server.rig import WIDE, Desk, ServerProcess, unpack
@@ -39,12 +39,18 @@ def measuring(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProces
 
 
 async def found(
-    client: httpx.AsyncClient, server: ServerProcess, token: str, hub: MediaHub
+    client: httpx.AsyncClient,
+    server: ServerProcess,
+    token: str,
+    hub: MediaHub,
+    plan: PlanName = "quick",
+    *,
+    far: bool = False,
 ) -> tuple[dict[str, Finding], int]:
     speed = LinkSpeed(client, server.url, token, hub, [])
     rest_rtt = asyncio.get_running_loop().create_future()
     rest_rtt.set_result(0.001)
-    findings = [finding async for finding in speed.findings("quick", rest_rtt=rest_rtt)]
+    findings = [finding async for finding in speed.findings(plan, rest_rtt=rest_rtt, far=far)]
     assert len({finding.check for finding in findings}) == len(findings)
     return {finding.check: finding for finding in findings}, speed.moved_bytes
 
@@ -69,6 +75,16 @@ async def test_it_is_measured_by_the_media_process_and_the_leave_goes_back(
     await leave_for(second)
     for one in (desk, second):
         one.close()
+
+
+async def test_nothing_faster_than_a_call_is_sent_to_a_far_server(
+    client: httpx.AsyncClient, measuring: ServerProcess, hub: MediaHub
+) -> None:
+    desk = Desk.founding(measuring)
+    findings, moved_bytes = await found(client, measuring, desk.token, hub, "standard", far=True)
+    assert findings["N8.up"].value == pytest.approx(2000, rel=0.1)
+    assert 100_000 < moved_bytes < 2_100_000
+    desk.close()
 
 
 async def test_another_pc_of_the_site_is_waited_for(

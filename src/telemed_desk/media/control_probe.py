@@ -22,6 +22,7 @@ class RunLinkProbe(msgspec.Struct, frozen=True, tag_field="t", tag="run-link-pro
         ice_servers: As for a call. With a relay among them the way leads through it, as a call's
             would; where no responder answers, from one address at the relay to another.
         late_s: So much of the plan's time is gone already.
+        far: The plan's time is that of a slow link, because each step of it takes a long round trip.
     """
 
     run: str
@@ -32,6 +33,7 @@ class RunLinkProbe(msgspec.Struct, frozen=True, tag_field="t", tag="run-link-pro
     port: int
     ice_servers: list[IceServerSpec] = []
     late_s: float = 0.0
+    far: bool = False
 
 
 class LinkProbed(msgspec.Struct, frozen=True, tag_field="t", tag="link-probed"):

@@ -21,6 +21,7 @@ from telemed_desk.devices.checks.loop import LoopSeen
 from telemed_desk.devices.specs import UsePattern
 from telemed_desk.media.control import CallPhase, CallStats, IceServerSpec
 from telemed_desk.media.engine.call import Call, CallParts
+from telemed_desk.media.engine.ladder import USABLE_OF_TARGET
 from telemed_desk.media.ports import BLOCK_SAMPLES, SAMPLE_RATE_HZ, Picture, SoundBlock
 from telemed_desk.media.sources.pattern import PatternCamera
 from telemed_desk.media.sources.sound_files import NullSpeaker
@@ -47,6 +48,11 @@ class LoopPlan:
     connect_s: float = 8.0
     cap_bps: int = 600_000
     rung: Rung = Rung.VIDEO
+
+    @property
+    def picture_fits(self) -> bool:
+        """Whether a call that may send no more than this sends a picture."""
+        return self.cap_bps * USABLE_OF_TARGET >= LADDER[Rung.LOW_VIDEO].usable_bps
 
     @property
     def relays(self) -> list[TurnServer]:
@@ -76,6 +82,7 @@ async def hold_test_call(plan: LoopPlan) -> LoopSeen:
             bool(plan.relays),
             relay_codes=tuple(ends.relay_codes()),
             limit_s=plan.connect_s,
+            picture_fits=plan.picture_fits,
             connected_s=time.monotonic() - begun if connected else None,
         )
         if not connected:

@@ -23,7 +23,7 @@ class Budget:
 
     Attributes:
         seconds: The verdict is there by then, whatever is missing.
-        slow_link_seconds: The same on a link below one megabit per second.
+        slow_link_seconds: The same on a link below one megabit per second, or half a second away.
         most_bytes: Over the network, both ways together.
     """
 
@@ -58,6 +58,15 @@ def checks_of(groups: frozenset[Group]) -> tuple[str, ...]:
         for check, limit in LIMITS.items()
         if limit.group in groups and check not in GUIDED_CHECKS
     )
+
+
+def allowed_s(mode: CheckMode, *, far: bool) -> float:
+    """Return how long the link may be measured before its rate is known.
+
+    Of a near link nobody knows yet whether it is slow. A far one may take longer whatever its rate: a
+    dozen round trips pass before the first packet of a train, and each step of it takes another.
+    """
+    return BUDGETS[mode].slow_link_seconds if far else BUDGETS[mode].seconds
 
 
 def is_slow(findings: tuple[Finding, ...]) -> bool:

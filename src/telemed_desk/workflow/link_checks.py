@@ -11,7 +11,13 @@ from telemed_desk.devices.checks.network import LinkFacts, network_findings
 from telemed_desk.devices.findings import Finding, Group, Outcome
 from telemed_desk.devices.limits import LIMITS
 from telemed_desk.media.control import IceServerSpec
-from telemed_desk.workflow.check_plan import BUDGETS, ESSENTIAL, LOOP_MOST_BPS, CheckMode
+from telemed_desk.workflow.check_plan import (
+    BUDGETS,
+    ESSENTIAL,
+    LOOP_MOST_BPS,
+    CheckMode,
+    allowed_s,
+)
 from telemed_desk.workflow.device_checks import Found, MediaChecks
 from telemed_desk.workflow.link_speed import SPEED_CHECKS, LinkSpeed
 from telemed_protocol.errors import KnownError
@@ -114,8 +120,7 @@ class LinkChecks:
     async def _rate(self, link: Link, found: Found, mode: CheckMode) -> None:
         facts = self._facts
         # What names, sign-in pages and far servers take of a check's time is taken off the measurement.
-        now = asyncio.get_running_loop().time()
-        ends_at = now + BUDGETS[mode].seconds - STOPPING_S
+        began_at = asyncio.get_running_loop().time()
         speed = LinkSpeed(
             link.client, link.base_url, link.token, self._media.hub, list(link.ice_servers)
         )
@@ -125,6 +130,7 @@ class LinkChecks:
             async def measure() -> None:
                 await speed.ask(mode.value)
                 # What is still asked about the way meanwhile are a few small packets.
+                ends_at = began_at + allowed_s(mode, far=facts.far) - STOPPING_S
                 parts.create_task(self._speed(speed, found, mode, rest_rtt, ends_at))
 
             async for finding in network_findings(
@@ -155,7 +161,9 @@ class LinkChecks:
         ends_at: float,
     ) -> None:
         try:
-            async for finding in speed.findings(mode.value, rest_rtt=rest_rtt, ends_at=ends_at):
+            async for finding in speed.findings(
+                mode.value, rest_rtt=rest_rtt, ends_at=ends_at, far=self._facts.far
+            ):
                 found(finding)
         finally:
             self.moved_bytes = (self.moved_bytes or 0) + speed.moved_bytes

@@ -81,6 +81,7 @@ class LinkSpeed:
         self.moved_bytes = 0
         self._answer: ProbeGrant | Refusal | None = None
         self._ends_at: float | None = None
+        self._far = False
 
     async def ask(self, plan: PlanName) -> None:
         """Ask the server for leave, which :meth:`findings` does itself where nobody did before."""
@@ -88,7 +89,12 @@ class LinkSpeed:
             self._answer = await self._ask(thorough=plan == "thorough")
 
     async def findings(
-        self, plan: PlanName, *, rest_rtt: Awaitable[float], ends_at: float | None = None
+        self,
+        plan: PlanName,
+        *,
+        rest_rtt: Awaitable[float],
+        ends_at: float | None = None,
+        far: bool = False,
     ) -> AsyncIterator[Finding]:
         """Measure; yield what was found.
 
@@ -97,8 +103,9 @@ class LinkSpeed:
             rest_rtt: Round trip of a request while the link is idle, seconds.
             ends_at: When a link that is not slow has to be through, by the loop's clock; None =
                 whenever the plan is.
+            far: Take a slow link's time from the beginning.
         """
-        self._ends_at = ends_at
+        self._ends_at, self._far = ends_at, far
         reason: Finding | None = None
         if self._answer is None:
             await self.ask(plan)
@@ -179,9 +186,18 @@ class LinkSpeed:
         late_s = 0.0
         if self._ends_at is not None:
             left_s = self._ends_at - asyncio.get_running_loop().time()
-            late_s = max(0.0, PLANS[plan].limit_s + OPENING_S - left_s)
+            whole_s = PLANS[plan].slow_limit_s if self._far else PLANS[plan].limit_s
+            late_s = max(0.0, whole_s + OPENING_S - left_s)
         request = control.RunLinkProbe(
-            run, plan, grant.session, grant.key, host, grant.port, self._ice_servers, late_s
+            run,
+            plan,
+            grant.session,
+            grant.key,
+            host,
+            grant.port,
+            self._ice_servers,
+            late_s,
+            self._far,
         )
         try:
             self._hub.send(request)

@@ -78,6 +78,19 @@ def test_through_tcp_a_call_has_less_of_it(path: str, rung: Rung) -> None:
     assert (found["N8.up"].ceiling, found["N8.up"].value) == (rung, 140)
 
 
+def test_a_voice_in_the_trains_own_queue_says_nothing_of_the_links_delay() -> None:
+    late = replace(GOOD.voice, rtt_ms=664.0)
+    drained = replace(GOOD, voice=late)
+    short = replace(
+        drained,
+        up=TrainFigures(437_000, True, None, None, 0.0, "time"),
+        down=TrainFigures(558_000, False, 308.0, None, 0.0, "held"),
+    )
+    found = judged(short)["N7.rtt"]
+    assert (found.value, found.ceiling) == (40, Rung.HD_VIDEO)
+    assert judged(drained)["N7.rtt"].ceiling is Rung.AUDIO_PHOTOS
+
+
 def test_loss_and_delay_each_allow_their_rung() -> None:
     lossy = judged(replace(GOOD, down=replace(GOOD.down, loss_ratio=0.1)))
     assert (lossy["N7.loss"].outcome, lossy["N7.loss"].value) == (Outcome.FAIL, 10.0)

@@ -96,6 +96,43 @@ def test_a_thin_way_back_does_not_hide_a_wide_way_there() -> None:
             assert error > -0.05 or trains[name].at_least
 
 
+FAR_WIDE = Way(bps=17e6, queue_bytes=127_000, delay_ms=350, jitter_ms=30, loss=0.003)
+FAR_THIN = (
+    Way(bps=190e3, queue_bytes=35_600, delay_ms=255, jitter_ms=30),
+    Way(bps=440e3, queue_bytes=82_000, delay_ms=255, jitter_ms=30),
+)
+FAR_S = 17.0
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_far_link_is_measured_in_the_time_of_a_slow_one(seed: int) -> None:
+    plan = STANDARD.for_far()
+    outcome = Simulation(FAR_WIDE, FAR_WIDE, plan, seed).run()
+    for train in (outcome.figures.up, outcome.figures.down):
+        assert (train.at_least, train.ended) == (True, "cap")
+        assert train.capacity_bps == pytest.approx(plan.train.cap_bps, rel=0.05)
+    assert outcome.seconds < FAR_S
+    assert outcome.carried <= plan.budget_bytes
+
+
+@pytest.mark.parametrize("seed", [3, 4, *SEEDS])  # with few pings 3 and 4 were taken for full
+def test_packets_that_come_unevenly_over_a_far_link_are_not_taken_for_a_queue(seed: int) -> None:
+    up = Way(bps=2.5e6, queue_bytes=18_750, delay_ms=305, jitter_ms=30, loss=0.069)
+    down = replace(up, bps=1.4e6, queue_bytes=10_500)
+    figures = Simulation(up, down, STANDARD.for_far(), seed).run().figures
+    assert figures.up.capacity_bps > 1_800_000
+    assert figures.down.capacity_bps == pytest.approx(1.4e6, rel=0.1)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_what_the_trains_left_in_a_far_links_deep_queue_is_not_a_calls_delay(seed: int) -> None:
+    outcome = Simulation(*FAR_THIN, STANDARD.for_far(), seed).run()
+    assert all(abs(error) < 0.05 for error in errors(outcome).values()), outcome.figures
+    for train in (outcome.figures.up, outcome.figures.down):
+        assert train.call_delay_ms is None or train.call_delay_ms < 150
+    assert outcome.seconds < FAR_S
+
+
 def test_twenty_megabits_are_measured_where_data_may_be_spent() -> None:
     way = Way(bps=20e6, queue_bytes=200_000)
     outcome = Simulation(way, way, THOROUGH).run()

@@ -6,6 +6,7 @@ Needs root, iproute2, a C compiler and coturn; without them these fail and say w
 import asyncio
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from telemed_desk.clinical.ladder import Rung
 from telemed_desk.devices.checks.loop import LoopSeen, loop_findings
 from telemed_desk.devices.checks.relay import RELAY_WORDS
+from telemed_desk.devices.findings import Outcome
 from telemed_desk.media import control
 from telemed_desk.media.link_trial import run_link_trial
 from telemed_desk.media.media_loop import LoopPlan, hold_test_call
@@ -77,6 +79,19 @@ async def test_lost_packets_and_delay_are_seen() -> None:
     found = {f.check: f for f in loop_findings(seen)}
     assert found["loop.loss"].outcome.value == "fail"
     assert found["loop.loss"].ceiling <= Rung.VIDEO  # nothing is sent twice in HD
+
+
+async def test_what_leaves_no_room_for_a_picture_says_nothing_of_pictures() -> None:
+    async with EmulatedLink(LinkSpec(rate_kbps=140, delay_ms=33, queue_bytes=26_000)) as link:
+        there = House(link.b.namespace, "", link.b.address, "")
+        async with Coturn(there) as relay:
+            half = replace(plan(relay.spec("udp"), seconds=4.0), cap_bps=70_000, rung=Rung.VIDEO)
+            seen = await hold(link.a.namespace, half)
+    assert seen.connected_s is not None
+    assert seen.first_picture_s is None
+    found = {f.check: f for f in loop_findings(seen)}
+    assert found["loop.picture"].outcome is Outcome.CANNOT_TELL
+    assert found["loop.picture"].ceiling is Rung.HD_VIDEO
 
 
 async def test_without_a_relay_it_stays_inside_this_pc() -> None:

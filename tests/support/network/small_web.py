@@ -30,10 +30,18 @@ class SmallWeb:
     Args:
         answer: Makes the answer from the path with its query.
         tls: For https.
+        late_s: Each answer waits so long, as from far away.
     """
 
-    def __init__(self, answer: Callable[[str], Page], *, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self,
+        answer: Callable[[str], Page],
+        *,
+        tls: ssl.SSLContext | None = None,
+        late_s: float = 0.0,
+    ) -> None:
         self._answer = answer
+        self._late_s = late_s
         self._tls = tls
         self._server: asyncio.Server | None = None
         self.port = 0
@@ -72,6 +80,7 @@ class SmallWeb:
                 head = await reader.readuntil(b"\r\n\r\n")
                 path = head.split(b" ", 2)[1].decode()
                 self.asked.append(path)
+                await asyncio.sleep(self._late_s)
                 page = self._answer(path)
                 headers = {**page.headers}
                 if page.status != 204:

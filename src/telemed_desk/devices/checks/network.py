@@ -38,12 +38,14 @@ class LinkFacts:
 
     Attributes:
         reached: The server answered.
+        far: Its answers take so long that the check may.
         rtt_s: Round trip of a request to it, at rest.
         clock_ahead_s: How far our clock is ahead of its; None = cannot tell.
         issuer: Who signed its certificate; given back as ``usual_issuer`` the next time.
     """
 
     reached: bool = False
+    far: bool = False
     rtt_s: float | None = None
     clock_ahead_s: float | None = None
     issuer: str = ""
@@ -92,7 +94,7 @@ async def network_findings(
             yield unreachable(error)
             yield LIMITS["N4"].unknown("The server cannot be reached.")
         else:
-            facts.reached, facts.issuer = True, first.issuer or ""
+            facts.reached, facts.far, facts.issuer = True, first.far, first.issuer or ""
             yield reach_finding(first)
             if first.issuer is not None:
                 yield issuer_finding(first.issuer, usual_issuer, own_authority=own_authority)

@@ -27,6 +27,8 @@ PINGS_S: Final = 1.5
 """For all pings together: on a far link one or two tell enough."""
 PINGS_AT_REST: Final = 4
 QUICK_PINGS: Final = 2
+FAR_RTT_S: Final = 0.5
+"""A satellite high up, or a longer way. Until a train may begin there are twelve round trips."""
 CLOCK_RESOLUTION_S: Final = 0.5
 """HTTP's Date is cut to whole seconds: on average half a second is missing."""
 _NOT_YET_VALID, _NO_LONGER_VALID = 9, 10
@@ -40,10 +42,17 @@ class FirstAnswer:
     Attributes:
         seconds: Until its answer, with looking up, connecting and TLS.
         issuer: Who signed the server's certificate; None = the connection is not encrypted.
+        rtt_s: Of its question and answer alone.
     """
 
     seconds: float
     issuer: str | None
+    rtt_s: float = 0.0
+
+    @property
+    def far(self) -> bool:
+        """Whether the server is so far that each step of a measurement takes long."""
+        return self.rtt_s >= FAR_RTT_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +78,8 @@ async def first_answer(
     """
     started = time.monotonic()
     async with asyncio.timeout(within_s):
-        issuer = await _quickest(client, base_url)
-    return FirstAnswer(time.monotonic() - started, issuer)
+        issuer, rtt_s = await _quickest(client, base_url)
+    return FirstAnswer(time.monotonic() - started, issuer, rtt_s)
 
 
 async def at_rest(
@@ -99,9 +108,9 @@ async def _ping(
     return rtt_s, clock_ahead_s(answer.headers.get("date"), asked_wall + rtt_s / 2)
 
 
-async def _quickest(client: httpx.AsyncClient, base_url: str) -> str | None:
+async def _quickest(client: httpx.AsyncClient, base_url: str) -> tuple[str | None, float]:
     """Ask over up to three connections, begun one after the other; the first outcome counts."""
-    tries: set[asyncio.Task[str | None]] = set()
+    tries: set[asyncio.Task[tuple[str | None, float]]] = set()
     try:
         while True:
             if len(tries) < MOST_AT_ONCE:
@@ -117,16 +126,33 @@ async def _quickest(client: httpx.AsyncClient, base_url: str) -> str | None:
         await asyncio.gather(*tries, return_exceptions=True)
 
 
-async def _first(client: httpx.AsyncClient, base_url: str) -> str | None:
-    async with client.stream("GET", f"{base_url}/healthz") as answer:
+class _Asked:
+    """Notes when the question left and the answer came, connecting aside."""
+
+    def __init__(self) -> None:
+        self._asked_at = time.monotonic()
+        self.rtt_s = 0.0
+
+    async def trace(self, event: str, _details: object) -> None:
+        """As httpcore names what it does; a proxy is asked in the same way before the server is."""
+        if event.endswith(".send_request_headers.started"):
+            self._asked_at = time.monotonic()
+        elif event.endswith(".receive_response_headers.complete"):
+            self.rtt_s = time.monotonic() - self._asked_at
+
+
+async def _first(client: httpx.AsyncClient, base_url: str) -> tuple[str | None, float]:
+    asked = _Asked()
+    traced = {"trace": asked.trace}
+    async with client.stream("GET", f"{base_url}/healthz", extensions=traced) as answer:
         answer.raise_for_status()
         await answer.aread()
         stream = answer.extensions.get("network_stream")
         encrypted = None if stream is None else stream.get_extra_info("ssl_object")
         if encrypted is None:
-            return None
+            return None, asked.rtt_s
         certificate = encrypted.getpeercert(binary_form=True)
-        return issuer_of(certificate) if certificate else ""
+        return issuer_of(certificate) if certificate else "", asked.rtt_s
 
 
 def clock_ahead_s(date: str | None, our_time: float) -> float | None:

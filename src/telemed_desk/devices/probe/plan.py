@@ -56,6 +56,20 @@ class ProbePlan:
     trains: bool = True
     together: bool = False
 
+    def for_far(self) -> "ProbePlan":
+        """Return the same for a far link: its time is a slow one's, of each train too.
+
+        What is sent there before anybody knows of it is dear, so nothing is sent faster than a call
+        would; and what comes unevenly there is looked at for longer before it is taken for a queue.
+        """
+        train = replace(
+            self.train,
+            cap_bps=min(self.train.cap_bps, FAR_CAP_BPS),
+            limit_s=self.train.limit_s + (self.slow_limit_s - self.limit_s) / 2,
+        )
+        pings = max(self.pings, FAR_PINGS)
+        return replace(self, pings=pings, limit_s=self.slow_limit_s, train=train)
+
     def shorter(self, by_s: float) -> "ProbePlan":
         """Return the same for when so much of its time is gone already; half of it at least is left."""
         by_s = min(max(0.0, by_s), LEAST_SHARE * self.limit_s)
@@ -68,6 +82,8 @@ class ProbePlan:
         )
 
 
+FAR_PINGS: Final = 20
+FAR_CAP_BPS: Final = 2_000_000
 LEAST_SHARE: Final = 0.5
 LEAST_VOICE_SHARE: Final = 0.75
 TOGETHER_S: Final = 1.0

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 from telemed_protocol.probe import Report
 
 RECENT_S: Final = 0.25
+FALLS_S: Final = 0.03
 MORE_LOSS: Final = 0.08
 LOSS_PACKETS: Final = 40
 LOSS_WITHIN_S: Final = 0.1
@@ -115,6 +116,17 @@ def filled_bps(window: Sequence[Sample], rate_bps: float, loss: float, seen: int
     return rate_bps / (1 - min(loss, 0.9))
 
 
+def queued_by_now_s(queued_s: float, rtt_s: float, too_fast: float) -> float:
+    """Return how long what is queued now takes to leave.
+
+    Args:
+        queued_s: Of the packet that was heard of last; it was sent a round trip and that long ago.
+        rtt_s: At rest.
+        too_fast: What was sent since over what left since, less one.
+    """
+    return queued_s + too_fast * (queued_s + rtt_s)
+
+
 class Seen:
     """All reports of a train, in order.
 
@@ -160,6 +172,14 @@ class Seen:
     def queue_s(self, samples: Sequence[Sample]) -> float:
         """Return how much later than at rest the quickest of these came."""
         return min((s.transit_s for s in samples), default=self.least_s) - self.least_s
+
+    def falls(self, samples: Sequence[Sample]) -> bool:
+        """Tell whether a queue gets shorter: it was there before these were sent."""
+        third = len(samples) // 3
+        if third < 2:
+            return False
+        before, after = samples[:third], samples[-third:]
+        return self.median_queue_s(before) - self.median_queue_s(after) > FALLS_S
 
     def median_queue_s(self, samples: Sequence[Sample]) -> float:
         """Return how much later than at rest the middle one of these came."""

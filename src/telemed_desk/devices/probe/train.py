@@ -23,6 +23,7 @@ from telemed_desk.devices.probe.seen import (
     filled_bps,
     loses_more,
     lost_share,
+    queued_by_now_s,
     sent_slope_bps,
     share_carried,
     slope_bps,
@@ -299,10 +300,10 @@ class Train:
         self._held = (slope_bps(window), self._is_not_full(window), 1000 * queue_s)
         self._held_window = window
         self._ended = "held"
-        queued_s = window[-1].transit_s - self._seen.least_s  # and more has been sent since
-        self._drain_s = min(
-            LONGEST_DRAIN_S, OVERLOAD * queued_s + 0.15 + 8_000 / self._capacity_bps()
-        )
+        capacity_bps = self._capacity_bps()
+        too_fast = max(OVERLOAD, self.rate_bps / capacity_bps) - 1
+        by_now_s = queued_by_now_s(self.queue_s, self._rtt_s, too_fast)
+        self._drain_s = min(LONGEST_DRAIN_S, by_now_s + 0.15 + 8_000 / capacity_bps)
         if self._plan.settle_s > 0:
             self._enter("drain", now, 0.0)
         else:
@@ -327,11 +328,13 @@ class Train:
             return
         if span_s >= settle_s:
             calm = [s for s in seen if s.received_s > seen[0].received_s + 0.4 * span_s]
+            if self._seen.falls(calm) and not late:
+                return  # what was held full runs empty still: orders met the other train's queue
             queue_s = max(0.0, self._seen.median_queue_s(calm))
             carried = share_carried(seen) >= NOT_FULL * (1 - self.loss_ratio)
             if carried or queue_s < 2 * self._queue_sign_s:
                 self._clear(seen)
-            self._call_delay_ms = 1000 * queue_s
+            self._call_delay_ms = None if self._seen.falls(calm) else 1000 * queue_s
         if late or span_s >= settle_s:
             self._finish("held")
 

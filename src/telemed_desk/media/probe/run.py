@@ -41,7 +41,8 @@ async def run_link_probe(message: RunLinkProbe, send: Callable[[FromMedia], obje
 
 async def _measure(message: RunLinkProbe, relay: Relay | None, begun: float) -> LinkFigures:
     def plan() -> ProbePlan:
-        return PLANS[message.plan].shorter(time.monotonic() - begun - OPENING_S)
+        whole = PLANS[message.plan].for_far() if message.far else PLANS[message.plan]
+        return whole.shorter(time.monotonic() - begun - OPENING_S)
 
     addresses = await _addresses(message.host, message.port)
     moved = 0
