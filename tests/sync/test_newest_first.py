@@ -89,7 +89,12 @@ def test_the_same_records_come_of_any_way_to_read_the_log(tmp_path: Path) -> Non
             newest.take(span, page(log, span.after, 60), CHAIN, wall_ms())
         assert vault.cursor().sseq == 0
         assert dump(vault)["consult"]
+        assert vault.unread() == len(log)
+        ((_, patient), *_) = vault.today(0, wall_ms() + DAY_MS)
+        assert patient.incomplete
         read_all(vault, log, vault)
+        assert vault.unread() == 0
+        assert not any(who.incomplete for _, who in vault.today(0, wall_ms() + DAY_MS))
         assert dump(vault) == dump(plain)
         assert vault.search("mfano") == plain.search("mfano")
 
@@ -117,7 +122,10 @@ class Kept:
     def apply_page(self, pulled: Sequence[tuple[SealedSegment, tuple[Op, ...], Cursor]]) -> None:
         raise AssertionError(len(pulled))
 
-    def apply_ahead(self, found: Sequence[tuple[SealedSegment, tuple[Op, ...]]]) -> None:
+    def apply_ahead(
+        self, found: Sequence[tuple[SealedSegment, tuple[Op, ...]]], up_to: int
+    ) -> None:
+        self.up_to = up_to
         self.segments += [segment for segment, _ in found]
 
 

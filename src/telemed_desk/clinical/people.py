@@ -40,7 +40,10 @@ FIELDS = (
 
 @dataclass(frozen=True, slots=True)
 class Patient:
-    """A patient as this PC knows them. ``entity`` is 16 bytes."""
+    """A patient as this PC knows them. ``entity`` is 16 bytes.
+
+    ``incomplete``: older records are still being read, so that what is missing here may be recorded.
+    """
 
     entity: bytes
     given_name: str
@@ -52,6 +55,7 @@ class Patient:
     languages: tuple[str, ...] = ()
     remarks: str = ""
     allergies: tuple[str, ...] = ()
+    incomplete: bool = False
 
     @property
     def name(self) -> str:

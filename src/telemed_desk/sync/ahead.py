@@ -71,7 +71,7 @@ class NewestFirst:
                 found.append(opened)
                 newest_ms = max(newest_ms, *(wall_ms_of(op.stamp) for op in opened[1]))
         if found:
-            self._bulk.apply_ahead(found)
+            self._bulk.apply_ahead(found, span.before - 1)
         if found and newest_ms < now_ms - NEWEST_MS:
             self.done = True
         return tuple(op for _, ops in found for op in ops)

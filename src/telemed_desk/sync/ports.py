@@ -125,8 +125,13 @@ class BulkStore(Protocol):
         """Do what ``apply_pulled`` does for each of some foreign segments, all or none."""
         ...
 
-    def apply_ahead(self, found: Sequence[tuple[SealedSegment, tuple[Op, ...]]]) -> None:
-        """Apply the ops of verified foreign segments that lie beyond the cursor; it stays."""
+    def apply_ahead(
+        self, found: Sequence[tuple[SealedSegment, tuple[Op, ...]]], up_to: int
+    ) -> None:
+        """Apply the ops of verified foreign segments that lie beyond the cursor; it stays.
+
+        Until the cursor is at ``up_to``, what is shown of a patient may lack what is older.
+        """
         ...
 
 

@@ -262,6 +262,11 @@ def search_scenes(framed: Framed, today: Scene) -> dict[str, Scene]:
         "15-record-also": _record(
             framed, replace(RECORD, about=replace(ABOUT, others=tuple(PHONES))), LAST
         ),
+        "15-record-unread": _record(
+            framed,
+            Record(replace(NYAMBURA, allergies=(), incomplete=True), RECORD.visits[:2]),
+            LAST,
+        ),
         "15-record-empty": _record(framed, Record(NYAMBURA), None),
         "15-record-problem": _record(framed, Record(problem=DiskFull()), None),
     }

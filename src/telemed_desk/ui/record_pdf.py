@@ -64,6 +64,8 @@ def record_html(copy: RecordCopy) -> str:
         f"<p>{escape(' · '.join(fact for fact in facts if fact))}</p>",
         f"<p>{escape(' · '.join(p for p in (copy.clinic_name, copy.clinic_phone) if p))}</p>",
     ]
+    if who.incomplete:
+        parts.append(f"<p><b>{escape(t('export.pdf.unread'))}</b></p>")
     if copy.allergies:
         said = t("record.allergies", what=", ".join(copy.allergies))
         parts.append(f"<p><b>{escape(said)}</b></p>")

@@ -83,10 +83,16 @@ def rung_word(rung: Rung) -> str:
     return t(f"rung.{int(rung)}")
 
 
+def patient_name(patient: Patient) -> str:
+    """Return both names; where none has arrived yet, say that."""
+    return patient.name or t("search.unknown_patient")
+
+
 def patient_line(patient: Patient, year: int) -> str:
     """Return ``67 y F · TD-004127 · Kikuyu, Swahili``."""
     sex = "" if patient.sex is Sex.UNKNOWN else f" {patient.sex.value}"
-    parts = [t("patient.age", n=patient.age_on(year)) + sex, patient.number]
+    age = t("patient.age", n=patient.age_on(year)) if patient.year_of_birth else ""
+    parts = [(age + sex).strip(), patient.number]
     if patient.languages:
         parts.append(
             ", ".join(

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from telemed_desk.vault import schema
 from telemed_desk.vault.driver_sql import insert, query
 from telemed_desk.vault.fold_claims import CLAIM
+from telemed_desk.vault.log_gap import note_ahead
 from telemed_desk.vault.payloads import KINDS
 from telemed_desk.vault.rows import Row
 from telemed_desk.vault.segments import VaultSegments
@@ -31,15 +32,18 @@ class VaultBulk(VaultSegments):
         """
         self._writer.submit(lambda t: self._apply_page(t, pulled)).result()
 
-    def apply_ahead(self, found: Sequence[tuple[SealedSegment, tuple[Op, ...]]]) -> None:
+    def apply_ahead(
+        self, found: Sequence[tuple[SealedSegment, tuple[Op, ...]]], up_to: int
+    ) -> None:
         """Apply the ops of verified foreign segments that lie beyond the cursor; it stays.
 
-        What the log says of these segments is noted when the cursor comes to them; their ops are
-        known by then and change nothing.
+        Until the cursor is at ``up_to`` patients count as not wholly read. What the log says of these
+        segments is noted when the cursor comes to them; their ops are known by then and change nothing.
         """
 
         def job(transaction: Transaction) -> None:
             entities: set[bytes] = set()
+            note_ahead(transaction.connection, up_to)
             for segment, ops in found:
                 entities |= self._apply_ops(transaction, segment, ops)
             transaction.changes |= self._oplog.refold(transaction.connection, entities)

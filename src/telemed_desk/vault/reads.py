@@ -11,6 +11,7 @@ from telemed_desk.clinical.people import Clinician, Patient
 from telemed_desk.vault import schema
 from telemed_desk.vault.core import VaultCore
 from telemed_desk.vault.drafts import Drafts, head_of, shown_text
+from telemed_desk.vault.log_gap import unread
 from telemed_desk.vault.payloads import KINDS
 from telemed_desk.vault.row_values import (
     SECTIONS,
@@ -83,7 +84,12 @@ class VaultReads(VaultCore):
     def patient(self, entity: bytes) -> Patient | None:
         """Return a patient, or None while they are not on this PC."""
         row = self._one(schema.patient, entity)
-        return None if row is None else to_patient(row)
+        return None if row is None else to_patient(row, incomplete=self.unread() > 0)
+
+    def unread(self) -> int:
+        """Return how many segments are still to be read that are older than what is shown."""
+        with self._read() as connection:
+            return unread(connection)
 
     def patients(self, limit: int = 1000) -> list[Patient]:
         """Return patients by family name."""
@@ -320,6 +326,7 @@ class VaultReads(VaultCore):
                 sa.select(schema.consult).where(which).order_by(*order)
             ).mappings()
             consultations = [to_consultation(row) for row in found]
+            incomplete = unread(connection) > 0
             patients: dict[bytes, Patient] = {}
             wanted = sorted({c.patient for c in consultations})
             for start in range(0, len(wanted), 500):
@@ -328,8 +335,12 @@ class VaultReads(VaultCore):
                         schema.patient.c.entity.in_(wanted[start : start + 500])
                     )
                 ).mappings()
-                patients |= {row["entity"]: to_patient(row) for row in rows}
+                patients |= {row["entity"]: to_patient(row, incomplete=incomplete) for row in rows}
         # A patient who has not arrived by sync yet must not hide the consultation.
         return [
-            (c, patients.get(c.patient) or Patient(c.patient, "", "", "", 0)) for c in consultations
+            (
+                c,
+                patients.get(c.patient) or Patient(c.patient, "", "", "", 0, incomplete=incomplete),
+            )
+            for c in consultations
         ]

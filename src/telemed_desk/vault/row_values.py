@@ -61,8 +61,8 @@ def to_consultation(row: Any) -> Consultation:
     )
 
 
-def to_patient(row: Any) -> Patient:
-    """Return a patient from a row of ``patient``."""
+def to_patient(row: Any, *, incomplete: bool = False) -> Patient:
+    """Return a patient from a row of ``patient``; see :class:`Patient` for ``incomplete``."""
     return Patient(
         row["entity"],
         row["given_name"],
@@ -74,6 +74,7 @@ def to_patient(row: Any) -> Patient:
         to_words(row["languages"]),
         row["remarks"],
         to_words(row["allergies"]),
+        incomplete,
     )
 
 

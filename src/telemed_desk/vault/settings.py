@@ -13,6 +13,8 @@ SETTING_HELD: Final = "vault.held"
 """Why nothing may be sent under this PC's name, as a word; absent when all is well."""
 SETTING_FLOOR: Final = "vault.floor"
 """The highest number of an op of this PC that is known to be taken, u64; its row may be lost."""
+SETTING_AHEAD: Final = "vault.ahead"
+"""The number, u64, up to which the log's end was read before what comes earlier in it."""
 SETTING_REPAIR: Final = "vault.repair"
 """What the last repair found, packed; shown until somebody has seen it."""
 

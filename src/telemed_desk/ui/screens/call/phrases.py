@@ -2,6 +2,7 @@
 
 from telemed_desk.clinical.call_record import CallSummary
 from telemed_desk.clinical.ladder import Rung
+from telemed_desk.clinical.people import Patient
 from telemed_desk.ui import words
 from telemed_desk.ui.path import Leg, LegTone, Node, PathState
 from telemed_desk.ui.screens.call.state import Controls, Header, Link, Stage
@@ -30,14 +31,13 @@ def header(visit: VisitState, now_ms: int, next_ms: int | None) -> Header:
         consent_tone = "ok"
     started = visit.connected_ms or visit.started_ms
     return Header(
-        name=patient.name,
+        name=words.patient_name(patient),
         given_name=patient.given_name,
         facts=words.patient_line(patient, words.local(now_ms).year),
         programme=consultation.programme,
         programme_name=t(f"programme.{consultation.programme.value}"),
-        allergies=t("call.allergy", names=", ".join(patient.allergies))
-        if patient.allergies
-        else "",
+        allergies=_allergies(patient),
+        allergies_tone="danger" if patient.allergies else "warn",
         identity=t("call.identity.ok" if waiting.identity_ok else "call.identity.no"),
         identity_tone="ok" if waiting.identity_ok else "warn",
         consent=consent,
@@ -47,6 +47,14 @@ def header(visit: VisitState, now_ms: int, next_ms: int | None) -> Header:
         next_soon=next_ms is not None and next_ms - now_ms <= SOON_MS,
         phone=patient.phone,
     )
+
+
+def _allergies(patient: Patient) -> str:
+    """Say which; that there are none is said by nothing, so not while they may still come."""
+    names = ", ".join(patient.allergies)
+    if patient.incomplete:
+        return t("call.allergy.more", names=names) if names else t("call.allergy.unread")
+    return t("call.allergy", names=names) if names else ""
 
 
 def stage(visit: VisitState, *, show_local: bool) -> Stage:
@@ -73,7 +81,7 @@ def stage(visit: VisitState, *, show_local: bool) -> Stage:
         remote_memory="" if visit.phase == "ended" else visit.remote_memory,
         local_memory="" if visit.phase == "ended" or visit.camera_off else visit.local_memory,
         screen_memory="" if visit.phase == "ended" else visit.others_screen,
-        label=visit.waiting.patient.name,
+        label=words.patient_name(visit.waiting.patient),
         stale=t("call.stage.last_picture") if voice_only else stale,
         words=said,
         progress=_photo_progress(visit),

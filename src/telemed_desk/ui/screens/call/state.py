@@ -22,6 +22,7 @@ class Header:
     programme: Programme | None = None
     programme_name: str = ""
     allergies: str = ""
+    allergies_tone: ChipTone = "danger"
     identity: str = ""
     identity_tone: ChipTone = "neutral"
     consent: str = ""

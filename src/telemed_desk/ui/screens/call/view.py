@@ -235,7 +235,7 @@ class CallView(QWidget):
             clear(self._programme)
             if header.programme is not None:
                 self._programme.addWidget(ProgrammeTag(header.programme, header.programme_name))
-        self.allergy.show_as(header.allergies, "danger", "circle-alert")
+        self.allergy.show_as(header.allergies, header.allergies_tone, "circle-alert")
         self.identity.show_as(
             header.identity,
             header.identity_tone,

@@ -95,6 +95,7 @@ class AboutState:
     """What the cards beside the note show."""
 
     there: bool = False
+    incomplete: bool = False
     allergies: tuple[EntryLine, ...] = ()
     medicines: tuple[EntryLine, ...] = ()
     gone: tuple[EntryLine, ...] = ()
@@ -152,6 +153,7 @@ class AboutPresenter:
         errors = {line.name: line.error for line in self.state.fields}
         self._set(
             there=True,
+            incomplete=patient.incomplete,
             allergies=self._lines(EntryKind.ALLERGY),
             medicines=self._lines(EntryKind.MEDICINE),
             gone=self._gone(),

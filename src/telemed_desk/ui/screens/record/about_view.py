@@ -210,6 +210,8 @@ class AboutView(QWidget):
             self.details.forget()
         self.setVisible(state.there)
         self.problem.show_words(state.problem, state.problem_words)
+        for card in self.cards.values():
+            card.say_none(incomplete=state.incomplete)
         self.cards[EntryKind.ALLERGY].show_lines(state.allergies)
         self.cards[EntryKind.MEDICINE].show_lines(state.medicines)
         self.details.show_state(state)

@@ -122,6 +122,12 @@ class EntryCard(Card):
             widget.show()
             widget.setFocus(Qt.FocusReason.OtherFocusReason)
 
+    def say_none(self, *, incomplete: bool) -> None:
+        """Say what an empty list means: nothing, or nothing yet."""
+        self.none.setText(
+            t("record.entry.unread" if incomplete else f"record.{self._kind.value}.none")
+        )
+
     def forget(self) -> None:
         """Another patient, or the PC locks; Ctrl+Z brings nothing back."""
         self._begin(None, "")

@@ -105,6 +105,8 @@ class State:
     name: str = ""
     line: str = ""
     allergies: str = ""
+    unread: str = ""
+    unread_words: str = ""
     remarks: str = ""
     remarks_spans: Spans = ()
     visits: tuple[VisitRow, ...] = ()
@@ -273,11 +275,13 @@ class RecordPresenter:
             year = words.local(self._now_ms()).year
             line = words.patient_line(patient, year)
             state = State(
-                name=patient.name,
+                name=words.patient_name(patient),
                 line=" · ".join(part for part in (line, patient.phone) if part),
                 allergies=t("record.allergies", what=", ".join(patient.allergies))
                 if patient.allergies
                 else "",
+                unread=t("record.unread") if patient.incomplete else "",
+                unread_words=t("record.unread.words") if patient.incomplete else "",
                 remarks=patient.remarks,
                 remarks_spans=matched(patient.remarks, self._typed),
             )

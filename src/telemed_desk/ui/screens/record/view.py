@@ -87,6 +87,7 @@ class RecordView(QWidget):
         head.addLayout(who, 1)
         self.head = head
         self.problem = Banner("danger")
+        self.unread = Banner("warn")
         self.visits = Card(t("record.visits"))
         self._list = column(gap=0)
         self.visits.add(scroll(panel(column(self._list, None, gap=0))), 1)
@@ -94,7 +95,7 @@ class RecordView(QWidget):
         body.addWidget(self.visits)
         body.addWidget(self._note_card(), 1)
         body.addWidget(self.about)
-        whole = column(head, self.problem, gap=sizes.CARD_PAD, pad=(sizes.XL,) * 4)
+        whole = column(head, self.problem, self.unread, gap=sizes.CARD_PAD, pad=(sizes.XL,) * 4)
         whole.addLayout(body, 1)
         self.setLayout(whole)
         self.panels = [self.visits, self.note, self.about]
@@ -142,6 +143,7 @@ class RecordView(QWidget):
         self.remarks.show_marked(state.remarks, state.remarks_spans)
         self.remarks.setVisible(bool(state.remarks))
         self.problem.show_words(state.problem, state.problem_words)
+        self.unread.show_words(state.unread, state.unread_words)
         self.visits.setVisible(bool(state.visits))
         self.note.setVisible(not state.problem)
         self.note.title.setText(state.title or t("record.note"))

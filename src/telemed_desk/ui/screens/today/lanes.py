@@ -44,7 +44,7 @@ def lanes_of(day: Sequence[Booked], now: int) -> tuple[Lane, ...]:
                     tip=t(
                         "today.block",
                         time=words.clock(visit.booked_ms),
-                        name=booked.patient.name,
+                        name=words.patient_name(booked.patient),
                         programme=name,
                     ),
                 )

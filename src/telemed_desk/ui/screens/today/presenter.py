@@ -187,7 +187,12 @@ class TodayPresenter:
     def open_link(self, consultation: bytes) -> None:
         """Show the patient's link with its QR code."""
         name = next(
-            (b.patient.name for b in self._day if b.consultation.entity == consultation), ""
+            (
+                words.patient_name(b.patient)
+                for b in self._day
+                if b.consultation.entity == consultation
+            ),
+            "",
         )
         self._set(link=LinkDialog(name))
         self._port.link_for(consultation, self._linked)
@@ -268,7 +273,7 @@ class TodayPresenter:
             facts = f"{facts} · {t('today.helper')}"
         return WaitingRow(
             seat=waiting.seat,
-            name=patient.name,
+            name=words.patient_name(patient),
             chip=t("today.booked", time=words.clock(visit.booked_ms)),
             facts=facts,
             waited=t("unit.min", n=minutes),
@@ -330,7 +335,7 @@ class TodayPresenter:
                 NextRow(
                     entity=visit.entity,
                     time=words.clock(visit.booked_ms),
-                    name=booked.patient.name,
+                    name=words.patient_name(booked.patient),
                     reason=taken or reason,
                     programme=visit.programme,
                     programme_name=t(f"programme.short.{visit.programme.value}"),
@@ -367,7 +372,9 @@ class TodayPresenter:
             return ""
         last = missed[-1]
         return t(
-            "today.missed", name=last.patient.name, time=words.clock(last.consultation.booked_ms)
+            "today.missed",
+            name=words.patient_name(last.patient),
+            time=words.clock(last.consultation.booked_ms),
         )
 
     def _verdict(self, now: int) -> VerdictChip:
