@@ -2,6 +2,7 @@
 
 from telemed_desk.clinical.people import Programme, Sex
 from telemed_desk.vault import OpDraft
+from telemed_desk.workflow.day import DAY_MS, start_of_day_ms
 from telemed_protocol.ids import new_id
 
 CLINIC_NAME = "Mto Mawe Referral Hospital"
@@ -92,8 +93,10 @@ def practice_ops(clinic: bytes, clinician: bytes, device: bytes, now_ms: int) ->
 
 
 def practice_bookings(patients: list[bytes], clinician: bytes, now_ms: int) -> list[OpDraft]:
-    """Return today's bookings, the first of them now."""
+    """Return today's bookings, the first of them now; late in the evening they stand closer together."""
     start_ms = now_ms - now_ms % 300_000
+    left_min = (start_of_day_ms(now_ms) + DAY_MS - start_ms) // 60_000 - 1
+    closer = min(1.0, left_min / _BOOKINGS[-1][0])
     return [
         OpDraft(
             "consult.book",
@@ -102,7 +105,7 @@ def practice_bookings(patients: list[bytes], clinician: bytes, now_ms: int) -> l
                 "patient": patients[place],
                 "programme": programme.value,
                 "way": "video",
-                "booked_ms": start_ms + offset * 60_000,
+                "booked_ms": start_ms + int(offset * closer) * 60_000,
                 "minutes": minutes,
                 "clinician": clinician,
                 "reason": reason,
