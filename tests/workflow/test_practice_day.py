@@ -17,5 +17,5 @@ def test_all_visits_are_today_and_the_first_is_now(minute: int) -> None:
     booked = [draft.payload["booked_ms"] for draft in drafts]
     assert len(booked) == 12
     assert now_ms - 5 * MINUTE_MS < booked[0] <= now_ms
-    assert booked == sorted(booked)
+    assert booked == sorted(set(booked)), "the order of the list is the order of the day"
     assert booked[-1] < midnight + DAY_MS

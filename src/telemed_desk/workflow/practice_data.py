@@ -105,7 +105,7 @@ def practice_bookings(patients: list[bytes], clinician: bytes, now_ms: int) -> l
                 "patient": patients[place],
                 "programme": programme.value,
                 "way": "video",
-                "booked_ms": start_ms + int(offset * closer) * 60_000,
+                "booked_ms": start_ms + int(offset * closer * 60_000),
                 "minutes": minutes,
                 "clinician": clinician,
                 "reason": reason,
