@@ -58,9 +58,9 @@ def record_html(copy: RecordCopy) -> str:
     """Return the record as simple HTML; everything that a person typed is escaped."""
     who = copy.patient
     year = words.local(copy.made_ms).year
-    facts = [words.patient_line(who, year) if who.year_of_birth else who.number, who.phone]
+    facts = [words.patient_line(who, year), who.phone]
     parts = [
-        f"<h1>{escape(who.name or t('search.unknown_patient'))}</h1>",
+        f"<h1>{escape(words.patient_name(who))}</h1>",
         f"<p>{escape(' · '.join(fact for fact in facts if fact))}</p>",
         f"<p>{escape(' · '.join(p for p in (copy.clinic_name, copy.clinic_phone) if p))}</p>",
     ]

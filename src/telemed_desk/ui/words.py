@@ -83,9 +83,9 @@ def rung_word(rung: Rung) -> str:
     return t(f"rung.{int(rung)}")
 
 
-def patient_name(patient: Patient) -> str:
+def patient_name(patient: Patient | None) -> str:
     """Return both names; where none has arrived yet, say that."""
-    return patient.name or t("search.unknown_patient")
+    return (patient.name if patient is not None else "") or t("search.unknown_patient")
 
 
 def patient_line(patient: Patient, year: int) -> str:

@@ -83,13 +83,11 @@ class VaultReads(VaultCore):
 
     def patient(self, entity: bytes) -> Patient | None:
         """Return a patient, or None while they are not on this PC."""
-        row = self._one(schema.patient, entity)
-        return None if row is None else to_patient(row, incomplete=self.unread() > 0)
-
-    def unread(self) -> int:
-        """Return how many segments are still to be read that are older than what is shown."""
         with self._read() as connection:
-            return unread(connection)
+            found = sa.select(schema.patient).where(schema.patient.c.entity == entity)
+            row = connection.execute(found).mappings().first()
+            incomplete = unread(connection) > 0
+        return None if row is None else to_patient(row, incomplete=incomplete)
 
     def patients(self, limit: int = 1000) -> list[Patient]:
         """Return patients by family name."""

@@ -270,7 +270,7 @@ class RecordPresenter:
             self._set(State(problem=said.sentence, problem_words=said.next_step))
             return
         patient = record.patient
-        state = State(name=t("search.unknown_patient"))
+        state = State(name=words.patient_name(patient))
         if patient is not None:
             year = words.local(self._now_ms()).year
             line = words.patient_line(patient, year)

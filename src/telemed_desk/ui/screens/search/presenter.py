@@ -187,7 +187,7 @@ class SearchPresenter:
 
     def _row(self, found: Found) -> Row:
         patient = found.patient
-        title = patient.name if patient is not None else t("search.unknown_patient")
+        title = words.patient_name(patient)
         more = self._more(found)
         return Row(
             icon=_ICON.get(found.kind, "file-text"),

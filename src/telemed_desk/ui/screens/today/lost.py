@@ -29,7 +29,7 @@ def lost_banner(lost: Sequence[LostVisit]) -> LostBanner | None:
     title = t(
         "today.lost",
         who=name_of(holder),
-        name=patient.name if patient is not None else t("search.unknown_patient"),
+        name=words.patient_name(patient),
         time=words.clock(holder.at_ms),
     )
     return LostBanner(
