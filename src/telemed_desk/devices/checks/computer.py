@@ -72,12 +72,18 @@ async def computer_findings(data_folder: Path) -> list[Finding]:
 async def encode_findings(trial: EncodeTrial) -> list[Finding]:
     """Time the call's own encoder (P1): the slow pictures decide, the 95th percentile.
 
-    A PC that is too slow for 720 lines is tried at 360, to say what it can do.
+    What is not green is timed once more, and the better time counts: of 45 pictures three make the
+    95th percentile, so that one moment of another program is enough to spoil it, while a PC that is
+    slow is slow again. A PC that is too slow for 720 lines is tried at 360, to say what it can do.
     """
     p95_ms = await _p95_ms(trial, 720)
     if p95_ms is None:
         return [LIMITS["P1"].unknown("The encoder could not be tried.")]
     finding = LIMITS["P1"].judge(round(p95_ms, 1))
+    if finding.outcome is not Outcome.PASS:
+        again_ms = await _p95_ms(trial, 720)
+        if again_ms is not None and again_ms < p95_ms:
+            finding = LIMITS["P1"].judge(round(again_ms, 1))
     if finding.outcome is not Outcome.FAIL:
         return [finding]
     smaller_ms = await _p95_ms(trial, 360)
