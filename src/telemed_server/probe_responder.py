@@ -77,6 +77,18 @@ class _Train:
     packets: int = 0
     size: int = 0
     reported_at: float = 0.0
+    unbroken: probe.Unbroken = field(default_factory=probe.Unbroken)
+
+    def take(self, number: int, arrived_us: int, size: int) -> None:
+        """Count one of its packets."""
+        self.packets += 1
+        self.size += size
+        self.unbroken.take(number, arrived_us, size)
+
+    def also(self, size: int) -> None:
+        """Count what came beside it."""
+        self.size += size
+        self.unbroken.also(size)
 
 
 @dataclass(slots=True)
@@ -186,7 +198,7 @@ class Responder:
         grant, address = session.grant, session.address
         assert address is not None  # noqa: S101 - the caller compared it
         if kind != probe.DATA:
-            session.train.size += len(data) + probe.OVERHEAD_BYTES  # it used the link as well
+            session.train.also(len(data) + probe.OVERHEAD_BYTES)  # it used the link as well
         if kind == probe.PING:
             ping = probe.read_ping(data)
             came = session.pings.take(ping.number)
@@ -211,12 +223,14 @@ class Responder:
         if packet.train != session.train.number:
             session.train = _Train(packet.train)
         train = session.train
-        train.packets += 1
-        train.size += len(data) + probe.OVERHEAD_BYTES
+        train.take(packet.number, arrived_us, len(data) + probe.OVERHEAD_BYTES)
         if now - train.reported_at < max(REPORT_EVERY_S, packet.report_ms / 1000):
             return []
         train.reported_at = now
-        report = probe.Report(*packet[:4], arrived_us, train.packets, train.size)
+        unbroken = train.unbroken
+        report = probe.Report(
+            *packet[:4], arrived_us, train.packets, train.size, unbroken.us, unbroken.size
+        )
         address = session.address
         assert address is not None  # noqa: S101 - only a proven address comes here
         return self._say(session, probe.write_report(session.grant.session, report), address)

@@ -101,6 +101,7 @@ class TrainArrivals:
         self._reported_at = 0.0
         self._packet_bytes = 0
         self._sent_bytes = 0
+        self._unbroken = probe.Unbroken()
 
     def take(self, arrived: float, data: bytes) -> probe.Report | None:
         """Count a packet; return a report when it is time for one.
@@ -118,16 +119,18 @@ class TrainArrivals:
             self._sent_bytes += ahead * max(before, self._packet_bytes)
         self._packets += 1
         self._size += self._packet_bytes
+        us, unbroken = int(arrived * _US), self._unbroken
+        unbroken.take(packet.number, us, self._packet_bytes)
         if packet.number < self._newest or arrived - self._reported_at < LOCAL_REPORT_S:
             return None
         self._newest, self._reported_at = packet.number, arrived
-        us = int(arrived * _US)
-        return probe.Report(*packet[:4], us, self._packets, self._size)
+        return probe.Report(*packet[:4], us, self._packets, self._size, unbroken.us, unbroken.size)
 
     def also(self, size: int) -> None:
         """Count what came beside the train: it used the link as well."""
         self._size += size
         self._sent_bytes += size
+        self._unbroken.also(size)
 
     @property
     def sent_bytes(self) -> int:

@@ -14,7 +14,12 @@ LOSS_PACKETS: Final = 40
 LOSS_WITHIN_S: Final = 0.1
 GUESSED_LOST, GUESSED_OF = 2, 40
 """Taken as seen before anything is: one in twenty."""
+STANDS_S: Final = 0.008
+WELL_TOLD: Final = 0.01
+LEAST_UNBROKEN: Final = 0.1
+"""Of a time: below it a link loses too much, or the other end does not count stretches."""
 _US: Final = 1e-6
+_WRAP: Final = 1 << 32
 
 
 class Sample(NamedTuple):
@@ -27,6 +32,8 @@ class Sample(NamedTuple):
     received_s: float
     packets: int
     size: int
+    unbroken_us: int = 0
+    unbroken_size: int = 0
 
     @property
     def transit_s(self) -> float:
@@ -96,24 +103,67 @@ def loses_more(samples: Sequence[Sample], cleared: tuple[int, int]) -> bool:
     return False
 
 
-def filled_bps(window: Sequence[Sample], rate_bps: float, loss: float, seen: int) -> float:
+def unbroken(window: Sequence[Sample], blur_s: float) -> tuple[float, float] | None:
+    """Return the rate within unbroken stretches, and its relative error; None where it is not told.
+
+    Behind a queue each packet of a stretch took its own time at the narrow place, whatever got lost
+    before it or behind. Only the two ends of a stretch are blurred by uneven arrival.
+
+    Args:
+        window: While the link was held full.
+        blur_s: By how much arrivals at rest differ.
+    """
+    first, last = window[0], window[-1]
+    seconds = (last.unbroken_us - first.unbroken_us) % _WRAP * _US
+    size = (last.unbroken_size - first.unbroken_size) % _WRAP
+    whole_s = last.received_s - first.received_s
+    if size == 0 or seconds < LEAST_UNBROKEN * whole_s:
+        return None
+    lost = max(0, last.number - first.number - (last.packets - first.packets))
+    return 8 * size / seconds, math.sqrt(2 * (lost + 1)) * blur_s / seconds
+
+
+class Held(NamedTuple):
+    """What was seen while a link was kept full.
+
+    Attributes:
+        rate_bps: Of arrival.
+        at_least: It was not full after all.
+        queue_s: By how much the middle packet came later than at rest; None = not told.
+    """
+
+    rate_bps: float
+    at_least: bool
+    queue_s: float | None
+
+
+def filled_bps(
+    window: Sequence[Sample], held: Held, loss: float, seen: int, blur_s: float = 0.0
+) -> float:
     """Return the rate that just fills a link.
 
     While nothing was lost for want of room, the packets sent before those that arrived say it
-    without the chance in what got lost: each took its time at the narrow place, lost or not.
+    without the chance in what got lost: each took its time at the narrow place, lost or not. Where
+    packets come evenly and a queue stood, unbroken stretches say it better (a policer has no queue:
+    what it lets through comes as fast as it was sent).
 
     Args:
         window: While it was held full.
-        rate_bps: Of arrival then.
+        held: What was seen then.
         loss: Share lost while it was not full.
         seen: Packets that say so.
+        blur_s: By how much arrivals at rest differ.
     """
-    if loss > 0 and len(window) > 2:
+    if len(window) > 2 and (loss > 0 or lost_share(window) > 0):
         sent = window[-1].number - window[0].number
-        chance = math.sqrt(loss * (1 - loss) * (1 / sent + 1 / seen))
-        if lost_share(window) <= loss + chance:
+        chance = math.sqrt(loss * (1 - loss) * (1 / sent + 1 / max(1, seen)))
+        queued = (held.queue_s or 0.0) > max(STANDS_S, blur_s)
+        stretches = unbroken(window, blur_s) if queued else None
+        if stretches is not None and stretches[1] < max(WELL_TOLD, chance / (1 - loss)):
+            return stretches[0]
+        if loss > 0 and lost_share(window) <= loss + chance:
             return sent_slope_bps(window)
-    return rate_bps / (1 - min(loss, 0.9))
+    return held.rate_bps / (1 - min(loss, 0.9))
 
 
 def queued_by_now_s(queued_s: float, rtt_s: float, too_fast: float) -> float:
@@ -151,6 +201,8 @@ class Seen:
             report.received_us * _US,
             report.packets,
             report.size,
+            report.unbroken_us,
+            report.unbroken_size,
         )
         self.least_s = min(self.least_s, sample.transit_s)
         if sample.stage == stage and not self.of_stage(stage):
@@ -172,6 +224,19 @@ class Seen:
     def queue_s(self, samples: Sequence[Sample]) -> float:
         """Return how much later than at rest the quickest of these came."""
         return min((s.transit_s for s in samples), default=self.least_s) - self.least_s
+
+    def begins_to_queue(self, samples: Sequence[Sample], sign_s: float) -> bool:
+        """Tell whether the newest of these came nearly as late as what means a queue."""
+        newest = self.queue_s(samples[-1:]) > 1.5 * sign_s
+        return newest or self.queue_s(samples[-3:]) > 0.85 * sign_s
+
+    def queues(self, within_s: float, sign_s: float) -> bool:
+        """Tell whether even the quickest packets of so many last seconds came late by ``sign_s``."""
+        last = self.samples[-1]
+        recent = self.since(last.received_s - within_s)
+        recent = recent if len(recent) >= 3 else self.samples[-3:]
+        seen_s = last.received_s - recent[0].received_s
+        return len(recent) >= 3 and seen_s > within_s / 2 and self.queue_s(recent) > sign_s
 
     def falls(self, samples: Sequence[Sample]) -> bool:
         """Tell whether a queue gets shorter: it was there before these were sent."""

@@ -9,13 +9,15 @@ that one train measures the narrower direction, by one clock.
 """
 
 import os
+from dataclasses import replace
 from typing import Final, Literal
 
 from telemed_desk.clinical.ladder import USABLE_SHARE
 from telemed_desk.devices.probe.figures import LinkFigures, TrainFigures
 from telemed_desk.devices.probe.pacing import TrainOrders, TrainSender
-from telemed_desk.devices.probe.plan import FAST_BPS, ProbePlan
+from telemed_desk.devices.probe.plan import FAR_PINGS, FAST_BPS, ProbePlan
 from telemed_desk.devices.probe.running import Direction, TrainRun
+from telemed_desk.devices.probe.sizes import wire_share
 from telemed_desk.devices.probe.train import SILENCE_S, Train
 from telemed_desk.devices.probe.voice import VoiceTally
 from telemed_protocol import probe
@@ -30,6 +32,7 @@ LATE_S: Final = 0.02
 PAUSE_S: Final = 0.05
 LEAST_VOICE_S: Final = 1.0
 PATIENCE_S: Final = 0.2
+UNEVEN_S: Final = 0.015
 AT_ONCE_RTT_S: Final = 0.07
 BUSY_SILENCE_S: Final = 1.0
 """Reports of one train come behind the packets of the other."""
@@ -43,7 +46,7 @@ VOICE_NEEDS_BPS: Final = 120_000
 KEPT_BYTES: Final = 30_000
 """Of the budget, for pings, reports, orders and the handshake."""
 _US: Final = 1_000_000
-_REPORT_IP_BYTES: Final = 44 + probe.OVERHEAD_BYTES
+_REPORT_IP_BYTES: Final = probe.REPORT_BYTES + probe.OVERHEAD_BYTES
 
 
 class ProbeSession:
@@ -54,6 +57,7 @@ class ProbeSession:
         plan: How much.
         loop: Through two relays of ours; session and key are then anything.
         extra_bytes: What each packet carries besides UDP and IP headers, such as a relay's.
+        stream: All of it goes through TCP.
     """
 
     def __init__(
@@ -64,10 +68,12 @@ class ProbeSession:
         *,
         loop: bool = False,
         extra_bytes: int = 0,
+        stream: bool = False,
     ) -> None:
         self._session, self._key, self._plan = session, key, plan
         self._loop = loop
         self._header_bytes = probe.OVERHEAD_BYTES + extra_bytes
+        self._extra_bytes, self._stream = extra_bytes, stream
         self._filling = os.urandom(probe.MAX_DATAGRAM)
         self._stage: Stage = "rest" if loop else "hello"
         self._cookie = b""
@@ -134,7 +140,7 @@ class ProbeSession:
                 report = probe.read_report(data)
                 for run in self._running:
                     run.hear(now, report)
-                    run.also(_REPORT_IP_BYTES)
+                    run.also(len(data) + probe.OVERHEAD_BYTES)
             case probe.DATA, "trains":
                 for run in self._running:
                     if self._loop or run.direction == "down":
@@ -212,7 +218,7 @@ class ProbeSession:
 
     def _ping_at_rest(self, now: float) -> list[bytes]:
         tally = self._rest
-        if len(tally.sent) < self._plan.pings:
+        if len(tally.sent) < self._pings_wanted():
             self._next_at = now + PING_EVERY_S
             return self._ping(now, probe.MIN_DATA)
         rtts = tally.rtts_s
@@ -226,6 +232,12 @@ class ProbeSession:
         else:
             self._go("done", now)
         return []
+
+    def _pings_wanted(self) -> int:
+        """Return more where they come unevenly: of few, the spread is often far too small."""
+        rtts = self._rest.rtts_s
+        uneven = len(rtts) > 1 and max(rtts) - min(rtts) > UNEVEN_S and self._plan.trains
+        return max(self._plan.pings, FAR_PINGS) if uneven else self._plan.pings
 
     # ---- trains ---------------------------------------------------------------------------------
 
@@ -250,6 +262,7 @@ class ProbeSession:
             now,
             rtt_s=rtts[0],
             spread_s=rtts[int(0.9 * (len(rtts) - 1))] - rtts[0],
+            blur_s=rtts[len(rtts) // 2] - rtts[0],
             transit_s=min(transits),
             silence_s=BUSY_SILENCE_S if at_once else SILENCE_S,
         )
@@ -367,4 +380,10 @@ class ProbeSession:
 
     def _of(self, direction: Direction, also: tuple[int, int]) -> TrainFigures:
         train = self._trains.get(direction)
-        return TrainFigures() if train is None else train.figures(also)
+        if train is None:
+            return TrainFigures()
+        seen = train.figures(also)
+        if seen.capacity_bps is None:
+            return seen
+        share = wire_share(train.held_packet_bytes, self._extra_bytes, stream=self._stream)
+        return replace(seen, capacity_bps=share * seen.capacity_bps)

@@ -14,10 +14,20 @@ from typing import Final, Literal
 
 from telemed_desk.clinical.ladder import USABLE_SHARE
 from telemed_desk.devices.probe.figures import TrainFigures
+from telemed_desk.devices.probe.lossy import (
+    COUNTED,
+    LOSSY,
+    OVERLOAD,
+    SETTLE_TIMES,
+    TOP_TIMES,
+    overload,
+    times_longer,
+)
 from telemed_desk.devices.probe.plan import SLOW_BPS, START_BPS, TrainPlan
 from telemed_desk.devices.probe.seen import (
     LOSS_PACKETS,
     MORE_LOSS,
+    Held,
     Sample,
     Seen,
     filled_bps,
@@ -35,17 +45,7 @@ Phase = Literal["ramp", "hold", "drain", "settle", "done"]
 
 STEP_FACTOR: Final = 2.0
 LONG_STEP_FACTOR: Final = 3.0
-OVERLOAD: Final = 1.25
-LOSSY: Final = 0.04
-LOSSY_OVERLOAD: Final = 1.12
-STANDING_LOAD: Final = 0.98
-STANDING_S: Final = 0.12
-"""On a lossy link, what is lost for want of room cannot be told from what is lost anyway: little of it
-is caused there, and none while a queue stands."""
 STEP_PACKETS: Final = 5
-LOSSY_SETTLE: Final = 2.0
-ENOUGH_PACKETS: Final = 250
-"""A lossy link is looked at for longer, unless so many were sent: chance is its largest error."""
 FULL_WITHIN_S: Final = 0.12
 SILENCE_S: Final = 0.3
 SETTLE_IN_S: Final = 0.2
@@ -59,6 +59,8 @@ MOST_FALSE_ALARMS: Final = 4
 MOST_REFITS: Final = 3
 MORE_FOR_SPREAD, LONGEST_MORE_S = 8.0, 0.6
 """Uneven arrival blurs both ends of the time in which a link is kept full; a longer one, less."""
+HOLD_GRACE_S: Final = 1.5
+"""What is kept full when its time is over is kept so until it tells something."""
 SAME_LOSS: Final = 0.05
 LONGEST_DRAIN_S: Final = 4.0
 
@@ -70,7 +72,8 @@ class Train:
         plan: How much it may take.
         now: Seconds of the caller's clock.
         rtt_s: Round trip at rest.
-        spread_s: How much round trips at rest differ.
+        spread_s: How much later than the quickest the slowest of ten round trips at rest are.
+        blur_s: How much later the middle one is.
         transit_s: Least transit time at rest in this direction, on the same two clocks as the
             reports; None = not known.
         silence_s: Reports may stay away so long without meaning anything.
@@ -83,12 +86,14 @@ class Train:
         *,
         rtt_s: float,
         spread_s: float = 0.0,
+        blur_s: float = 0.0,
         transit_s: float | None = None,
         silence_s: float = SILENCE_S,
     ) -> None:
         self._plan = plan
         self._rtt_s = rtt_s
         self._silence_s = silence_s
+        self._blur_s = blur_s
         self._queue_sign_s = max(0.03, 1.5 * spread_s)
         self._longer_s = min(LONGEST_MORE_S, MORE_FOR_SPREAD * spread_s)
         self._began_at = now
@@ -100,7 +105,7 @@ class Train:
         self._step_packets = STEP_PACKETS
         self._drain_s = 0.0
         self._full_from_s = -math.inf
-        self._held: tuple[float, bool, float | None] | None = None
+        self._held: Held | None = None
         self._held_window: Sequence[Sample] = ()
         self._call_delay_ms: float | None = None
         self._ended = ""
@@ -139,6 +144,15 @@ class Train:
         return packet_bytes(self.rate_bps)
 
     @property
+    def held_packet_bytes(self) -> float:
+        """Mean size of what came while the link was full, with headers."""
+        window = self._held_window
+        packets = window[-1].packets - window[0].packets if window else 0
+        if packets > 0:
+            return (window[-1].size - window[0].size) / packets
+        return packet_bytes(self._capacity_bps()) + OVERHEAD_BYTES
+
+    @property
     def drained(self) -> bool:
         """Whether it has let the queue run empty itself."""
         return self._drained
@@ -152,7 +166,8 @@ class Train:
 
     def tick(self, now: float) -> None:
         """Decide; cheap, to be called at every packet."""
-        if now - self._began_at > self._plan.limit_s:
+        grace_s = HOLD_GRACE_S if self.phase == "hold" else 0.0
+        if now - self._began_at > self._plan.limit_s + grace_s:
             self.stop("time")
         elif self.phase == "ramp":
             self._ramp(now)
@@ -174,21 +189,20 @@ class Train:
             self._full_from_s = (
                 self._seen.samples[-1].received_s if self._seen.samples else -math.inf
             )
-            self._enter("hold", now, self._overload_bps())
+            wanted_bps = self._overload(self._seen.arriving_bps() or START_BPS / 3)
+            self._enter("hold", now, min(wanted_bps, self.rate_bps))
             return
         seen = self._seen.of_stage(self.stage)
         if len(seen) < 2 or seen[-1].number - seen[0].number < self._step_packets:
             return
         at_cap = self.rate_bps >= self._plan.cap_bps
-        least_s = self._plan.top_s if at_cap else self._plan.step_s
+        sent = seen[-1].number - seen[0].number
+        top_s = self._plan.top_s * times_longer(TOP_TIMES, sent, loses=self._loses())
+        least_s = top_s if at_cap else self._plan.step_s
         if seen[-1].received_s - seen[0].received_s < least_s:
             return
-        sign_s = self._queue_sign_s
-        if (
-            self._seen.queue_s(seen[-3:]) > 0.85 * sign_s
-            or self._seen.queue_s(seen[-1:]) > 1.5 * sign_s
-        ):
-            return  # it begins to queue: another step would fill a slow link for seconds
+        if self._seen.begins_to_queue(seen, self._queue_sign_s):
+            return  # another step would fill a slow link for seconds
         if at_cap:
             self._top(seen)
             return
@@ -204,7 +218,7 @@ class Train:
         if not sent and seen[-1].received_s - seen[0].received_s < TOP_TRIES * self._plan.top_s:
             return
         self._clear(seen)
-        self._held = (slope_bps(newest), True, 1000 * self._seen.median_queue_s(newest))
+        self._held = Held(slope_bps(newest), True, self._seen.median_queue_s(newest))
         self._finish("cap" if sent else "sender")
 
     def _clear(self, seen: Sequence[Sample]) -> None:
@@ -221,13 +235,7 @@ class Train:
             return True
         if not self._seen.samples:
             return False
-        last = self._seen.samples[-1]
-        within_s = max(FULL_WITHIN_S, 4 * self._packet_s())
-        recent = self._seen.since(last.received_s - within_s)
-        recent = recent if len(recent) >= 3 else self._seen.samples[-3:]
-        seen_s = recent[-1].received_s - recent[0].received_s
-        queues = self._seen.queue_s(recent) > self._queue_sign_s
-        if len(recent) >= 3 and seen_s > within_s / 2 and queues:
+        if self._seen.queues(max(FULL_WITHIN_S, 4 * self._packet_s()), self._queue_sign_s):
             return True
         return self._step_packets == STEP_PACKETS and loses_more(self._seen.samples, self._cleared)
 
@@ -244,14 +252,8 @@ class Train:
 
     def _overload(self, arriving_bps: float) -> float:
         """Return what keeps a link full that lets this much arrive."""
-        loss = self.loss_ratio
-        factor = OVERLOAD
-        if loss > LOSSY:
-            factor = STANDING_LOAD if self.queue_s > STANDING_S else LOSSY_OVERLOAD
-        return min(factor * arriving_bps / (1 - min(loss, 0.5)), self._plan.cap_bps * OVERLOAD)
-
-    def _overload_bps(self) -> float:
-        return min(self._overload(self._seen.arriving_bps() or START_BPS / 3), self.rate_bps)
+        wanted_bps = overload(self.loss_ratio, self.queue_s) * arriving_bps
+        return min(wanted_bps, self._plan.cap_bps * OVERLOAD)
 
     def _window(self) -> list[Sample]:
         """Return what arrived while the link was kept full, packets of the ramp's last step too.
@@ -272,8 +274,8 @@ class Train:
             self._judge(now, window)
 
     def _is_not_full(self, window: Sequence[Sample]) -> bool:
-        recent = [s for s in window if s.received_s > window[-1].received_s - 0.2]
-        queue_s = max(s.transit_s for s in recent) - self._seen.least_s
+        after_s = window[-1].received_s - 0.2
+        queue_s = max(s.transit_s for s in window if s.received_s > after_s) - self._seen.least_s
         expected = NOT_FULL * (1 - self.loss_ratio)
         return queue_s < 0.8 * self._queue_sign_s and share_carried(window) >= expected
 
@@ -297,7 +299,7 @@ class Train:
 
     def _end_hold(self, now: float, window: Sequence[Sample]) -> None:
         queue_s = self._seen.median_queue_s(window)
-        self._held = (slope_bps(window), self._is_not_full(window), 1000 * queue_s)
+        self._held = Held(slope_bps(window), self._is_not_full(window), queue_s)
         self._held_window = window
         self._ended = "held"
         capacity_bps = self._capacity_bps()
@@ -312,18 +314,18 @@ class Train:
     def _loses(self) -> bool:
         """Tell whether packets get lost, in the end be it for want of room: they are worth counting."""
         settling = self.phase == "settle" and lost_share(self._held_window) > LOSSY
-        return settling or self.loss_ratio > LOSSY
+        return settling or self.loss_ratio > COUNTED
 
     def _settle(self, now: float) -> None:
         seen = self._seen.of_stage(self.stage)
         span_s = seen[-1].received_s - seen[0].received_s if seen else 0.0
-        few = len(seen) > 0 and seen[-1].number - seen[0].number < ENOUGH_PACKETS
-        settle_s = self._plan.settle_s * (LOSSY_SETTLE if few and self._loses() else 1.0)
+        sent = seen[-1].number - seen[0].number if seen else 0
+        settle_s = self._plan.settle_s * times_longer(SETTLE_TIMES, sent, loses=self._loses())
         late = now - self._phase_at > self._rtt_s + 2 * settle_s + 1.0
         if span_s >= settle_s and self._was_chance(seen):
+            again_bps, self._held, self._ended = self.rate_bps / USABLE_SHARE, None, ""
             self._alarms += 1
             self._clear(seen)
-            again_bps, self._held, self._ended = self.rate_bps / USABLE_SHARE, None, ""
             self._enter("ramp", now, min(again_bps, float(self._plan.cap_bps)))
             return
         if span_s >= settle_s:
@@ -353,16 +355,15 @@ class Train:
         window = self._window() if self.phase == "hold" else []
         span_s = window[-1].received_s - window[0].received_s if window else 0.0
         if self._held is None and span_s >= JUDGE_S / 2:
-            window = self._seen.since(
-                window[-1].received_s - JUDGE_S
-            )  # what a bucket let through is past
-            queue_ms = 1000 * self._seen.median_queue_s(window)
-            queues = queue_ms > 1000 * self._queue_sign_s
+            # What a bucket let through is past.
+            window = self._seen.since(window[-1].received_s - JUDGE_S)
+            queue_s = self._seen.median_queue_s(window)
+            queues = queue_s > self._queue_sign_s
             lossy = lost_share(window) > self.loss_ratio + MORE_LOSS
-            self._held = (slope_bps(window), not queues and not lossy, queue_ms)
+            self._held = Held(slope_bps(window), not queues and not lossy, queue_s)
             self._held_window = window
         if self._held is None and self._best_bps > 0:
-            self._held = (self._best_bps, True, None)
+            self._held = Held(self._best_bps, True, None)
         self._finish(self._ended or reason)
 
     def _finish(self, reason: str) -> None:
@@ -371,7 +372,7 @@ class Train:
         self.rate_bps = 0.0
 
     def _capacity_bps(self) -> float:
-        return self._held[0] if self._held is not None else 0.0
+        return self._held.rate_bps if self._held is not None else 0.0
 
     # ---- what came of it ----------------------------------------------------------------------
 
@@ -388,11 +389,11 @@ class Train:
         loss = max(0.0, 1 - arrived / sent) if sent >= LOSS_PACKETS else 0.0
         if self._held is None:
             return TrainFigures(ended=self._ended)
-        rate, at_least, queue_ms = self._held
+        queue_s = self._held.queue_s
         return TrainFigures(
-            capacity_bps=filled_bps(self._held_window, rate, loss, sent),
-            at_least=at_least,
-            full_delay_ms=None if queue_ms is None else max(0.0, queue_ms),
+            capacity_bps=filled_bps(self._held_window, self._held, loss, sent, self._blur_s),
+            at_least=self._held.at_least,
+            full_delay_ms=None if queue_s is None else max(0.0, 1000 * queue_s),
             call_delay_ms=self._call_delay_ms,
             loss_ratio=loss if sent >= LOSS_PACKETS else None,
             ended=self._ended,

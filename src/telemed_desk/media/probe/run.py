@@ -86,7 +86,12 @@ async def _addresses(host: str, port: int) -> list[tuple[int, tuple[str, int]]]:
 
 async def _on(way: Way, message: RunLinkProbe, plan: ProbePlan) -> LinkFigures:
     session = ProbeSession(
-        message.session, message.key, plan, loop=way.loop, extra_bytes=way.extra_bytes
+        message.session,
+        message.key,
+        plan,
+        loop=way.loop,
+        extra_bytes=way.extra_bytes,
+        stream=way.stream,
     )
     driver = SessionDriver(session, way.send)
     way.hear = driver.received

@@ -37,6 +37,7 @@ class Way:
     Attributes:
         name: As :class:`telemed_desk.devices.probe.figures.LinkFigures` calls it.
         extra_bytes: Of each packet, beyond UDP and IP headers.
+        stream: It goes through TCP.
         send: Sends a datagram; never blocks, never raises.
         loop: What is sent comes back here.
     """
@@ -46,6 +47,7 @@ class Way:
     send: Callable[[bytes], None]
     hear: Heard = lambda _data, _age: None
     loop: bool = False
+    stream: bool = False
 
 
 @contextlib.asynccontextmanager
@@ -179,7 +181,12 @@ async def _allocate(server: TurnServer, address: tuple[str, int]) -> _End:
 @contextlib.asynccontextmanager
 async def relay_way(server: TurnServer, end: _End, address: tuple[str, int]) -> AsyncIterator[Way]:
     """Go to the responder through the relay; ``end`` stays open, for another way after this."""
-    way = Way(f"relay-{server.way}", EXTRA_BYTES[server.way], lambda data: end.send(data, address))
+    way = Way(
+        f"relay-{server.way}",
+        EXTRA_BYTES[server.way],
+        lambda data: end.send(data, address),
+        stream=server.way != "udp",
+    )
 
     def heard(data: bytes, came_from: tuple[str, int]) -> None:
         if came_from[:2] == address[:2]:
@@ -205,6 +212,7 @@ async def loop_way(server: TurnServer, end: _End) -> AsyncIterator[Way | None]:
         EXTRA_BYTES[server.way],
         lambda data: end.send(data, other.address),
         loop=True,
+        stream=server.way != "udp",
     )
     opened = asyncio.Event()
 
