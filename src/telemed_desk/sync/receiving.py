@@ -102,7 +102,7 @@ class LogReader:
         self._bulk = bulk
         self._own_device = own_device
         self._wall_ms = wall_ms
-        self._asked_at = 0
+        self._asked_at = 0  # the number for which the members are being asked for
 
     def take_held(self, chain: MemberChain) -> tuple[int, tuple[Op, ...]]:
         """Try again what was kept unread: a key may have come, or a newer version of this program.
@@ -182,15 +182,19 @@ class LogReader:
         fresh = check_log_chain(page, asked.cursor, cursor)
         steps: list[_Step] = []
         seen = _Page(receipts=dict(self._store.receipts_after(cursor.sseq)))
-        need_members = False
+        unknown: int | None = None
         for pulled in fresh:
             step = self._verify(pulled, chain, seen)
             if step.reason == _TRY_MEMBERS:
-                need_members = True
-                self._asked_at = pulled.sseq
+                unknown = pulled.sseq
                 break
             steps.append(step)
-        return self._apply(steps, cursor, page.head, need_members=need_members)
+        taken = self._apply(steps, cursor, page.head, need_members=unknown is not None)
+        if unknown is not None:
+            # Only now: a page that the store refused says to nobody that the members must be asked
+            # for, and an honest server would be blamed for not having told us.
+            self._asked_at = unknown
+        return taken
 
     def _verify(self, pulled: PulledSegment, chain: MemberChain, page: _Page) -> _Step:
         cursor = Cursor(pulled.sseq, pulled.log_hash)
