@@ -1,5 +1,6 @@
 """The invariants, looked at when everything has had time to come to rest."""
 
+import contextlib
 import hashlib
 import itertools
 from collections.abc import Iterable
@@ -11,7 +12,8 @@ from telemed_desk.vault.payloads import NoteRevise, NoteSign, read_payload
 from telemed_protocol.api import PulledSegment
 from telemed_protocol.errors import ForgeryError, FormatError
 from telemed_protocol.op import Op, OpId
-from telemed_protocol.segment import SealedSegment, open_segment, parse_segment
+from telemed_protocol.segment import SealedSegment, open_segment, parse_segment, verify_segment
+from tests.simulator.cast import PUBLICS
 from tests.simulator.desk import SimDesk
 from tests.simulator.liars import LIARS_KEY
 from tests.simulator.people import NOTES
@@ -55,7 +57,7 @@ def check(world: World, desks: list[SimDesk], *, lied_to: set[bytes] | None = No
         for desk in resting:
             check_claims(desk, in_order)
     _membership_holds(world, desks)
-    _removed_stay_out(world, desks)
+    removed_stay_out(world, desks)
 
 
 def _nothing_made_up(world: World, desk: SimDesk) -> None:
@@ -207,26 +209,40 @@ def _opened(world: World, wire: bytes) -> tuple[Op, ...]:
         return ()
 
 
-def _removed_stay_out(world: World, desks: list[SimDesk]) -> None:
-    """I9: no later key reaches a removed desk, and nothing of it stands behind its removal."""
-    log = _log(world)
+def _written(world: World) -> list[SealedSegment]:
+    """What in the log its writer signed; a segment that rotted belongs to nobody."""
+    found = []
+    for entry in _log(world):
+        with contextlib.suppress(FormatError, ForgeryError, KeyError):
+            segment = parse_segment(entry.wire)
+            verify_segment(segment, PUBLICS[segment.header.device].signing)
+            found.append(segment)
+    return found
+
+
+def removed_stay_out(world: World, desks: list[SimDesk]) -> None:
+    """I9: no later key reaches a removed desk, and nothing of it stands behind its removal.
+
+    Raises:
+        Violated: One of these does not hold.
+    """
+    log = _written(world)
     members = [d for d in desks if d.alive and not d.removed]
     for desk in desks:
         if not desk.removed:
             continue
         if desk.alive and any(desk.store.epoch_key(e) for e in desk.later_epochs):
             raise Violated("I9", "a removed desk holds a later key")
-        for entry in log:
-            segment = parse_segment(entry.wire)
+        for segment in log:
             if desk.identity.device in world.kept_from.get(segment.hash, ()):
                 _kept_from(desk, segment)
         closed = False
-        for entry in log:
-            header = parse_segment(entry.wire).header
+        for segment in log:
+            header = segment.header
             closed = closed or header.epoch in desk.later_epochs
             if not closed or header.device != desk.identity.device:
                 continue
-            ops = _opened(world, entry.wire)
+            ops = _opened(world, segment.wire)
             if any(op.op_id in member.store.ops for member in members for op in ops):
                 raise Violated("I9", "a removed desk's later work was taken over")
 
