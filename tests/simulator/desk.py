@@ -25,8 +25,9 @@ from telemed_desk.sync.problems import BadAnswer, Refused, ServerUnreachable
 from telemed_desk.sync.receiving import Position
 from telemed_desk.sync.status import Phase
 from telemed_desk.vault.problems import VaultDamaged
-from telemed_protocol.api import PulledSegments, Receipt
+from telemed_protocol.api import Held, PulledSegments, Receipt, WrappedKey
 from telemed_protocol.errors import KnownError
+from telemed_protocol.membership import SignedRecord
 from telemed_protocol.op import Op, OpId
 from tests.simulator.cast import IDENTITIES, epoch_key, founding
 from tests.simulator.disk import Crash, Disk
@@ -195,12 +196,18 @@ class SimDesk:
                 self._ask(
                     activity,
                     lambda: (*server.members(device), server.held(device)),
-                    lambda answer: self.hands.take_members(*answer, known=known),
+                    lambda answer: self._take_members(*answer, known=known),
                 )
 
     def _take_page(self, page: PulledSegments, asked: Position) -> Event:
-        self.world.page_taken(self.identity.device, page)
+        self.world.page_taken(self.identity.device, page, asked.cursor.sseq)
         return self.hands.take_page(page, asked)
+
+    def _take_members(
+        self, records: list[SignedRecord], wraps: list[WrappedKey], held: Held, *, known: int
+    ) -> Event:
+        self.world.members_taken(self.identity.device, records)
+        return self.hands.take_members(records, wraps, held, known=known)
 
     def _seal(self, activity: Seal) -> Event:
         """Seal, and remember who this desk knew to be removed when it did."""

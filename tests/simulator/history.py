@@ -42,6 +42,7 @@ class History:
             self.world.server = self.liar  # type: ignore[assignment]
             self.world.receipt_taken = self.liar.taken
             self.world.page_taken = self.liar.page_taken
+            self.world.members_taken = self.liar.members_taken
             self.liar.has_key = self._has_key
         self.world.announce = self._announce
         self.world.announce_members = self._announce_members

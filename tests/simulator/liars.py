@@ -1,4 +1,7 @@
-"""Servers that lie, each about one thing, from some moment on; all hashes follow, as a liar's would."""
+"""Servers that lie, each about one thing, from some moment on; all hashes follow, as a liar's would.
+
+A lie counts as told once a desk has looked at it: an answer that was lost, or cut short, told nothing.
+"""
 
 import hashlib
 import random
@@ -39,6 +42,7 @@ class Liar:
         self._apart: set[bytes] = set()
         self._other: SimServer | None = None
         self._given: dict[bytes, Receipt] = {}
+        self._contradictions: list[PulledSegment] = []
         self.has_key: Callable[[bytes, int], bool] = lambda _device, _epoch: False
 
     def begin(self, victims: set[bytes], seen: int) -> None:
@@ -102,9 +106,10 @@ class Liar:
                 self._given[wire] = self._other.append(wire)
                 return self._given[wire]
             if self.rng.random() < 0.5:
-                if _contradicts(self._other, wire):
-                    self.lied_to |= self._apart
+                contradicts = _contradicts(self._other, wire)
                 self._other.append(wire)
+                if contradicts:
+                    self._contradictions.append(self._other.log[-1])
         return receipt
 
     def taken(self, device: bytes, receipt: Receipt, cursor_sseq: int) -> None:
@@ -113,26 +118,40 @@ class Liar:
         if visible and receipt.log_hash != self.honest.log[receipt.sseq - 1].log_hash:
             self.lied_to.add(device)
 
-    def page_taken(self, device: bytes, page: PulledSegments) -> None:
-        """A desk looks at a page; one that was lost, or came to a dead PC, gave nothing away."""
-        if self.kind == "old-members" and self._is_lied_to(device):
-            # Nothing gives it away before somebody seals under the epoch that is kept from them.
-            epochs = [parse_segment(entry.wire).header.epoch for entry in page.segments]
-            if any(not self.has_key(device, epoch) for epoch in epochs):
-                self.lied_to.add(device)
+    def page_taken(self, device: bytes, page: PulledSegments, after: int) -> None:
+        """A desk looks at a page that it asked for with this number: does it give the lie away?"""
+        if not self._is_lied_to(device):
+            return
+        match self.kind:
+            case "old-members":
+                # Nothing does before somebody seals under the epoch that is kept from them.
+                epochs = [parse_segment(entry.wire).header.epoch for entry in page.segments]
+                told = any(not self.has_key(device, epoch) for epoch in epochs)
+            case "fork":
+                told = any(entry in self._contradictions for entry in page.segments)
+            case "rekey" | "receipt":
+                told = False
+            case _:
+                # Only what differs from the truth, or is less than was shown before.
+                told = page.head < after or any(self._is_made_up(e) for e in page.segments)
+        if told:
+            self.lied_to.add(device)
+
+    def _is_made_up(self, entry: PulledSegment) -> bool:
+        truth = self.honest.log
+        return entry.sseq > len(truth) or truth[entry.sseq - 1] != entry
+
+    def members_taken(self, device: bytes, records: list[SignedRecord]) -> None:
+        """A desk looks at what it was told of the members."""
+        if self.kind == "stranger" and any(r not in self.honest.records for r in records):
+            self.lied_to.add(device)
 
     def pull(self, device: bytes, after: int, limit: int) -> PulledSegments:
         honest = self.honest.pull(device, after, limit)
         if self._other is None or device not in self._apart or self.kind == "receipt":
             return honest
         log = self._other.log
-        shown = log[after : after + limit]
-        if self.kind != "fork":
-            # Only what differs from the truth, or is less than was shown before, can be noticed.
-            differs = any(a != b for a, b in zip(shown, honest.segments, strict=False))
-            if differs or len(shown) > len(honest.segments) or len(log) < after:
-                self.lied_to.add(device)
-        return PulledSegments(shown, len(log))
+        return PulledSegments(log[after : after + limit], len(log))
 
     def members(self, device: bytes) -> tuple[list[SignedRecord], list[WrappedKey]]:
         records, wraps = self.honest.members(device)
@@ -151,7 +170,6 @@ class Liar:
                 parse_record_author(records[0]),
             )
             records = [*records, sign_record(forged, STRANGER)]
-            self.lied_to.add(device)
         return records, wraps
 
     def _is_lied_to(self, device: bytes) -> bool:

@@ -117,6 +117,12 @@ def _joined(texts: list[NoteText]) -> NoteText:
     )
 
 
+def plain_note(words: str) -> Draft:
+    """What a test has somebody write."""
+    sections = {"S": words, "O": "", "A": "", "P": ""}
+    return ("note.revise", NOTES[0], (), {"consultation": CONSULTATIONS[0], "at_ms": 1, **sections})
+
+
 def _note(desk: SimDesk) -> list[Draft]:
     draft = _revision(desk, desk.world.random.choice(NOTES))
     return [draft] if draft else []

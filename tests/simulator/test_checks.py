@@ -10,21 +10,15 @@ from telemed_protocol.segment import SegmentHeader, parse_segment, seal_segment
 from tests.simulator.cast import epoch_key
 from tests.simulator.checks import removed_stay_out
 from tests.simulator.history import History
-from tests.simulator.people import NOTES
+from tests.simulator.people import plain_note
 from tests.simulator.world import HOUR_MS, Parts, Plan, Violated
-
-
-def note(words: str) -> tuple[str, bytes, tuple[()], dict[str, object]]:
-    payload: dict[str, object] = {"consultation": bytes(16), "at_ms": 1, "S": words}
-    payload |= {"O": "", "A": "", "P": ""}
-    return ("note.revise", NOTES[0], (), payload)
 
 
 def two_notes_and_a_removal() -> History:
     """The first desk writes, then the second; both notes are everywhere, then the second is removed."""
     history = History(1, Plan(desks=3, server_rot=True, removal=True), Parts())
     for desk in history.desks[:2]:
-        desk.record(note(f"by {desk.name}"))
+        desk.record(plain_note(f"by {desk.name}"))
         history.world.run_until(history.world.now_ms + HOUR_MS)
     assert len(history.world.server.log) == 2
     history.world.server.out(history.desks[1].identity.device)

@@ -11,6 +11,7 @@ from typing import Any
 from telemed_desk.sync.core import SyncCore
 from telemed_desk.sync.hands import StoreHands
 from telemed_protocol.api import PulledSegments, Receipt
+from telemed_protocol.membership import SignedRecord
 from telemed_protocol.op import Op, OpId
 from telemed_protocol.segment import parse_segment
 from tests.simulator.cast import IDENTITIES, founding
@@ -137,7 +138,8 @@ class World:
     announce: Callable[[int], None] = lambda _sseq: None
     announce_members: Callable[[], None] = lambda: None
     receipt_taken: Callable[[bytes, Receipt, int], None] = lambda *_: None
-    page_taken: Callable[[bytes, PulledSegments], None] = lambda *_: None
+    page_taken: Callable[[bytes, PulledSegments, int], None] = lambda *_: None
+    members_taken: Callable[[bytes, list[SignedRecord]], None] = lambda *_: None
     words: int = 0
     steps: int = 0
 
