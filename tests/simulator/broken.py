@@ -289,7 +289,9 @@ def believes_members(known: MemberChain, records: list[SignedRecord]) -> MemberC
     return chain
 
 
-def believes_page(page: PulledSegments, _asked: Cursor, cursor: Cursor) -> tuple[Any, ...]:
+def believes_page(
+    page: PulledSegments, _asked: Cursor, cursor: Cursor, _hash_at: object
+) -> tuple[Any, ...]:
     return tuple(p for p in page.segments if p.sseq > cursor.sseq)
 
 

@@ -127,6 +127,34 @@ def test_a_log_without_our_acknowledged_segment_is_noticed() -> None:
     assert refuses(b, left_out) in {"fork", "seen", "lane-chain"}
 
 
+def test_a_fork_in_a_page_that_our_receipts_overtook_is_noticed() -> None:
+    server, a, b = history()
+    b.pull(server)
+    asked = b.hands.position()
+    a.pull(server)
+    other = copy.deepcopy(server)
+    b.write_and_send(server, "mine")
+    b.write_and_send(server, "mine too", lane=2)
+    assert b.store.at.sseq == 7
+    late = server.pull(asked.cursor.sseq, 1)
+    b.hands.take_page(PulledSegments(late.segments, 6), asked)  # honest, and late
+    # The server gave our place to A's; it shows that where it thinks that we look no more.
+    a.write_and_send(other, "in the place of mine")
+    before = copy.deepcopy((b.store.ops, b.store.at))
+    with pytest.raises(ServerInconsistent, match="fork"):
+        b.hands.take_page(other.pull(asked.cursor.sseq, 1), asked)
+    assert (b.store.ops, b.store.at) == before
+
+
+def test_what_is_no_segment_in_the_place_of_ours_is_noticed() -> None:
+    server, a, b = history()
+    b.pull(server)
+    a.write_and_send(server, "between")  # so the receipt cannot move the cursor over ours
+    b.write_and_send(server, "mine")
+    garbled = rebuilt([*wires(server)[:6], b"no segment at all"])
+    assert refuses(b, garbled) == "fork"
+
+
 def test_two_histories_shown_to_two_desks_are_noticed_at_their_first_exchange() -> None:
     server, a, b = history()
     b.pull(server)

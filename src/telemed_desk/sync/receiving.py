@@ -179,7 +179,7 @@ class LogReader:
             raise ServerInconsistent("rollback", page.head)
         if page.head > asked.cursor.sseq and not page.segments:
             raise ServerInconsistent("withheld", page.head)
-        fresh = check_log_chain(page, asked.cursor, cursor)
+        fresh = check_log_chain(page, asked.cursor, cursor, self._store.log_hash_at)
         steps: list[_Step] = []
         seen = _Page(receipts=dict(self._store.receipts_after(cursor.sseq)))
         unknown: int | None = None
@@ -202,6 +202,7 @@ class LogReader:
         try:
             segment = parse_segment(pulled.wire)
         except FormatError:
+            _check_receipt(pulled.sseq, _hash_of(pulled.wire), page)
             return _Step(cursor, pulled.wire, reason="format")
         header = segment.header
         if header.clinic != chain.clinic:
@@ -288,9 +289,7 @@ class LogReader:
             )
         if known is not None and known != header.seen_log_hash:
             raise ServerInconsistent("seen", sseq)
-        receipt = page.receipts.get(sseq)
-        if receipt is not None and receipt != segment.hash:
-            raise ServerInconsistent("fork", sseq)
+        _check_receipt(sseq, segment.hash, page)
 
     def _apply(
         self, steps: Sequence[_Step], cursor: Cursor, head: int, *, need_members: bool
@@ -329,12 +328,13 @@ class LogReader:
 
 
 def check_log_chain(
-    page: PulledSegments, asked: Cursor, cursor: Cursor
+    page: PulledSegments, asked: Cursor, cursor: Cursor, hash_at: Callable[[int], bytes | None]
 ) -> tuple[PulledSegment, ...]:
     """Check that a page continues the log without gap; return what lies behind the cursor.
 
     ``asked`` is the cursor that the page was asked with; ``cursor`` may have moved on since, by
-    receipts.
+    receipts. What they overtook is not taken again, and is compared with ``hash_at``, the log as it
+    is known here: a page may end before the cursor, and could show another log there unnoticed.
 
     Raises:
         ServerInconsistent: A number is missing or repeated, or the hashes do not follow.
@@ -347,9 +347,15 @@ def check_log_chain(
         log_hash = next_log_hash(log_hash, _hash_of(pulled.wire))
         if pulled.log_hash != log_hash:
             raise ServerInconsistent("fork", sseq)
-        if sseq == cursor.sseq and log_hash != cursor.log_hash:
+        if sseq <= cursor.sseq and hash_at(sseq) not in {None, log_hash}:
             raise ServerInconsistent("fork", sseq)
     return tuple(p for p in page.segments if p.sseq > cursor.sseq)
+
+
+def _check_receipt(sseq: int, segment_hash: bytes, page: _Page) -> None:
+    """Refuse anything else in a place for which we hold a receipt."""
+    if page.receipts.get(sseq, segment_hash) != segment_hash:
+        raise ServerInconsistent("fork", sseq)
 
 
 def _hash_of(wire: bytes) -> bytes:
