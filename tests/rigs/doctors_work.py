@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Final
 
 from telemed_desk.clinical.notes import NoteText
+from telemed_desk.sync.membership import verified_chain
 from telemed_desk.vault import Argon2Cost, OpDraft, Vault, VaultDirectory
 from telemed_desk.vault.attachments import seal_chunks
 from telemed_desk.vault.passphrase import TriesGuard
 from telemed_desk.vault.problems import WrongPassphrase
 from telemed_protocol.errors import KnownError
 from telemed_protocol.identity import DeviceIdentity
-from telemed_protocol.membership import MemberChain, MemberRecord, sign_record
+from telemed_protocol.membership import MemberRecord, SignedRecord, sign_record
 from telemed_protocol.op import OP_VERSION, READER_VERSION, Lane, Op, OpId, pack_payload
 from telemed_protocol.progress import Cursor
 from telemed_protocol.segment import GENESIS_HASH, SegmentHeader, next_log_hash, seal_segment
@@ -123,7 +124,11 @@ class Work:
     def open(self) -> Vault:
         """Unlock it, unless it is open."""
         if self.vault is None:
-            self.vault = open_at(self._folder, self.said, self._clock)
+            vault = open_at(self._folder, self.said, self._clock)
+            if vault.clinic is None:
+                vault.lock()
+                raise RuntimeError("enrol it first: no desk exchanges anything before")
+            self.vault = vault
             self._clock.now_ms = max(self._clock.now_ms, _newest_ms(self.vault))
         return self.vault
 
@@ -202,12 +207,8 @@ class Work:
         epoch = self.said.keys + 1
         vault.keep_epoch_key(epoch, bytes([epoch % 256]) * 32)
         self.said.keys = epoch
-        if not vault.member_records():
-            mine = vault.identity
-            record = MemberRecord(1, CLINIC, 1, bytes(32), "found", mine.public, 0, mine.device)
-            chain = MemberChain()
-            chain.extend(sign_record(record, mine))
-            vault.keep_member_records(chain.records)
+        newcomer = DeviceIdentity(*(self._rng.randbytes(size) for size in (16, 32, 32)))
+        vault.keep_member_records(_with(vault.member_records(), newcomer, vault.identity))
 
     # ---- sync ----------------------------------------------------------------------------------
 
@@ -332,6 +333,29 @@ class Work:
 
     def _made(self, ops: list[Op]) -> None:
         self.said.ops = max([self.said.ops, *(op.number for op in ops)])
+
+
+def enrol(vault: Vault) -> None:
+    """Make it a desk of the clinic, as the product does before a desk exchanges anything.
+
+    The journal says whose desk this is. When everything is sent and the database is lost, that alone
+    shows that nothing else was.
+    """
+    mine = vault.identity
+    vault.set_clinic(CLINIC).result()
+    vault.keep_member_records(_with(_with([], mine, mine), ELSEWHERE, mine))
+    vault.keep_epoch_key(0, EPOCH_KEY)
+
+
+def _with(
+    records: list[SignedRecord], who: DeviceIdentity, by: DeviceIdentity
+) -> list[SignedRecord]:
+    """The clinic's members and one more; the first one founds it."""
+    chain = verified_chain(records)
+    action = "add" if records else "found"
+    n = len(records) + 1
+    record = MemberRecord(1, CLINIC, n, chain.head, action, who.public, chain.epoch, by.device)
+    return [*records, sign_record(record, by)]
 
 
 def directory_at(folder: Path, wall_ms: Callable[[], int]) -> VaultDirectory:

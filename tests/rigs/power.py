@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from telemed_protocol.errors import KnownError
-from tests.rigs.doctors_work import Said, open_at
+from tests.rigs.doctors_work import Said, enrol, open_at
 from tests.rigs.shortcomings import look
 from tests.support.disk.disk import Disk, Loss, read_events, write_files
 from tests.vault.vault_kit import make_place
@@ -63,8 +63,10 @@ def child(shim: Path, *words: object) -> str:
 
 
 def make_base(folder: Path) -> None:
-    """Lay down a vault in which nothing has happened yet."""
-    make_place(folder).close()
+    """Lay down the vault of a clinic's desk in which nothing has happened yet."""
+    place = make_place(folder)
+    enrol(place.vault)
+    place.close()
 
 
 def power_cuts(
@@ -119,7 +121,7 @@ def power_cuts(
             thorough = found.states % THOROUGH_EVERY == 0
             lines = look(after, said, thorough=thorough)
             if found.states % SPOILED_EVERY == 0 and not lines:
-                lines = _look_at_second_copy(files, after, said)
+                lines = look_at_second_copy(files, after, said)
                 found.spoiled += 1
             found.wrong += [f"seed {seed}, event {i}, {loss}: {line}" for line in lines]
         if until and any(until in line for line in found.wrong):
@@ -134,7 +136,7 @@ def _name_of(files: dict[str, bytes], said: Said) -> bytes:
     return digest.digest()
 
 
-def _look_at_second_copy(files: dict[str, bytes], folder: Path, said: Said) -> list[str]:
+def look_at_second_copy(files: dict[str, bytes], folder: Path, said: Said) -> list[str]:
     """Destroy the database of a disk that opened well; what was not sent must be in the journal."""
     vault = open_at(folder, said)
     with vault.reading() as reader:
