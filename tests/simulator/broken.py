@@ -11,13 +11,14 @@ from telemed_desk.sync.hands import StoreHands
 from telemed_desk.sync.membership import verified_chain
 from telemed_desk.sync.ports import Cursor, LaneHead
 from telemed_desk.vault.fold import fold
+from telemed_desk.vault.problems import DiskFull
 from telemed_desk.vault.rows import Rows
 from telemed_protocol.api import AddMember, PulledSegments, Receipt
 from telemed_protocol.clock import HybridClock
 from telemed_protocol.identity import DeviceIdentity
 from telemed_protocol.membership import MemberChain, SignedRecord
 from telemed_protocol.op import Op, OpId
-from telemed_protocol.segment import SealedSegment
+from telemed_protocol.segment import SealedSegment, parse_segment
 from tests.simulator.server import SimServer
 from tests.simulator.store import SimStore
 
@@ -321,3 +322,13 @@ def believes_heads(self: Any, page: PulledSegments, asked: Any, chain: Any) -> A
     else:
         page = PulledSegments(page.segments, head)
     return _take(self, page, asked, chain)
+
+
+def remembers_refused(self: Any, page: PulledSegments, asked: Any, chain: Any) -> Any:
+    """Notes that members were asked for, also when the store refused the page and nobody was told."""
+    try:
+        return _take(self, page, asked, chain)
+    except DiskFull:
+        headers = [(entry.sseq, parse_segment(entry.wire).header) for entry in page.segments]
+        self._asked_at = next((at for at, header in headers if header.epoch > chain.epoch), 0)
+        raise

@@ -43,6 +43,7 @@ from tests.simulator.broken import (
     nothing,
     one_side,
     only_chains,
+    remembers_refused,
 )
 from tests.simulator.record_bugs import RECORD_BUGS
 from tests.simulator.world import Parts, Plan
@@ -69,6 +70,7 @@ REMOVAL = Plan(desks=4, actions=40, lost=0.2, removal=True, unattended=True)
 
 
 CROWD = Plan(desks=6, actions=30, removal=True, unattended=True)
+FULL = Plan(desks=5, actions=20, disk_full=True, removal=True, unattended=True)
 LAGGING = Plan(desks=6, actions=30, liar="omit", partitions=True)
 
 
@@ -133,6 +135,7 @@ BUGS: tuple[Bug, ...] = (
         REMOVAL,
     ),
     Bug("sealed-as-before", Parts(hands=SealsAsBefore), REMOVAL),
+    Bug("refused-page-remembered", _reader("take", remembers_refused), FULL),
     Bug("late-answer-is-a-lie", Parts(hands=LateIsALie), CROWD),
     Bug(
         "new-key-for-the-removed",
