@@ -18,6 +18,9 @@ ALLOCATE_S: Final = 4.0
 BETTER_WITHIN_S: Final = 1.2
 """A better way than the first to answer is waited for: what got lost is sent again after 0.5 s. On a
 long link for as long again as the first one took: a call would wait, and TCP says nothing of UDP."""
+AGAIN_S: Final = (0.3, 0.6)
+"""Over UDP a relay is asked again from further ports: it takes two questions, each sent again only after
+0.5 s, and on a link that loses packets TCP would otherwise often answer first."""
 BIND_S: Final = 2.0
 KNOCK_EVERY_S: Final = 0.2
 READ_AT_ONCE: Final = 64
@@ -129,7 +132,12 @@ async def open_relay(servers: Sequence[TurnServer]) -> Relay | None:
 
     All are asked at once, and whatever is not taken is given back.
     """
-    asked = [asyncio.create_task(_ask(server)) for server in servers]
+    datagrams = [server for server in servers if server.way == _PREFERENCE[0]]
+    later = [(server, after_s) for after_s in AGAIN_S for server in datagrams]
+    asked = [
+        asyncio.create_task(_ask(server, after_s))
+        for server, after_s in [*((server, 0.0) for server in servers), *later]
+    ]
     if not asked:
         return None
     try:
@@ -162,7 +170,8 @@ async def _best_in_time(asked: Sequence["asyncio.Task[tuple[TurnServer, _End] | 
             until = min(until, now() + max(BETTER_WITHIN_S, now() - began))
 
 
-async def _ask(server: TurnServer) -> tuple[TurnServer, _End] | None:
+async def _ask(server: TurnServer, after_s: float = 0.0) -> tuple[TurnServer, _End] | None:
+    await asyncio.sleep(after_s)
     try:
         for _, address in await resolve(server.host, server.port):
             return server, await _allocate(server, (address, server.port))
