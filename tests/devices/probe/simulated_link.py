@@ -31,6 +31,7 @@ class Way:
         loss: Share lost at random; ``loss_before`` the limiter rather than after it.
         bucket_bytes: Tokens that let a first burst through unlimited.
         polices: Drops what exceeds the rate, without a queue.
+        resends: As TCP does: what is lost comes a round trip later, and holds up all behind it.
         stands: From and to when nothing passes; all of it comes at the end, as after a Wi-Fi scan.
     """
 
@@ -42,6 +43,7 @@ class Way:
     loss_before: bool = False
     bucket_bytes: int = 0
     polices: bool = False
+    resends: bool = False
     stands: tuple[float, float] = (0.0, 0.0)
 
 
@@ -84,10 +86,15 @@ class _Lane:
             self.longest_queue_s = max(self.longest_queue_s, waiting_s)
             self.tokens = 0.0
             leaves = self.free_at = max(self.free_at, now) + size * 8 / way.bps
+        again_s = 0.0
         if not way.loss_before and self.chance.random() < way.loss:
-            return None
+            if not way.resends:
+                return None
+            again_s = 2 * way.delay_ms / 1000 + max(0.0, self.free_at - now)
         jitter_ms = self.chance.uniform(-way.jitter_ms, way.jitter_ms)
-        self.last_at = max(self.last_at, leaves + max(0.0, way.delay_ms + jitter_ms) / 1000)
+        self.last_at = max(
+            self.last_at, leaves + again_s + max(0.0, way.delay_ms + jitter_ms) / 1000
+        )
         return self.last_at
 
 
@@ -120,6 +127,7 @@ class Simulation:
     answers: bool = True
     on_server: Callable[[float, bytes, list[bytes]], None] | None = None
     loop: bool = False
+    stream: bool = False
     _events: list[tuple[float, int, str, bytes]] = field(default_factory=list)
     _count: "itertools.count[int]" = field(default_factory=itertools.count)
 
@@ -129,7 +137,7 @@ class Simulation:
         responder = Responder()
         size = self.grant_bytes
         responder.admit(Grant(SESSION, KEY, self.server_clock_s + 120, size, size, 40_000_000))
-        session = ProbeSession(SESSION, KEY, self.plan, loop=self.loop)
+        session = ProbeSession(SESSION, KEY, self.plan, loop=self.loop, stream=self.stream)
         now, events = 0.0, 0
         session.start(now)
 

@@ -265,6 +265,7 @@ class ProbeSession:
             blur_s=rtts[len(rtts) // 2] - rtts[0],
             transit_s=min(transits),
             silence_s=BUSY_SILENCE_S if at_once else SILENCE_S,
+            stream=self._stream,
         )
         number = len(self._trains)
         if up:
@@ -385,5 +386,9 @@ class ProbeSession:
         seen = train.figures(also)
         if seen.capacity_bps is None:
             return seen
-        share = wire_share(train.held_packet_bytes, self._extra_bytes, stream=self._stream)
+        share = wire_share(
+            train.held_packet_bytes,
+            self._extra_bytes,
+            stream=self._stream and self._extra_bytes > 0,
+        )
         return replace(seen, capacity_bps=share * seen.capacity_bps)

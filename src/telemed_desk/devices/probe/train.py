@@ -31,6 +31,7 @@ from telemed_desk.devices.probe.seen import (
     Sample,
     Seen,
     filled_bps,
+    in_order_bps,
     loses_more,
     lost_share,
     queued_by_now_s,
@@ -77,6 +78,7 @@ class Train:
         transit_s: Least transit time at rest in this direction, on the same two clocks as the
             reports; None = not known.
         silence_s: Reports may stay away so long without meaning anything.
+        stream: Through TCP.
     """
 
     def __init__(
@@ -89,10 +91,13 @@ class Train:
         blur_s: float = 0.0,
         transit_s: float | None = None,
         silence_s: float = SILENCE_S,
+        stream: bool = False,
     ) -> None:
         self._plan = plan
         self._rtt_s = rtt_s
         self._silence_s = silence_s
+        self._stream = stream
+        self._rate_of = in_order_bps if stream else slope_bps
         self._blur_s = blur_s
         self._queue_sign_s = max(0.03, 1.5 * spread_s)
         self._longer_s = min(LONGEST_MORE_S, MORE_FOR_SPREAD * spread_s)
@@ -109,7 +114,7 @@ class Train:
         self._held_window: Sequence[Sample] = ()
         self._call_delay_ms: float | None = None
         self._ended = ""
-        self._drained = False
+        self.drained = False  # whether it has let the queue run empty itself
         self.phase: Phase = "ramp"
         self.stage = 1
         self.rate_bps = float(min(START_BPS, plan.cap_bps))
@@ -125,11 +130,6 @@ class Train:
         """Lost while the link was not full."""
         sent, arrived = self._cleared
         return max(0.0, 1 - arrived / sent) if sent else 0.0
-
-    @property
-    def cleared(self) -> tuple[int, int]:
-        """Packets sent, and arrived, while the link was not full."""
-        return self._cleared
 
     @property
     def queue_s(self) -> float:
@@ -153,11 +153,6 @@ class Train:
         return packet_bytes(self._capacity_bps()) + OVERHEAD_BYTES
 
     @property
-    def drained(self) -> bool:
-        """Whether it has let the queue run empty itself."""
-        return self._drained
-
-    @property
     def rate_seen_bps(self) -> float:
         """The fastest that was carried so far."""
         return max(self._best_bps, self._capacity_bps())
@@ -174,7 +169,7 @@ class Train:
         elif self.phase == "hold":
             self._hold(now)
         elif self.phase == "drain" and now - self._phase_at > self._drain_s:
-            self._drained = True
+            self.drained = True
             self._enter("settle", now, USABLE_SHARE * self._capacity_bps())
         elif self.phase == "settle":
             self._settle(now)
@@ -218,7 +213,7 @@ class Train:
         if not sent and seen[-1].received_s - seen[0].received_s < TOP_TRIES * self._plan.top_s:
             return
         self._clear(seen)
-        self._held = Held(slope_bps(newest), True, self._seen.median_queue_s(newest))
+        self._held = Held(self._rate_of(newest), True, self._seen.median_queue_s(newest))
         self._finish("cap" if sent else "sender")
 
     def _clear(self, seen: Sequence[Sample]) -> None:
@@ -291,15 +286,15 @@ class Train:
             self._alarms += 1
             self._step_packets = LOSS_PACKETS
             self._enter("ramp", now, self.rate_bps / 2)
-        elif self._refits < MOST_REFITS and self.rate_bps > TOO_FAST * slope_bps(window) > 0:
+        elif self._refits < MOST_REFITS and self.rate_bps > TOO_FAST * self._rate_of(window) > 0:
             # A bucket of tokens let the first packets through faster than the link is.
             self._refits += 1
             self.stage += 1
-            self.rate_bps = self._overload(slope_bps(window))
+            self.rate_bps = self._overload(self._rate_of(window))
 
     def _end_hold(self, now: float, window: Sequence[Sample]) -> None:
         queue_s = self._seen.median_queue_s(window)
-        self._held = Held(slope_bps(window), self._is_not_full(window), queue_s)
+        self._held = Held(self._rate_of(window), self._is_not_full(window), queue_s)
         self._held_window = window
         self._ended = "held"
         capacity_bps = self._capacity_bps()
@@ -360,7 +355,7 @@ class Train:
             queue_s = self._seen.median_queue_s(window)
             queues = queue_s > self._queue_sign_s
             lossy = lost_share(window) > self.loss_ratio + MORE_LOSS
-            self._held = Held(slope_bps(window), not queues and not lossy, queue_s)
+            self._held = Held(self._rate_of(window), not queues and not lossy, queue_s)
             self._held_window = window
         if self._held is None and self._best_bps > 0:
             self._held = Held(self._best_bps, True, None)
@@ -389,9 +384,11 @@ class Train:
         loss = max(0.0, 1 - arrived / sent) if sent >= LOSS_PACKETS else 0.0
         if self._held is None:
             return TrainFigures(ended=self._ended)
-        queue_s = self._held.queue_s
+        queue_s, rate_bps = self._held.queue_s, self._held.rate_bps
+        if not self._stream:
+            rate_bps = filled_bps(self._held_window, self._held, loss, sent, self._blur_s)
         return TrainFigures(
-            capacity_bps=filled_bps(self._held_window, self._held, loss, sent, self._blur_s),
+            capacity_bps=rate_bps,
             at_least=self._held.at_least,
             full_delay_ms=None if queue_s is None else max(0.0, 1000 * queue_s),
             call_delay_ms=self._call_delay_ms,
