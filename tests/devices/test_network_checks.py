@@ -14,16 +14,11 @@ import pytest
 import trustme
 
 from telemed_desk.clinical.ladder import Rung
+from telemed_desk.devices.checks import reach
 from telemed_desk.devices.checks.names import issuer_finding, name_finding
 from telemed_desk.devices.checks.network import LinkFacts, network_findings
 from telemed_desk.devices.checks.portal import PortalAnswer, judge, portal_finding
-from telemed_desk.devices.checks.reach import (
-    MOST_AT_ONCE,
-    at_rest,
-    clock_ahead_s,
-    first_answer,
-    unreachable,
-)
+from telemed_desk.devices.checks.reach import at_rest, clock_ahead_s, first_answer, unreachable
 from telemed_desk.devices.findings import Finding, Outcome
 from telemed_desk.devices.limits import LIMITS, RATE_CAP_BPS
 from telemed_protocol.api import ECHO_HEADER
@@ -288,7 +283,8 @@ class DeafAtFirst:
 
 
 @pytest.mark.parametrize(
-    ("deaf", "answers"), [(0, True), (1, True), (MOST_AT_ONCE - 1, True), (MOST_AT_ONCE, False)]
+    ("deaf", "answers"),
+    [(0, True), (1, True), (reach.MOST_AT_ONCE - 1, True), (reach.MOST_AT_ONCE, False)],
 )
 async def test_a_connection_that_hangs_is_not_taken_for_a_dead_server(
     client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, *, deaf: int, answers: bool
@@ -304,7 +300,7 @@ async def test_a_connection_that_hangs_is_not_taken_for_a_dead_server(
             with pytest.raises(TimeoutError) as error:
                 await first_answer(client, url, within_s=2)
             assert "cannot be reached" in unreachable(error.value).cause
-        assert web.connections == deaf + 1 if answers else web.connections == MOST_AT_ONCE
+        assert web.connections == deaf + 1 if answers else web.connections == reach.MOST_AT_ONCE
     finally:
         await client.aclose()
         server.close()
