@@ -38,12 +38,15 @@ class Bench:
     async def round(self, number: int, source: str) -> Round:
         """Run a standard check, and tell what the machine had to do besides."""
         began = now_text()
+        before = await self.link.counters()
         result: CheckResult = await checked(self.pc, self.link, CheckMode.STANDARD)
+        after = await self.link.counters()
+        meanwhile = {way: after[way].since(before[way]) for way in after}
         return Round(
             number=number,
             began=began,
             source=source,
-            why_busy=machine_spoilt(result.busy_share, await self.link.counters()),
+            why_busy=machine_spoilt(result.busy_share, meanwhile),
             check=result,
         )
 

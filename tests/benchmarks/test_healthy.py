@@ -1,8 +1,10 @@
 """What counts as all green, and what is published of it."""
 
+from benchmarks.calls.figures import machine_spoilt
 from benchmarks.healthy.rounds import NOT_HERE, Round, cries, is_green, report
 from benchmarks.prediction.results import CheckResult, CheckSeen, Found
 from telemed_desk.devices.limits import LIMITS
+from tests.support.link.emulated import Counters
 
 
 def found(check: str, outcome: str, value: float | None = None) -> Found:
@@ -45,3 +47,13 @@ def test_the_count_is_of_quiet_rounds_and_every_cry_is_told() -> None:
     assert "* 1 times on a busy machine: P2.cpu fail: said why" in text
     assert "| counted | 2 | 1 | 13.5 | 2.50 |" in text
     assert "Nothing." in report([made(1, *GREEN)], [], 50)
+
+
+def test_a_stumble_of_the_emulator_counts_in_its_own_round_alone() -> None:
+    start = Counters(10, 1000, 10, 1000, 1, 2, 3.0, 0, 0.0)
+    stumbled = Counters(110, 9000, 100, 8000, 4, 2, 3.0, 40, 60.0)
+    calm = Counters(210, 19_000, 200, 18_000, 5, 2, 9.0, 41, 60.0)
+    assert stumbled.since(start) == Counters(100, 8000, 90, 7000, 3, 0, 0.0, 40, 60.0)
+    assert machine_spoilt(0.1, {"ab": stumbled.since(start)})
+    assert calm.since(stumbled) == Counters(100, 10_000, 100, 10_000, 1, 0, 9.0, 1, 0.0)
+    assert not machine_spoilt(0.1, {"ab": calm.since(stumbled)})

@@ -70,6 +70,22 @@ class Counters:
     late_packets: int
     latest_ms: float
 
+    def since(self, before: "Counters") -> "Counters":
+        """Return what was counted since then; of the worst values only those that are new are known."""
+        late = self.late_packets - before.late_packets
+        queue = self.longest_queue_ms
+        return Counters(
+            self.in_packets - before.in_packets,
+            self.in_bytes - before.in_bytes,
+            self.out_packets - before.out_packets,
+            self.out_bytes - before.out_bytes,
+            self.lost - before.lost,
+            self.overflowed - before.overflowed,
+            queue if queue > before.longest_queue_ms else 0.0,
+            late,
+            self.latest_ms if late and self.latest_ms > before.latest_ms else 0.0,
+        )
+
 
 def _run(*command: str) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
