@@ -28,10 +28,10 @@ LOSS_SWINGS: Final = 1.1
 """A call leaves a rung after 4 s of too much loss and comes back after 30: of a loss that swings about
 a limit it holds the lower rung. On 1.9 Mbit/s with 16 % it did so for 87 % of the time, where the mean
 would have allowed the higher one."""
-TCP_SHARES: Final = {"relay-tcp": 0.68, "relay-tls": 0.68}
+TCP_SHARES: Final = {"relay-tcp": 0.7, "relay-tls": 0.7}
 """Where only TCP passes, a call uses less of what the link carries: what is lost holds up all behind
 it, and the call takes that for a queue. On 150 kbit/s it held sound only for 89 % of the time; on
-900 kbit/s with 1 % loss a small picture for 53 %, which with 0.68 is what is promised."""
+900 kbit/s with 1 % loss a small picture for 53 %, which with 0.7 is what is promised."""
 ENDED_WORDS: Final = {
     "sender": "One end was too busy to send as fast as the link may carry.",
     "starved": "The link stopped answering while it was measured.",

@@ -8,7 +8,7 @@ class TrainFigures:
     """One direction.
 
     Attributes:
-        capacity_bps: What the link takes, all headers of the way included.
+        capacity_bps: What the link takes, headers included; through TCP, what it lets through.
         at_least: The link was not filled: it takes this much or more.
         full_delay_ms: How much later packets arrive while it is full.
         call_delay_ms: How much later while it carries four fifths, as a call would have it.

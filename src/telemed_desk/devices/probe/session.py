@@ -384,11 +384,9 @@ class ProbeSession:
         if train is None:
             return TrainFigures()
         seen = train.figures(also)
-        if seen.capacity_bps is None:
-            return seen
-        share = wire_share(
-            train.held_packet_bytes,
-            self._extra_bytes,
-            stream=self._stream and self._extra_bytes > 0,
-        )
+        if seen.capacity_bps is None or self._stream:
+            return (
+                seen  # through TCP packets share headers, and acknowledgements take some: not told
+            )
+        share = wire_share(train.held_packet_bytes, self._extra_bytes)
         return replace(seen, capacity_bps=share * seen.capacity_bps)

@@ -10,11 +10,6 @@ SMALL_BYTES: Final = 160
 SMALL_S: Final = 0.001
 """Where packets get lost, their number counts: as small as a voice's, but no more than 1000 a second."""
 
-SEGMENT_BYTES, SEGMENT_IP_BYTES = 1448, 1500
-"""Of TCP with time stamps on Ethernet: contents, and with its headers."""
-TCP_MORE_BYTES: Final = 20
-"""What TCP's header is longer than UDP's, as ``extra_bytes`` counts it."""
-
 
 def packet_bytes(rate_bps: float) -> int:
     """Return the size of a datagram at this rate, without headers."""
@@ -28,18 +23,13 @@ def small_packet_bytes(rate_bps: float) -> int:
     return min(packet_bytes(rate_bps), least)
 
 
-def wire_share(packet: float, extra_bytes: int, *, stream: bool = False) -> float:
+def wire_share(packet: float, extra_bytes: int) -> float:
     """Return how many bytes a full link carries for each that was counted at its ends.
 
-    A relay's framing takes 4 bytes of each packet: a twentieth of a thin link's. Through TCP whatever
-    waits leaves in whole segments, so that packets share their headers.
+    A relay's framing takes 4 bytes of each packet: a twentieth of a thin link's.
 
     Args:
         packet: Mean size, with IP and UDP headers.
-        extra_bytes: What each carries beyond those, in a segment of its own.
-        stream: Through TCP.
+        extra_bytes: What each carries beyond those.
     """
-    if not stream:
-        return 1 + extra_bytes / packet
-    framed = packet - OVERHEAD_BYTES + extra_bytes - TCP_MORE_BYTES
-    return framed / packet * SEGMENT_IP_BYTES / SEGMENT_BYTES
+    return 1 + extra_bytes / packet
