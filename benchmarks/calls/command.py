@@ -15,6 +15,7 @@ from benchmarks.calls.folder import RunFolder
 from benchmarks.calls.one_call import HeldCall, Task, hold, work_out
 from benchmarks.calls.report import report
 from benchmarks.machine import describe, source
+from benchmarks.result_folder import packed_file
 from tests.support.calls.endpoints import EndpointError
 from tests.support.calls.voice import QualityToolMissing, require_quality_tool
 from tests.support.conversation import BrowserError
@@ -138,6 +139,9 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="count runs of a busy machine; not to be published",
     )
+    parser.add_argument(
+        "--pack", action="store_true", help="pack the run's files into benchmarks/runs/ at the end"
+    )
     parser.add_argument("--about", default="", help="what else ran on the machine, for the report")
     return parser
 
@@ -154,10 +158,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(missing, file=sys.stderr)
         return 2
     facts = describe()
-    folder = RunFolder(RUNS / (chosen.run or source()))
+    run = chosen.run or source()
+    folder, packed = RunFolder(RUNS / run), packed_file("calls", run)
+    if packed.exists():
+        folder.unpack(packed)
     cells = plan(chosen)
     if not chosen.report_only:
         asyncio.run(hold_calls(chosen, folder, cells))
+    if chosen.pack:
+        folder.pack(packed)
     text = report(folder.calls(), facts, chosen.about)
     print(text)
     written = [chosen.out] if chosen.out else []

@@ -10,7 +10,7 @@ from pathlib import Path
 from benchmarks.healthy.bench import bench
 from benchmarks.healthy.rounds import Round, cries, report
 from benchmarks.machine import describe, source
-from benchmarks.result_folder import ResultFolder
+from benchmarks.result_folder import ResultFolder, packed_file
 
 RUNS = Path("build/healthy")
 ROUND_S = 20.0
@@ -58,12 +58,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--publish", action="store_true", help="write the report to benchmarks/results/"
     )
+    parser.add_argument(
+        "--pack", action="store_true", help="pack the run's files into benchmarks/runs/ at the end"
+    )
     parser.add_argument("--about", default="", help="what else ran on the machine, for the report")
     chosen = parser.parse_args(arguments)
     facts = describe()
-    folder = _folder(chosen.run or source())
+    run = chosen.run or source()
+    folder, packed = _folder(run), packed_file("healthy", run)
+    if packed.exists():
+        folder.unpack(packed)
     if not chosen.report_only:
         asyncio.run(_measure(folder, chosen.rounds, chosen.minutes))
+    if chosen.pack:
+        folder.pack(packed)
     text = report(folder.results(), facts, chosen.rounds, chosen.about)
     print(text)
     written = [chosen.out] if chosen.out else []

@@ -13,7 +13,7 @@ from benchmarks.prediction.links import LINKS, Link
 from benchmarks.prediction.one_link import Task, measure
 from benchmarks.prediction.report import report
 from benchmarks.prediction.results import LinkResult, result_folder
-from benchmarks.result_folder import ResultFolder
+from benchmarks.result_folder import ResultFolder, packed_file
 from telemed_desk.workflow.check_plan import CheckMode
 
 RUNS = Path("build/prediction")
@@ -97,6 +97,9 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="count runs of a busy machine; not to be published",
     )
+    parser.add_argument(
+        "--pack", action="store_true", help="pack the run's files into benchmarks/runs/ at the end"
+    )
     parser.add_argument("--about", default="", help="what else ran on the machine, for the report")
     return parser
 
@@ -112,9 +115,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("runs of a busy machine are not published", file=sys.stderr)
         return 2
     facts = describe()
-    folder = result_folder(RUNS / (chosen.run or source()))
+    run = chosen.run or source()
+    folder, packed = result_folder(RUNS / run), packed_file("prediction", run)
+    if packed.exists():
+        folder.unpack(packed)
     if not chosen.report_only:
         asyncio.run(measure_links(chosen, folder))
+    if chosen.pack:
+        folder.pack(packed)
     text = report(folder.results(), facts, chosen.about)
     print(text)
     written = [chosen.out] if chosen.out else []
