@@ -351,6 +351,19 @@ def test_a_sound_server_that_hands_blocks_on_unevenly_is_not_taken_for_the_clock
     assert (drift.certain_ppm < LIMITS["M8"].good) or ppm, drift
 
 
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_part_of_a_sound_servers_saw_is_no_bad_clock(seed: int) -> None:
+    """It waits a moment, rises for two seconds, and has no step yet (recorded from PulseAudio)."""
+    rng = np.random.default_rng(seed)
+    counts = np.arange(1, 301) * 480
+    taken = counts / RATE
+    rises_s = np.clip(taken - rng.uniform(0.5, 1.0), 0, None)
+    late = rises_s * rng.uniform(2.5e-3, 3.5e-3) + 1e-3 * np.sin(rises_s * 4)
+    seen = SoundObservation("", noise(-70), 1.0, (), counts, taken + late)
+    (found,) = [f for f in microphone_findings(seen) if f.check == "M8"]
+    assert found.outcome not in (WARN, FAIL), clock_drift(counts, taken + late, RATE)
+
+
 def test_too_short_a_look_at_the_clock_tells_nothing() -> None:
     counts = np.arange(1, 60) * 480
     assert clock_drift(counts, counts / RATE, RATE) is None

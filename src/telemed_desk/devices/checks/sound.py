@@ -32,6 +32,8 @@ from telemed_desk.devices.problems import (
 MIN_FRAMES = 20
 """A second: less says too little of hum and noise."""
 STALLED_S = 0.1
+BELIEVED = 0.2
+"""Of a drift, how much of it may be unsure before it is held against a device."""
 """A microphone gives a block each 10 to 40 ms."""
 WRONG_RATE_PPM = 20_000
 """A clock so far off is seen on any PC: it gives another rate than it says."""
@@ -161,7 +163,14 @@ def is_clock_told(counts: NDArray[np.int64], times_s: NDArray[np.float64]) -> bo
 
 
 def _is_vague(drift: ClockDrift) -> bool:
-    return drift.unsure_ppm > LIMITS["M8"].usable and drift.certain_ppm < LIMITS["M8"].good
+    """Tell whether it may be a good clock as well as a bad one.
+
+    A part of a sound server's saw, without the step at its end, looks like a clock that is off; but not
+    like a steady one.
+    """
+    if drift.certain_ppm < LIMITS["M8"].good:
+        return drift.unsure_ppm > LIMITS["M8"].usable
+    return drift.unsure_ppm > BELIEVED * abs(drift.ppm)
 
 
 def speaker_findings(problem: str, pulled_samples: int) -> list[Finding]:
